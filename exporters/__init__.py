@@ -1,0 +1,47 @@
+"""Sinks: each folder here is one backend behind the same narrow protocol.
+
+An exporter only pushes. Queue, retry, backoff, dead letters and shutdown belong to `sidecar.worker.deliver`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One item of a batch that the sink will never take.
+
+    Args:
+        index: position of the item in the batch that was exported.
+        reason: what the sink said, in one line, without credentials or content.
+    """
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The sink took the batch, but for the rejected items. A repeat of the same batch must be harmless."""
+
+    rejected: tuple[Rejection, ...] = field(default=())
+
+
+class Exporter(Protocol[Item]):
+    """Pushes batches to one backend. Called from one thread at a time; never retries by itself.
+
+    Every method may block, within the exporter's own timeout, and raises `TransientExportError` when the same
+    call may work later and `PermanentExportError` when it never will.
+    """
+
+    def start(self) -> None:
+        """Connects and prepares the backend. Called again after a failure; must be repeatable."""
+
+    def export(self, batch: Sequence[Item]) -> Outcome:
+        """Pushes a batch of at least one item, in order, and returns once the backend has said yes."""
+
+    def close(self) -> None:
+        """Releases every resource. Safe to call twice, and when `start` never worked."""

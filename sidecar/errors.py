@@ -1,0 +1,131 @@
+"""Every error of the sidecar, in one tree.
+
+LeanvibeError
+├── SettingsError            a setting is wrong: says which key, where it came from, what would be right
+├── StartError               the sidecar cannot start: port taken, directory held, no right to write
+├── IngestError              one posted event cannot be taken (carries the HTTP status)
+│   ├── BadRequestError      400  not JSON, no object, no session
+│   ├── UnknownAgentError    404  no normaliser for that agent
+│   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
+│   ├── MediaTypeError       415  not a JSON content type
+│   └── NotDurableError      503  the journal could not make it durable: it was not taken
+├── JournalError             the journal file cannot be opened or read
+├── StoreError               the DuckDB store cannot be opened or written
+├── QueryError               a question cannot be answered
+│   ├── QueryRefusedError    not one read-only SELECT
+│   ├── QueryFailedError     DuckDB's own complaint about the statement
+│   └── QueryLimitError      over the time or memory limit
+├── WorkerUnavailableError   the worker is being started again: ask again in a moment
+└── ExportError              a sink did not take a batch
+    ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
+    └── PermanentExportError trying again cannot help: the batch is refused as it is
+"""
+
+
+class LeanvibeError(Exception):
+    """What went wrong, on what, and what to do about it.
+
+    Args:
+        message: one sentence: what failed and on which thing.
+        hint: what the reader can do; empty when there is nothing to do.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class SettingsError(LeanvibeError):
+    """A setting is wrong."""
+
+
+class StartError(LeanvibeError):
+    """The sidecar cannot start."""
+
+
+class IngestError(LeanvibeError):
+    """One posted event cannot be taken; `status` is the HTTP status that says so."""
+
+    status = 400
+
+
+class BadRequestError(IngestError):
+    """The body is no event."""
+
+
+class UnknownAgentError(IngestError):
+    """There is no normaliser for that agent."""
+
+    status = 404
+
+
+class TooLargeError(IngestError):
+    """The body is over the limit and nothing of it can be kept."""
+
+    status = 413
+
+
+class MediaTypeError(IngestError):
+    """The content type is not JSON or NDJSON."""
+
+    status = 415
+
+
+class NotDurableError(IngestError):
+    """The journal could not make the event durable, so it was not taken."""
+
+    status = 503
+
+
+class JournalError(LeanvibeError):
+    """The journal file cannot be opened or read."""
+
+
+class StoreError(LeanvibeError):
+    """The DuckDB store cannot be opened or written."""
+
+
+class QueryError(LeanvibeError):
+    """A question cannot be answered."""
+
+
+class QueryRefusedError(QueryError):
+    """The statement is not one read-only SELECT."""
+
+
+class QueryFailedError(QueryError):
+    """DuckDB refused the statement or failed on it."""
+
+
+class QueryLimitError(QueryError):
+    """The statement went over its time or memory limit."""
+
+
+class WorkerUnavailableError(LeanvibeError):
+    """The worker is not answering; it is being started again."""
+
+
+class ExportError(LeanvibeError):
+    """A sink did not take a batch."""
+
+
+class TransientExportError(ExportError):
+    """The sink may take the same batch later.
+
+    Args:
+        message: what the sink answered, without any credentials.
+        retry_after: seconds that the sink asked us to wait; None when it did not say.
+        hint: what the reader can do.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class PermanentExportError(ExportError):
+    """The sink will never take this batch as it is."""
