@@ -73,13 +73,13 @@ def encode(event: HookEvent) -> bytes:
     return _encoder.encode(event)
 
 
-def decode(body: bytes) -> HookEvent:
-    """The event of a journal row.
+def decode(seq: int, body: bytes) -> HookEvent:
+    """The event of a journal row, with the row's sequence number.
 
     Raises:
         msgspec.DecodeError: the bytes are not an encoded event.
     """
-    return _decoder.decode(body)
+    return msgspec.structs.replace(_decoder.decode(body), seq=seq)
 
 
 def iso(micros: int) -> str:
@@ -100,7 +100,7 @@ def public(event: HookEvent) -> dict[str, Any]:
 
 
 def views_of(payload: dict[str, Any]) -> tuple[Any, Any]:
-    """`(parameters, result)` of a decoded payload: the tool's input and its answer, None where there is none."""
+    """`(parameters, result)` of a decoded payload: the tool's input and answer, each None where absent."""
     parameters = next((payload[key] for key in PARAMETER_KEYS if key in payload), None)
     result = next((payload[key] for key in RESULT_KEYS if key in payload), None)
     return parameters, result

@@ -1,0 +1,97 @@
+"""Keeping the journal's files small without an acknowledgement waiting for it."""
+
+import contextlib
+import threading
+from pathlib import Path
+
+import apsw
+
+from sidecar.errors import JournalError
+from sidecar.journal.schema import open_for_writing, transaction
+
+TRIM_ROWS = 500
+VACUUM_PAGES = 256
+CHECKPOINT_PAGES = 1000
+WAL_LIMIT_PAGES = 16_384
+"""64 MB of log: beyond it the committing thread takes the last frames over itself, so that the log restarts."""
+
+
+def highest_seq(connection: apsw.Connection) -> int:
+    """The highest sequence number ever given, trimmed rows included; 0 for a new journal."""
+    seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'journal'").get
+    return seq
+
+
+def trim(connection: apsw.Connection, passed: int, forget_before: int) -> bool:
+    """Deletes up to `TRIM_ROWS` rows up to sequence `passed`; True when none is left.
+
+    The commit is not synced: a delete that a power cut undoes is only done again, and the next append syncs the
+    same log file anyway.
+
+    Args:
+        connection: the journal's writing connection, outside a transaction.
+        passed: highest sequence number that every consumer has passed.
+        forget_before: seconds since the epoch; ids that clients gave before are forgotten.
+    """
+    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        with transaction(connection):
+            connection.execute(_TRIM, (passed, TRIM_ROWS))
+            deleted = connection.changes()
+            connection.execute(_FORGET, (forget_before, TRIM_ROWS))
+        if deleted:
+            connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()  # a page a step
+    finally:
+        connection.execute("PRAGMA synchronous=FULL")
+    return deleted < TRIM_ROWS
+
+
+_TRIM = "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)"
+_FORGET = "DELETE FROM given_ids WHERE event_id IN (SELECT event_id FROM given_ids WHERE given_at < ? LIMIT ?)"
+
+
+class Checkpointer:
+    """Moves committed pages from the log into the journal file, on a thread and a connection of its own.
+
+    Args:
+        path: the journal file.
+        writer: the connection whose commits let the log grow.
+    """
+
+    def __init__(self, path: Path, writer: apsw.Connection) -> None:
+        self._path = path
+        self._pages = 0
+        writer.set_wal_hook(self._grown)
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="journal-checkpoint", daemon=True)
+        self._thread.start()
+
+    def after_commit(self, connection: apsw.Connection) -> None:
+        """Called by the committing thread: starts a checkpoint in the background when the log has grown."""
+        if self._pages > WAL_LIMIT_PAGES:
+            with contextlib.suppress(apsw.BusyError):
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        elif self._pages > CHECKPOINT_PAGES:
+            self._wake.set()
+
+    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def close(self) -> None:
+        """Ends the thread. Safe to call twice."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: apsw.Connection | None = None
+        while self._wake.wait() and not self._closing:
+            self._wake.clear()
+            # A checkpoint that fails loses nothing: the log keeps the pages and the next commit asks again.
+            with contextlib.suppress(apsw.Error, JournalError):
+                connection = connection or open_for_writing(self._path)
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,172 @@
+"""Every setting, declared once: its default, its help, its check.
+
+Order of precedence, weakest first: defaults, the TOML file given by `--config` (or `LEANVIBE_CONFIG`),
+environment variables `LEANVIBE_<NAME>`, command-line flags. Unknown keys of the file are refused.
+"""
+
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from sidecar.errors import SettingsError
+
+PREFIX = "LEANVIBE_"
+SECRET_SETTINGS = frozenset({"redis_url", "postgres_dsn", "otlp_endpoint"})
+"""Settings whose value may hold a password: never shown whole."""
+
+
+def default_data_dir() -> Path:
+    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe` (XDG Base Directory Specification)."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
+
+
+class Settings(BaseSettings):
+    """What a user may set. Every field has a default: the sidecar runs with no configuration."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback needs care.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where journal, store and token live (directory mode 0700, files 0600).",
+    )
+    host_name: str = Field(default_factory=socket.gethostname, description="Name of this host on every event.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="Host header values accepted besides localhost, 127.0.0.1, [::1]; comma-separated.",
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR. No event is ever logged.")
+
+    slow_tool_threshold: float = Field(
+        2000, ge=0, description="Milliseconds; a slower tool call gives a performance warning."
+    )
+    large_result_threshold: float = Field(
+        100, ge=0, description="Kilobytes (1024 bytes); a larger tool result gives a performance warning."
+    )
+    max_body_bytes: int = Field(
+        16 * 1024 * 1024, ge=1024, description="Largest body of one event; beyond it the content is left out."
+    )
+    max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Largest body of a request with many events.")
+
+    sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
+    sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
+    store_memory_mb: int = Field(64, ge=32, description="DuckDB's memory limit in MB, loading and queries.")
+    worker_memory_mb: int = Field(
+        3072, ge=512, description="Ceiling of the worker's address space in MB (where the system has one)."
+    )
+
+    redis_url: str = Field("", description="redis://… switches the Redis Streams sink on.")
+    redis_stream: str = Field("leanvibe:events", min_length=1, description="Name of the Redis stream.")
+    redis_maxlen: int = Field(10_000, ge=1, description="Entries the stream keeps, approximately.")
+    postgres_dsn: str = Field("", description="postgresql://… switches the PostgreSQL sink on.")
+    otlp_endpoint: str = Field(
+        "",
+        description="http://… switches the OTLP sink on, as OTEL_EXPORTER_OTLP_ENDPOINT does, which wins.",
+    )
+    sink_batch_size: int = Field(500, ge=1, le=10_000, description="Most events that a sink gets at once.")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return level
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a .env of the project at hand is not ours
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  unused
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, the environment over the file."""
+        given = dict(getattr(init_settings, "init_kwargs", {}))
+        file_values = given.pop("_file_values", {})
+        return (
+            InitSettingsSource(settings_cls, init_kwargs=given),
+            env_settings,
+            InitSettingsSource(settings_cls, init_kwargs=file_values),
+        )
+
+    def as_json(self) -> str:
+        """Every value as JSON, for the worker. Holds secrets: only ever over a pipe."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The settings that `as_json` wrote, untouched by environment or file."""
+        return cls.model_validate_json(text)
+
+
+def load(config_file: Path | None = None, **flags: Any) -> Settings:
+    """Settings from defaults, file, environment and flags (those that are not None).
+
+    Raises:
+        SettingsError: the file cannot be read, a key is unknown or a value is wrong; names key and source.
+    """
+    named = config_file or _path_from_environment()
+    file_values = _read(named) if named else {}
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**{"_file_values": file_values, **given})
+    except ValidationError as error:
+        raise _explained(error, given, file_values, named) from None
+
+
+def _path_from_environment() -> Path | None:
+    value = os.environ.get(PREFIX + "CONFIG")
+    return Path(value) if value else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the configuration file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _explained(
+    error: ValidationError, flags: dict[str, Any], file_values: dict[str, Any], path: Path | None
+) -> SettingsError:
+    """The first complaint, with the key as the user typed it and never the value (it may be a secret)."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else "settings"
+    if key in flags:
+        where = f"--{key.replace('_', '-')}"
+    elif (PREFIX + key.upper()) in os.environ:
+        where = f"environment variable {PREFIX}{key.upper()}"
+    else:
+        where = f"key {key!r} of {path}" if key in file_values else f"setting {key!r}"
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"{where} is unknown", hint="leanvibe config show lists every setting")
+    return SettingsError(f"{where}: {first['msg']}", hint="leanvibe config show explains every setting")
