@@ -1,0 +1,103 @@
+"""JSON in and out, without content in an error and without a body that can crash the process."""
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 200
+"""Levels of nesting that are read; a hook payload has fewer than ten."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
+_LONGEST_INTEGER = 4_000
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of a request body.
+
+    Takes what agents really send: lone surrogates (output cut inside an emoji) and integers beyond 64 bits,
+    which orjson refuses or rounds.
+
+    Raises:
+        ValueError: not JSON, or nested deeper than `MAX_DEPTH`; the message holds nothing of the body.
+    """
+    value = _load(body)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and not _shallow(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8, whatever strings and numbers the value holds.
+
+    Lone surrogates become U+FFFD, integers keep all digits, NaN and infinities become null.
+
+    Raises:
+        TypeError: the value is no JSON value; the message names the type only.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(_encodable(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _load(body: bytes) -> Any:
+    # orjson rounds integers beyond 64 bits to floats: a run of 19 digits anywhere sends the body the slow way.
+    if _LONG_NUMBER in body.translate(_DIGITS):
+        return _load_slowly(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _load_slowly(body)
+
+
+def _load_slowly(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8", "surrogatepass")
+        return json.loads(text, parse_constant=_no_constant, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:
+        raise ValueError("not JSON") from None
+
+
+def _integer(digits: str) -> int | str:
+    # Python refuses to convert longer ones; as text they keep every digit.
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
+
+
+def _no_constant(_: str) -> None:
+    raise ValueError("not JSON")
+
+
+def _shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(v for v in item.values() if isinstance(v, (dict, list)))
+            elif isinstance(item, list):
+                below.extend(v for v in item if isinstance(v, (dict, list)))
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_encodable(str(key)): _encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    raise TypeError(f"{type(value).__name__} is no JSON value")
