@@ -71,6 +71,8 @@ class JournalWriter:
         self._closing = False
         self._trim_to = 0
         self.last_seq = maintenance.highest_seq(self._connection)
+        self.last_error: str | None = None
+        """Why the last commit failed; None once one works again."""
         self._checkpointer = maintenance.Checkpointer(path, self._connection)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -137,9 +139,11 @@ class JournalWriter:
                 f"the journal could not be written: {type(error).__name__}",
                 hint="check the free space and the rights of the data directory",
             )
+            self.last_error = str(refusal)
             for waiting in group:
                 waiting.done(refusal)
             return
+        self.last_error = None
         self.last_seq = max(self.last_seq, results[-1][-1].seq)
         for waiting, appended in zip(group, results, strict=True):
             waiting.done(appended)

@@ -27,9 +27,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("userinfo", re.compile(r"(://[^\s:/@]{0,64}:)[^\s@/]{1,128}(?=@)"), r"\1[API_KEY_REDACTED]"),
     (
         "vendor-token",
-        re.compile(
-            r"(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|AKIA|ASIA|glpat-|npm_|AIza|eyJ)[A-Za-z0-9_.=-]{12,}"
-        ),
+        re.compile(r"(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|AKIA|ASIA|glpat-|npm_|AIza|eyJ)[A-Za-z0-9_.=-]{12,}"),
         "[API_KEY_REDACTED]",
     ),
     ("documented-example", re.compile(r"\babc123def456\b"), "[API_KEY_REDACTED]"),

@@ -1,0 +1,39 @@
+"""`leanvibe serve`: runs the sidecar."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from sidecar.commands.options import config_option, data_dir_option
+from sidecar.settings import Settings, load
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (default 8000; 0 takes a free one).")
+@data_dir_option
+@config_option
+def serve(host: str | None, port: int | None, data_dir: Path | None, config: Path | None) -> None:
+    """Take hook events on localhost, keep them, and deliver them.
+
+    Needs no configuration and no other server. Stop it with Ctrl-C.
+
+    Example: leanvibe serve --port 8000
+    """
+    settings = load(config, host=host, port=port, data_dir=data_dir)
+    from sidecar.front.serve import serve as run
+
+    run(settings, lambda url: click.echo(welcome(url, settings)))
+
+
+def welcome(url: str, settings: Settings) -> str:
+    """What a person needs to know once it runs."""
+    return (
+        f"leanvibe-sidecar listens on {url}\n"
+        f"  hooks       POST {url}/api/v1/hooks/claude-code\n"
+        f"  health      {url}/api/v1/observability/health\n"
+        f"  data        {settings.data_dir} (token for reading: {settings.data_dir / 'token'})\n"
+        f"  try         leanvibe tail --data-dir {settings.data_dir}\n"
+        f"              leanvibe sql --data-dir {settings.data_dir} 'SELECT * FROM sessions'\n"
+        "Ctrl-C stops it."
+    )

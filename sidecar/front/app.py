@@ -1,0 +1,81 @@
+"""Puts the front together: parts, routes and guards, in the order of their life."""
+
+from dataclasses import dataclass
+
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp
+
+from sidecar import __version__
+from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.health import health_answer
+from sidecar.front.live.hub import LiveHub
+from sidecar.front.live.websocket import live_route
+from sidecar.front.metrics import SidecarCollector, registry_of
+from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.processor import HookEventProcessor
+from sidecar.front.receive.access import AccessGuard
+from sidecar.front.receive.guards import access_policy
+from sidecar.front.receive.guide_route import Limits, guide_route
+from sidecar.front.receive.native import native_route
+from sidecar.front.receive.read_routes import read_routes
+from sidecar.front.status_routes import status_routes
+from sidecar.front.worker_link import WorkerLink
+from sidecar.journal import JournalWriter
+from sidecar.redact import PIIRedactor
+from sidecar.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The running parts, for whoever started them to stop."""
+
+    asgi: ASGIApp
+    worker: WorkerLink
+    processor: HookEventProcessor
+    journal: JournalWriter
+
+    async def close(self) -> None:
+        """Stops in the order of the flow: what waits is committed, then the worker flushes."""
+        self.processor.close()
+        self.journal.close()
+        await self.worker.stop()
+
+
+def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
+    """Wires the parts; must be called on the running event loop. Nothing is started yet."""
+    monitor = PerformanceMonitor()
+    hub = LiveHub()
+    acknowledger = Acknowledger(journal, hub.publish)
+    processor = HookEventProcessor(PIIRedactor(), acknowledger, monitor, settings.host_name)
+    worker = WorkerLink(settings, journal.trim)
+
+    def health() -> dict[str, object]:
+        return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
+
+    collector = SidecarCollector(monitor, lambda: journal.last_seq, lambda: worker.progress)
+    limits = Limits(
+        settings.max_body_bytes,
+        settings.max_batch_bytes,
+        settings.slow_tool_threshold,
+        settings.large_result_threshold,
+    )
+    app = Litestar(
+        [
+            native_route(processor, settings.max_body_bytes),
+            guide_route(processor, limits),
+            *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
+            *status_routes(monitor, health, registry_of(collector)),
+            live_route(hub),
+        ],
+        openapi_config=OpenAPIConfig(
+            title="leanvibe-sidecar",
+            version=__version__,
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the page of the default comes from a CDN
+        ),
+        logging_config=None,
+    )
+    policy = access_policy(settings.host, settings.allowed_hosts, token)
+    return Front(AccessGuard(app, policy), worker, processor, journal)

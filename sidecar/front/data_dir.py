@@ -1,0 +1,103 @@
+"""The data directory: private, held by one sidecar at a time, with its token and the address of who serves it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import StartError
+
+TOKEN_FILE = "token"  # noqa: S105  a file name
+SERVER_FILE = "server.json"
+LOCK_FILE = "lock"
+
+
+def prepare(path: Path) -> None:
+    """Makes the directory with mode 0700, and takes group and others' rights away from one that is there.
+
+    Raises:
+        StartError: it cannot be made, is no directory, or belongs to someone else.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_uid != os.getuid():
+            raise StartError(f"{path} belongs to another user", hint="choose another with --data-dir")
+        path.chmod(0o700)
+    except OSError as error:
+        raise StartError(
+            f"cannot use the data directory {path}: {error.strerror}", hint="choose another with --data-dir"
+        ) from error
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Holds the directory for this process.
+
+    Raises:
+        StartError: another sidecar holds it; says which.
+    """
+    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        holder = running(path) or {}
+        who = f"pid {holder['pid']} at {holder['url']}" if holder else "another sidecar"
+        raise StartError(
+            f"the data directory {path} is in use by {who}", hint="stop it, or choose another with --data-dir"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def token(path: Path) -> str:
+    """The token that reading needs; made at first start, 256 bits, file mode 0600.
+
+    Raises:
+        StartError: the file cannot be read or written.
+    """
+    file = path / TOKEN_FILE
+    try:
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as new:
+                new.write(secrets.token_urlsafe(32) + "\n")
+        found = file.read_text().strip()
+    except OSError as error:
+        raise StartError(f"cannot read or write {file}: {error.strerror}") from error
+    if not found:
+        raise StartError(f"{file} is empty", hint="remove it: a new token is made at the next start")
+    return found
+
+
+def announce(path: Path, **facts: Any) -> None:
+    """Writes `server.json`: pid, URL and version of the sidecar that serves this directory."""
+    draft = path / (SERVER_FILE + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"pid": os.getpid(), **facts}, file)
+    draft.replace(path / SERVER_FILE)
+
+
+def withdraw(path: Path) -> None:
+    """Removes `server.json`."""
+    (path / SERVER_FILE).unlink(missing_ok=True)
+
+
+def running(path: Path) -> dict[str, Any] | None:
+    """What `server.json` says, if the process that it names is there."""
+    try:
+        facts: dict[str, Any] = json.loads((path / SERVER_FILE).read_text())
+        os.kill(facts["pid"], 0)
+    except PermissionError:
+        return facts
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return facts

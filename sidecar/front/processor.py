@@ -1,0 +1,194 @@
+"""HookEventProcessor: from a received body to a durable, redacted event."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sidecar.agents import Normalise, Receipt
+from sidecar.errors import BadRequestError, IngestError
+from sidecar.events import HookEvent, new_event_id
+from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.monitor import PerformanceMonitor
+from sidecar.otel.ids import ids_of
+from sidecar.redact import PIIRedactor, decode, encode
+
+LARGE_BODY_BYTES = 64 * 1024
+"""From here on a body is redacted on a thread, so that small events do not wait behind it."""
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One decoded, still unredacted payload.
+
+    Args:
+        payload: decoded JSON.
+        size_bytes: its length as it arrived.
+        event_id: idempotency key that came beside the body, if any.
+    """
+
+    payload: Any
+    size_bytes: int
+    event_id: str | None = None
+
+
+class HookEventProcessor:
+    """Decodes, redacts, normalises, appends: one call per event or batch, each durable when it returns.
+
+    Args:
+        redactor: shared by all requests and threads.
+        acknowledger: makes events durable.
+        monitor: told the time that each event took, and each that could not be taken.
+        host: name of this host.
+    """
+
+    def __init__(
+        self, redactor: PIIRedactor, acknowledger: Acknowledger, monitor: PerformanceMonitor, host: str
+    ) -> None:
+        self._redactor = redactor
+        self._acknowledger = acknowledger
+        self._monitor = monitor
+        self._host = host
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
+
+    async def process(self, body: bytes, normalise: Normalise, event_id: str | None = None) -> HookEvent:
+        """Takes one event; it is durable when this returns.
+
+        Args:
+            body: the JSON of one event.
+            normalise: the agent's normaliser.
+            event_id: the client's own id, when it came beside the body.
+
+        Raises:
+            BadRequestError: not JSON, no object, no session, a bad event id.
+            NotDurableError: it could not be written, so it was not taken.
+        """
+        started = time.perf_counter()
+        try:
+            if len(body) < LARGE_BODY_BYTES:
+                event, given = self._prepare_body(body, normalise, event_id)
+            else:
+                event, given = await self._in_thread(self._prepare_body, body, normalise, event_id)
+            durable = await self._acknowledger.append([event], given=given)
+        except IngestError:
+            self._monitor.failed()
+            raise
+        self._monitor.processed(durable, time.perf_counter() - started)
+        return durable[0]
+
+    async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
+        """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
+        started = time.perf_counter()
+        results = await self._in_thread(self._prepare_all, incoming, normalise)
+        good = [(i, r) for i, r in enumerate(results) if not isinstance(r, IngestError)]
+        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r[0] for r in results]
+        self._monitor.failed(len(results) - len(good))
+        if not good:
+            return answer
+        try:
+            durable = await self._acknowledger.append([r[0] for _, r in good], given=any(r[1] for _, r in good))
+        except IngestError:
+            self._monitor.failed(len(good))
+            raise
+        self._monitor.processed(durable, time.perf_counter() - started)
+        for (place, _), event in zip(good, durable, strict=True):
+            answer[place] = event
+        return answer
+
+    async def process_metadata(self, metadata: Mapping[str, Any], size_bytes: int, normalise: Normalise) -> HookEvent:
+        """Takes what is left of an event whose body was over the limit: its ids, without any content.
+
+        Raises:
+            BadRequestError: not even the session is known.
+            NotDurableError: it could not be written.
+        """
+        self._monitor.dropped("content_over_size_limit")
+        return (await self._one(Incoming(dict(metadata), size_bytes), normalise))[0]
+
+    def close(self) -> None:
+        """Releases the threads."""
+        self._threads.shutdown()
+
+    async def _one(self, incoming: Incoming, normalise: Normalise) -> list[HookEvent]:
+        started = time.perf_counter()
+        event, given = self._prepare(incoming, normalise)
+        durable = await self._acknowledger.append([event], given=given)
+        self._monitor.processed(durable, time.perf_counter() - started)
+        return durable
+
+    def _prepare_body(self, body: bytes, normalise: Normalise, event_id: str | None) -> tuple[HookEvent, bool]:
+        return self._prepare(Incoming(decoded(body), len(body), event_id), normalise)
+
+    def _prepare_all(
+        self, incoming: Sequence[Incoming], normalise: Normalise
+    ) -> list[tuple[HookEvent, bool] | IngestError]:
+        return [self._prepared_or_error(one, normalise) for one in incoming]
+
+    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool] | IngestError:
+        try:
+            return self._prepare(incoming, normalise)
+        except IngestError as error:
+            return error
+
+    def _prepare(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool]:
+        """The event to append, and whether the client chose its id. Pure but for the clock and the id."""
+        started = time.perf_counter()
+        if not isinstance(incoming.payload, dict):
+            raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
+        received_at = time.time_ns() // 1000
+        redacted = self._redactor.redact(incoming.payload)
+        given = self._given_id(incoming.event_id, redacted.value.get("event_id"))
+        receipt = Receipt(
+            event_id=given or new_event_id(received_at),
+            received_at=received_at,
+            host=self._host,
+            payload=encode(redacted.value),
+            size_bytes=incoming.size_bytes,
+            redactions=redacted.counts,
+            redaction_failed=redacted.failed,
+        )
+        event = normalise(redacted.value, receipt)
+        trace_id, span_id = ids_of(
+            session_id=event.session_id,
+            prompt_id=event.prompt_id,
+            event_id=event.event_id,
+            hook_event_name=event.hook_event_name,
+            tool_name=event.tool_name,
+            tool_use_id=event.tool_use_id,
+            agent_id=event.agent_id,
+        )
+        spent = round((time.perf_counter() - started) * 1000, 3)
+        event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
+        return event, given is not None
+
+    def _given_id(self, beside: str | None, inside: Any) -> str | None:
+        given = beside or inside
+        if given is None:
+            return None
+        if not isinstance(given, str) or not _EVENT_ID.fullmatch(given) or self._redactor.redact_text(given) != given:
+            raise BadRequestError(
+                "event_id is no id", hint="1 to 128 letters, digits and . _ : - , such as a UUID; or leave it out"
+            )
+        return given
+
+    async def _in_thread(self, work: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        BadRequestError: it is not JSON, or nested too deeply; says so without quoting the body.
+    """
+    try:
+        return decode(body)
+    except ValueError as error:
+        raise BadRequestError(f"the body is not usable JSON: {error}") from None

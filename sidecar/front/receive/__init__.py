@@ -1,0 +1,1 @@
+"""Receiving: routes, bodies and the guards before them."""

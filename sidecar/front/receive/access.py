@@ -1,0 +1,40 @@
+"""The ASGI shell around every route that lets only allowed requests through."""
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
+
+_GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
+POLICY_VIOLATION = 1008
+"""WebSocket close code (RFC 6455, 7.4.1); before the handshake the server turns it into an HTTP 403."""
+
+
+class AccessGuard:
+    """Refuses what `guards.refusal_of` refuses, for HTTP and WebSocket alike, before the application runs."""
+
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
+        self._app = app
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or answers it."""
+        if scope["type"] in _GUARDED:
+            refusal = refusal_of(self._policy, scope["path"], dict(scope["headers"]))
+            if refusal is not None:
+                await _refuse(scope, send, refusal)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    if scope["type"] == ScopeType.WEBSOCKET:
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.message})
+        return
+    body = msgspec.json.encode({"error": refusal.message, "hint": refusal.hint})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

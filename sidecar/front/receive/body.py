@@ -1,0 +1,98 @@
+"""Reading request bodies within bounds, and what can be kept of one that is too large."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.types import Receive
+
+from sidecar.errors import IngestError, MediaTypeError
+
+EDGE_BYTES = 16 * 1024
+JSON_TYPES = frozenset({"application/json", "text/json"})
+NDJSON_TYPES = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"}
+)
+
+_IDS = re.compile(
+    rb'"(session_id|prompt_id|hook_event_name|event_type|event_id|agent|agent_id|agent_type|tool_name|tool_use_id'
+    rb'|cwd|timestamp)"\s{0,8}:\s{0,8}"([^"\\\x00-\x1f]{1,512})"'
+)
+
+
+class DisconnectedError(IngestError):
+    """The client went away before its body was complete."""
+
+    status = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """A body over the limit: only its two ends were kept, and its length counted."""
+
+    head: bytes
+    tail: bytes
+    size_bytes: int
+
+
+async def read_body(receive: Receive, limit: int) -> bytes | Oversize:
+    """The whole body up to `limit` bytes; of a larger one only its ends, the rest is read and let go.
+
+    Raises:
+        DisconnectedError: the client hung up in the middle; nothing is kept.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise DisconnectedError("the client hung up before its body was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        chunks.append(chunk)
+        if size > limit:
+            return await _skip_rest(receive, b"".join(chunks), size, more=message.get("more_body", False))
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _skip_rest(receive: Receive, start: bytes, size: int, *, more: bool) -> Oversize:
+    head, tail = start[:EDGE_BYTES], start[-EDGE_BYTES:]
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise DisconnectedError("the client hung up before its body was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        tail = (tail + chunk)[-EDGE_BYTES:]
+        more = message.get("more_body", False)
+    return Oversize(head, tail, size)
+
+
+def metadata_of(oversize: Oversize) -> dict[str, Any]:
+    """The ids and names at the two ends of a body that was too large, and a note in place of its content.
+
+    The client writes its ids before the content and `tool_use_id` after it, so the first of each name in the head
+    wins over the tail. The values are as unredacted as the body was.
+    """
+    found: dict[str, Any] = {}
+    for edge in (oversize.head, oversize.tail):
+        for name, value in _IDS.findall(edge):
+            found.setdefault(name.decode(), value.decode("utf-8", "replace"))
+    found.setdefault("session_id", "unknown")
+    found["content_dropped"] = {"reason": "over_size_limit", "size_bytes": oversize.size_bytes}
+    return found
+
+
+def media_type(content_type: bytes | str | None) -> str:
+    """The media type of a JSON or NDJSON request, without parameters.
+
+    Raises:
+        MediaTypeError: it is something else, or not said. A web page cannot send these types to another origin
+            without asking first, which keeps forms and simple requests out.
+    """
+    value = content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type or ""
+    plain = value.partition(";")[0].strip().lower()
+    if plain in JSON_TYPES or plain in NDJSON_TYPES:
+        return plain
+    raise MediaTypeError("the content type is not JSON", hint="send Content-Type: application/json")

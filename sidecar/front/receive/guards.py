@@ -1,0 +1,86 @@
+"""Who may do what: decided before any route sees a request.
+
+* The Host header must name this machine: a page whose domain was pointed at 127.0.0.1 (DNS rebinding) is refused.
+* A request that a browser sent for another origin is refused, whatever it asks for.
+* Sending events, and answers that hold no content, need no token from loopback; everything that reads events does.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sidecar.front.receive.native import PATH as NATIVE_PATH
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+API = "/api/v1/observability"
+OPEN_PATHS = frozenset({f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics", "/"})
+OPEN_PREFIXES = (NATIVE_PATH + "/", "/schema")
+SAFE_SITES = frozenset({"same-origin", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is refused: HTTP status, what, and what to do."""
+
+    status: int
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """The host names that are ours, in lower case without port, and the token that reading needs."""
+
+    hosts: frozenset[str]
+    token: str
+
+
+def access_policy(bound_host: str, allowed_hosts: Iterable[str], token: str) -> AccessPolicy:
+    """The policy of a sidecar that listens on `bound_host`."""
+    named = {name.lower() for name in allowed_hosts}
+    return AccessPolicy(LOCAL_NAMES | named | {bound_host.lower()}, token)
+
+
+def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
+    """Why this request may not pass; None when it may. Pure.
+
+    Args:
+        policy: the hosts and the token.
+        path: the request's path, without query.
+        headers: lower-case header names to values; of a repeated header the last.
+    """
+    if host_name(headers.get(b"host", b"").decode("latin-1")) not in policy.hosts:
+        return Refusal(421, "this host name is not served", "ask 127.0.0.1 or set LEANVIBE_ALLOWED_HOSTS")
+    if not _same_origin(headers):
+        return Refusal(403, "requests from other web pages are refused", "ask from the sidecar's own page")
+    if _is_open(path) or _has_token(policy.token, headers):
+        return None
+    return Refusal(
+        401, "reading events needs the token", "send Authorization: Bearer with the content of <data-dir>/token"
+    )
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in lower case, without its port; IPv6 keeps its brackets."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
+    site = headers.get(b"sec-fetch-site")
+    if site is not None and site.decode("latin-1") not in SAFE_SITES:
+        return False
+    origin = headers.get(b"origin")
+    if origin is None:
+        return True
+    return urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+def _has_token(token: str, headers: Mapping[bytes, bytes]) -> bool:
+    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+    return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token.encode())

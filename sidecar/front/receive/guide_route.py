@@ -1,0 +1,91 @@
+"""`POST /api/v1/observability/hook-events`: the integration guide's format and answer, one event or many."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.handlers import HTTPRouteHandler
+
+from sidecar.agents import guide
+from sidecar.errors import BadRequestError, IngestError, TooLargeError
+from sidecar.events import HookEvent
+from sidecar.front.processor import HookEventProcessor, Incoming
+from sidecar.front.receive import replies
+from sidecar.front.receive.batch import incoming_events
+from sidecar.front.receive.body import Oversize, media_type, metadata_of, read_body
+from sidecar.front.receive.guards import API
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bodies in bytes; thresholds of the performance warnings in milliseconds and kilobytes."""
+
+    body_bytes: int
+    batch_bytes: int
+    slow_tool_ms: float
+    large_result_kb: float
+
+
+def guide_route(processor: HookEventProcessor, limits: Limits) -> HTTPRouteHandler:
+    """The handler of the guide's ingest route."""
+
+    @post(f"{API}/hook-events", status_code=200, summary="Take one event, or an array or NDJSON of many")
+    async def hook_events(request: Request[Any, Any, Any]) -> Response[Any]:
+        started = time.perf_counter()
+        try:
+            return Response(await _take(request, processor, limits, started))
+        except IngestError as error:
+            return Response(replies.failed(error, _since(started)), status_code=error.status)
+
+    return hook_events
+
+
+async def _take(
+    request: Request[Any, Any, Any], processor: HookEventProcessor, limits: Limits, started: float
+) -> dict[str, Any]:
+    kind = media_type(request.headers.get("content-type"))
+    body = await read_body(request.receive, limits.batch_bytes)
+    if isinstance(body, Oversize):
+        raise TooLargeError(
+            f"the body has {body.size_bytes} bytes, the limit is {limits.batch_bytes}", hint="send smaller batches"
+        )
+    many = incoming_events(body, kind)
+    if many is not None:
+        return await _take_many(many, processor, limits, started)
+    if len(body) > limits.body_bytes:
+        left = metadata_of(Oversize(body, body, len(body)))
+        event = await processor.process_metadata(left, len(body), guide.normalise)
+    else:
+        event = await processor.process(body, guide.normalise, request.headers.get("idempotency-key"))
+    return _reply(event, limits, started)
+
+
+async def _take_many(
+    many: list[Incoming | BadRequestError], processor: HookEventProcessor, limits: Limits, started: float
+) -> dict[str, Any]:
+    """One commit for all; `{"results": [...]}` in the order of the events, each in the guide's shape."""
+    good = [one for one in many if isinstance(one, Incoming)]
+    taken = iter(await processor.process_many(good, guide.normalise))
+    answers = [next(taken) if isinstance(one, Incoming) else one for one in many]
+    results = [
+        replies.failed(one, _since(started)) if isinstance(one, IngestError) else _reply(one, limits, started)
+        for one in answers
+    ]
+    failures = sum(result["status"] == "failed" for result in results)
+    return {
+        "status": "failed" if failures == len(results) and results else "processed",
+        "processed": len(results) - failures,
+        "failed": failures,
+        "processing_time_ms": round(_since(started), 3),
+        "results": results,
+    }
+
+
+def _reply(event: HookEvent, limits: Limits, started: float) -> dict[str, Any]:
+    warnings = replies.performance_warnings(event, limits.slow_tool_ms, limits.large_result_kb)
+    return replies.processed(event, _since(started), warnings)
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

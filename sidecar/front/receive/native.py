@@ -1,0 +1,69 @@
+"""`POST /api/v1/hooks/{agent}`: native payloads, answered with an empty 204 once durable.
+
+A raw ASGI route: it is on the agent's critical path, and the client must get status and end in one write.
+"""
+
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from sidecar.agents import normaliser_of
+from sidecar.errors import IngestError
+from sidecar.front.processor import HookEventProcessor
+from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
+from sidecar.front.receive.replies import error_body
+
+PATH = "/api/v1/hooks"
+_START_204 = {"type": "http.response.start", "status": 204, "headers": []}
+_EMPTY = {"type": "http.response.body", "body": b""}
+
+
+def native_route(processor: HookEventProcessor, max_body_bytes: int) -> ASGIRouteHandler:
+    """The mounted handler for every agent's native payloads."""
+
+    @asgi(PATH, is_mount=True, copy_scope=False)
+    async def hooks(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await take(scope, receive, processor, max_body_bytes)  # type: ignore[arg-type]
+        except DisconnectedError:
+            return
+        except IngestError as error:
+            await refuse(send, error)
+            return
+        await send(_START_204)  # type: ignore[arg-type]
+        await send(_EMPTY)  # type: ignore[arg-type]
+
+    return hooks
+
+
+async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor, max_body_bytes: int) -> None:
+    """Makes the event of one native request durable.
+
+    Raises:
+        IngestError: it was not taken; `status` says how to answer.
+    """
+    if scope["method"] != "POST":
+        raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
+    normalise = normaliser_of(scope["path"].strip("/"))
+    headers = dict(scope["headers"])
+    media_type(headers.get(b"content-type"))
+    body = await read_body(receive, max_body_bytes)
+    if isinstance(body, Oversize):
+        await processor.process_metadata(metadata_of(body), body.size_bytes, normalise)
+        return
+    key = headers.get(b"idempotency-key")
+    await processor.process(body, normalise, key.decode("latin-1") if key else None)
+
+
+class MethodNotAllowedError(IngestError):
+    """Only POST is taken here."""
+
+    status = 405
+
+
+async def refuse(send: Send, error: IngestError) -> None:
+    """Answers with the error's status and a JSON body that says what and what to do."""
+    body = error_body(error)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,74 @@
+"""Routes that read: the event list and SQL. Both ask the worker; both need the token."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import MediaType, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter
+
+from sidecar.errors import (
+    LeanvibeError,
+    QueryFailedError,
+    QueryLimitError,
+    QueryRefusedError,
+    WorkerUnavailableError,
+)
+from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.receive.guards import API
+from sidecar.front.receive.replies import error_body
+from sidecar.front.worker_link import WorkerLink
+
+GRACE_SECONDS = 10.0
+"""Beyond the query's own limit: catching up, and carrying the answer."""
+
+STATUS: dict[type[LeanvibeError], int] = {
+    QueryRefusedError: 403,
+    QueryFailedError: 400,
+    QueryLimitError: 422,
+    WorkerUnavailableError: 503,
+}
+
+
+class SqlRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """One read-only SELECT."""
+
+    query: str
+
+
+def read_routes(
+    worker: WorkerLink, acknowledger: Acknowledger, sql_seconds: float, sql_rows: int
+) -> list[HTTPRouteHandler]:
+    """The handlers of the event list and of SQL, with the limits of one query."""
+
+    async def asked(op: str, args: dict[str, Any], seconds: float) -> Response[bytes]:
+        try:
+            body = bytes(await worker.ask(op, {**args, "after_seq": acknowledger.last_seq}, seconds))
+        except LeanvibeError as error:
+            return Response(error_body(error), status_code=STATUS.get(type(error), 500), media_type=MediaType.JSON)
+        return Response(body, media_type=MediaType.JSON)
+
+    @get(f"{API}/events", summary="Recent events, newest first; with after= oldest first")
+    async def events(  # noqa: PLR0913  the filters
+        session_id: str | None = None,
+        agent: str | None = None,
+        agent_id: str | None = None,
+        event_type: str | None = None,
+        tool_name: str | None = None,
+        since: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    ) -> Response[bytes]:
+        wanted = {
+            "session_id": session_id, "agent": agent, "agent_id": agent_id, "event_type": event_type,
+            "tool_name": tool_name, "since": since, "before": before, "after": after, "limit": limit,
+        }  # fmt: skip
+        return await asked("events", {"wanted": wanted}, GRACE_SECONDS)
+
+    @post(f"{API}/sql", status_code=200, summary="One read-only SELECT over events and its views")
+    async def sql(data: SqlRequest) -> Response[bytes]:
+        limits = {"seconds": sql_seconds, "max_rows": sql_rows}
+        return await asked("sql", {"query": data.query, **limits}, sql_seconds + GRACE_SECONDS)
+
+    return [events, sql]

@@ -1,0 +1,64 @@
+"""The JSON that the routes answer, in the guide's shapes."""
+
+from typing import Any
+
+import msgspec
+
+from sidecar.errors import LeanvibeError
+from sidecar.events import HookEvent
+
+_encoder = msgspec.json.Encoder()
+KILOBYTE = 1024
+
+
+def error_body(error: LeanvibeError) -> bytes:
+    """`{"error", "hint"}`: what and what to do, never a part of the request."""
+    return _encoder.encode({"error": error.message, "hint": error.hint})
+
+
+def processed(event: HookEvent, processing_time_ms: float, warnings: list[str]) -> dict[str, Any]:
+    """The guide's answer for an event that is durable."""
+    return {
+        "status": "processed",
+        "event_id": event.event_id,
+        "processing_time_ms": round(processing_time_ms, 3),
+        "redacted": bool(event.redactions) or event.redaction_failed,
+        "performance_warnings": warnings,
+    }
+
+
+def failed(error: LeanvibeError, processing_time_ms: float) -> dict[str, Any]:
+    """The guide's answer for an event that was not taken, with what to do."""
+    return {
+        "status": "failed",
+        "event_id": None,
+        "processing_time_ms": round(processing_time_ms, 3),
+        "redacted": False,
+        "performance_warnings": [],
+        "error": error.message,
+        "hint": error.hint,
+    }
+
+
+class _Result(msgspec.Struct):
+    """Only the tool's answer, under its two names, kept as bytes."""
+
+    result: msgspec.Raw = msgspec.Raw()
+    tool_response: msgspec.Raw = msgspec.Raw()
+
+
+_result_of = msgspec.json.Decoder(_Result)
+
+
+def performance_warnings(event: HookEvent, slow_tool_ms: float, large_result_kb: float) -> list[str]:
+    """A line for a tool that ran longer, and one for a result larger (as redacted JSON), than its threshold."""
+    warnings = []
+    name = event.tool_name or "tool"
+    if event.execution_time_ms is not None and event.execution_time_ms > slow_tool_ms:
+        warnings.append(f"slow tool: {name} took {event.execution_time_ms:g} ms (threshold {slow_tool_ms:g} ms)")
+    if len(event.payload) / KILOBYTE > large_result_kb:
+        parts = _result_of.decode(event.payload)
+        size = len(parts.result or parts.tool_response) / KILOBYTE
+        if size > large_result_kb:
+            warnings.append(f"large result: {name} gave {size:.0f} KB (threshold {large_result_kb:g} KB)")
+    return warnings

@@ -1,0 +1,142 @@
+"""Runs the front until it is told to stop: directory, port, server, and the orderly end."""
+
+import asyncio
+import errno
+import gc
+import logging
+import os
+import socket
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from sidecar import __version__
+from sidecar.errors import StartError
+from sidecar.front import data_dir
+from sidecar.front.app import build
+from sidecar.journal import JournalWriter
+from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
+from sidecar.settings import Settings
+
+KEEP_ALIVE_SECONDS = 600
+"""Long, because a connection that closes just as the agent posts costs the user an error line."""
+GRACE_SECONDS = 3
+PROBE_SECONDS = 1.0
+MAX_CONNECTIONS = 2000
+WEBSOCKET_MESSAGE_BYTES = 64 * 1024
+
+Announce = Callable[[str], None]
+
+
+def serve(settings: Settings, announce: Announce) -> None:
+    """Serves until SIGTERM or SIGINT, then flushes and returns; a second signal ends at once.
+
+    Args:
+        settings: everything that can be set.
+        announce: told the URL once requests are taken.
+
+    Raises:
+        StartError: port or data directory cannot be had; says who has them.
+        JournalError: the journal cannot be opened.
+    """
+    os.umask(0o077)
+    listener = bind(settings.host, settings.port)
+    with closing(listener):
+        data_dir.prepare(settings.data_dir)
+        with data_dir.held(settings.data_dir):
+            _run(_serve(settings, listener, announce))
+
+
+async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
+    front = build(settings, data_dir.token(settings.data_dir), journal)
+    server = uvicorn.Server(_config(front.asgi, settings.log_level))
+    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    data_dir.announce(settings.data_dir, url=url, version=__version__)
+    front.worker.start()
+    _settle()
+    announce(url)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        data_dir.withdraw(settings.data_dir)
+        await front.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        StartError: the port is taken (says by which sidecar, if it is one) or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"port {port} on {host} is taken by {_holder(host, port)}",
+                hint="stop it, or choose another: leanvibe serve --port PORT --data-dir DIR",
+            ) from None
+        raise StartError(f"cannot listen on {host}:{port}: {error}", hint="choose with --host and --port") from None
+    return listener
+
+
+def _holder(host: str, port: int) -> str:
+    """Who answers on a taken port."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"http://{host}:{port}/api/v1/observability/health"
+    try:
+        with opener.open(url, timeout=PROBE_SECONDS) as answer:
+            facts: dict[str, Any] = msgspec.json.decode(answer.read(65_536))
+        if facts.get("service") == "leanvibe-sidecar":
+            return f"another leanvibe-sidecar (pid {facts.get('pid')}, version {facts.get('version')})"
+    except (OSError, ValueError, AttributeError):
+        pass
+    return "another program"
+
+
+def _config(app: Any, log_level: str) -> uvicorn.Config:
+    logging.getLogger("uvicorn").setLevel("WARNING" if log_level == "INFO" else log_level)
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=WEBSOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _run(main: Any) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop
+    except ImportError:  # Windows
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+def _settle() -> None:
+    """What was loaded to start lives until the end: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,51 @@
+"""Routes that tell how the sidecar is and hold no content of any event."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from prometheus_client import CollectorRegistry
+
+from sidecar.front.health import performance_answer
+from sidecar.front.metrics import exposition
+from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.receive.guards import API
+
+WELCOME = """leanvibe-sidecar is running.
+
+POST /api/v1/hooks/claude-code            native hook payloads
+POST /api/v1/observability/hook-events    the integration guide's events
+GET  /api/v1/observability/health         components and sinks
+GET  /api/v1/observability/hook-performance
+GET  /metrics                             Prometheus
+GET  /schema                              OpenAPI
+With the token of the data directory: GET events, POST sql under /api/v1/observability/,
+and the WebSocket /api/v1/websocket/observability.
+"""
+
+
+def status_routes(
+    monitor: PerformanceMonitor, health: Callable[[], dict[str, Any]], registry: CollectorRegistry
+) -> list[HTTPRouteHandler]:
+    """The handlers of performance, health, metrics and the front page."""
+
+    @get(f"{API}/hook-performance", summary="Throughput, latency and success rate")
+    async def hook_performance() -> dict[str, Any]:
+        return performance_answer(monitor.snapshot())
+
+    @get(f"{API}/health", summary="Every component and sink")
+    async def health_route() -> Response[dict[str, Any]]:
+        answer = health()
+        return Response(answer, status_code=503 if answer["status"] == "unhealthy" else 200)
+
+    @get("/metrics", summary="Prometheus text or OpenMetrics")
+    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        return Response(body, media_type=content_type)
+
+    @get("/", media_type="text/plain", include_in_schema=False)
+    async def welcome() -> str:
+        return WELCOME
+
+    return [hook_performance, health_route, metrics, welcome]

@@ -1,0 +1,121 @@
+"""Starts the worker, watches it, starts it again when it dies, and asks it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from sidecar import wire
+from sidecar.errors import WorkerUnavailableError
+from sidecar.settings import Settings
+
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 15.0
+STEADY_SECONDS = 30.0
+"""A worker that ran this long died of something new: the next start waits no longer than the first."""
+STOP_SECONDS = 10.0
+PROGRESS_SECONDS = 1.0
+STALE_SECONDS = 5.0
+"""Progress older than this says that the worker does not answer."""
+
+
+class WorkerLink:
+    """The front's side of the worker. The worker's death or silence never raises here: it is a state.
+
+    Args:
+        settings: handed to the worker over its stdin, never on its command line.
+        passed: told each time how far the journal may be trimmed.
+    """
+
+    def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
+        self._settings = settings
+        self._passed = passed
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._progress: dict[str, Any] | None = None
+        self._progress_at = 0.0
+        self.starts = 0
+        self.last_exit: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running worker."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """How far store and sinks are, at most `STALE_SECONDS` old; None when the worker does not answer."""
+        return self._progress if time.monotonic() - self._progress_at < STALE_SECONDS else None
+
+    def start(self) -> None:
+        """Begins watching; returns at once, ingest does not wait for the worker."""
+        self._tasks = [asyncio.create_task(self._keep_running()), asyncio.create_task(self._follow_progress())]
+
+    async def ask(self, op: str, args: dict[str, Any], seconds: float) -> msgspec.Raw:
+        """The worker's answer as JSON bytes.
+
+        Raises:
+            WorkerUnavailableError: it does not answer in time.
+            LeanvibeError: its own error.
+        """
+        return await wire.ask(self._settings.data_dir, op, args, seconds)
+
+    async def stop(self) -> None:
+        """Tells the worker to flush and end; kills it when it does not within `STOP_SECONDS`."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(OSError):
+            if process.stdin:
+                process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _keep_running(self) -> None:
+        wait = FIRST_WAIT_SECONDS
+        while not self._stopping:
+            started = time.monotonic()
+            self._process = await self._spawn()
+            self.starts += 1
+            self.last_exit = await self._process.wait()
+            wait = FIRST_WAIT_SECONDS if time.monotonic() - started > STEADY_SECONDS else wait
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        # -P: a folder of the user's own called like one of our packages must not shadow it
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "sidecar.worker.main", stdin=asyncio.subprocess.PIPE, env=_environment()
+        )
+        assert process.stdin is not None  # noqa: S101  asked for above
+        with contextlib.suppress(OSError):  # it died at once: wait() says so
+            process.stdin.write(self._settings.as_json().encode() + b"\n")
+            await process.stdin.drain()
+        return process
+
+    async def _follow_progress(self) -> None:
+        while True:
+            with contextlib.suppress(WorkerUnavailableError):
+                raw = await self.ask("progress", {}, PROGRESS_SECONDS * 2)
+                self._progress = msgspec.json.decode(raw)
+                self._progress_at = time.monotonic()
+                self._passed(self._progress["passed"])
+            await asyncio.sleep(PROGRESS_SECONDS)
+
+
+def _environment() -> dict[str, str]:
+    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -1,0 +1,106 @@
+"""What the front may ask the worker, and the answers."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from sidecar.errors import QueryLimitError, WorkerUnavailableError
+from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.query.listing import EventFilter, recent
+from sidecar.worker.query.sql import SqlAnswer, run
+from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.store import Store
+
+Result = TypeVar("Result")
+CATCH_UP_SECONDS = 5.0
+QUERY_THREADS = 2
+MAX_QUERIES = 16
+"""Queries that may wait for a thread; more are refused at once."""
+
+
+class Progress(msgspec.Struct):
+    """How far everyone is, for trimming, health and metrics."""
+
+    passed: int
+    """Every consumer has safely passed this sequence number: the journal may forget up to it."""
+    store_seq: int
+    store_error: str | None
+    sinks: list[dict[str, Any]]
+
+
+class Answers:
+    """Dispatches the front's questions; each operation is a method of the same name.
+
+    Args:
+        store: where the answers are.
+        loader: asked to catch up before a query.
+        sinks: the deliveries, by name.
+    """
+
+    def __init__(self, store: Store, loader: Loader, sinks: Mapping[str, EventStreamProcessor[Any]]) -> None:
+        self._store = store
+        self._loader = loader
+        self._sinks = sinks
+        self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self._waiting = 0
+        self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
+            "progress": self.progress,
+            "sql": self.sql,
+            "events": self.events,
+        }
+
+    async def __call__(self, op: str, args: dict[str, Any]) -> Any:
+        """The answer to one question.
+
+        Raises:
+            LeanvibeError: the operation's own error, or an operation that this version does not know.
+        """
+        operation = self._operations.get(op)
+        if operation is None:
+            raise WorkerUnavailableError(f"the worker does not know {op!r}", hint="restart the sidecar")
+        return await operation(**args)
+
+    async def progress(self) -> Progress:
+        """How far everyone is."""
+        durable = self._loader.durable
+        names = ["store", *self._sinks]
+        return Progress(
+            passed=min(durable.get(name, 0) for name in names),
+            store_seq=self._loader.cursor,
+            store_error=self._loader.last_error,
+            sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
+        )
+
+    async def sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
+        """Runs one SELECT over a store that holds everything up to `after_seq`."""
+        return await self._in_thread(self._run_sql, query, after_seq, seconds, max_rows)
+
+    async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
+        """One page of events."""
+        return await self._in_thread(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
+
+    def close(self) -> None:
+        """Lets running queries go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run_sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
+        self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
+        with contextlib.closing(self._store.cursor()) as cursor:
+            return run(cursor, query, seconds=seconds, max_rows=max_rows)
+
+    def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:
+        self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
+        return recent(self._store, wanted)
+
+    async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
+        if self._waiting >= MAX_QUERIES:
+            raise QueryLimitError("too many queries at once", hint="wait for the others")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,1 @@
+"""Delivery: one consumer per sink, each with its own cursor, retries and dead letters."""

@@ -1,0 +1,176 @@
+"""EventStreamProcessor: takes the journal's events to one sink, batch by batch, the cursor behind them."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from sidecar.errors import ExportError, LeanvibeError, PermanentExportError, TransientExportError
+from sidecar.events import HookEvent
+from sidecar.journal import JournalReader
+from sidecar.otel.model import Span
+from sidecar.worker.deliver.retry import delay
+from sidecar.worker.deliver.sink import Sink
+from sidecar.worker.deliver.stage import Stage
+from sidecar.worker.deliver.state import SinkState
+from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
+
+REST_SECONDS = 0.25
+
+Item = TypeVar("Item", bound=HookEvent | Span)
+Result = TypeVar("Result")
+Restore = Callable[[Sequence[str], int], list[HookEvent]]
+"""Stored events of these traces up to that sequence number."""
+
+
+class EventStreamProcessor(Generic[Item]):
+    """One sink's thread. A sink that is away or slow holds up nothing but its own cursor.
+
+    Args:
+        name: the sink, and its cursor's name.
+        sink: the exporter.
+        stage: turns events into the exporter's items.
+        reader: this thread's own reader of the journal.
+        notebook: where cursor, dead letters and exported spans are noted.
+        batch_size: most events read, and most items pushed, at once.
+    """
+
+    def __init__(  # noqa: PLR0913  the parts that one sink is made of
+        self,
+        name: str,
+        sink: Sink[Item],
+        stage: Stage[Item],
+        reader: JournalReader,
+        notebook: Notebook,
+        batch_size: int,
+    ) -> None:
+        self.state = SinkState(name=name)
+        self._name = name
+        self._sink = sink
+        self._stage = stage
+        self._reader = reader
+        self._notebook = notebook
+        self._batch_size = batch_size
+        self._stop = threading.Event()
+        self._give_up_at = float("inf")
+        self._rng = random.Random()  # noqa: S311  jitter is no secret
+        self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
+
+    def start(self, cursor: int, kept_state: str | None, restore: Restore) -> None:
+        """Goes on after `cursor`.
+
+        Args:
+            cursor: sequence number of the last event that the sink has passed.
+            kept_state: the stage's state as it was noted with that cursor.
+            restore: reads the events of turns that were open then.
+        """
+        self.state.seq = cursor
+        self._resume = (kept_state, restore)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Lets the thread try what is left for at most `seconds`, then ends it; the rest is delivered next time."""
+        self._give_up_at = time.monotonic() + seconds
+        self._stop.set()
+
+    def join(self, seconds: float) -> None:
+        """Waits for the thread and releases the sink."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        self._sink.close()
+
+    def _run(self) -> None:
+        self._restore()
+        if self._attempt(self._start_sink) is None:
+            return
+        while True:
+            stopping = self._stop.is_set()
+            moved = self._step()
+            if moved is None or (stopping and (not moved or time.monotonic() > self._give_up_at)):
+                return
+            if not moved:
+                self._stop.wait(REST_SECONDS)
+
+    def _restore(self) -> None:
+        kept_state, restore = self._resume
+        if kept_state is not None:
+            traces = self._stage.held_traces(kept_state)
+            self._stage.restore(restore(traces, self.state.seq))
+
+    def _start_sink(self) -> bool:
+        """Starting can be put right from outside, so even a permanent refusal is tried again."""
+        try:
+            self._sink.start()
+        except PermanentExportError as error:
+            raise TransientExportError(error.message, hint=error.hint) from error
+        return True
+
+    def _step(self) -> bool | None:
+        """One batch: whether there was anything to do; None when it was given up because of the stop."""
+        try:
+            events = self._reader.after(self.state.seq, limit=self._batch_size)
+        except LeanvibeError as error:
+            self.state.failed(str(error))
+            return False
+        items = self._stage.feed(events)
+        dead: list[DeadLetter] = []
+        for start in range(0, len(items), self._batch_size):
+            refused = self._push(items[start : start + self._batch_size])
+            if refused is None:
+                return None
+            dead.extend(refused)
+        if events or items:
+            self._passed(events[-1].seq if events else self.state.seq, items, dead)
+        return bool(events)
+
+    def _passed(self, seq: int, items: Sequence[Item], dead: list[DeadLetter]) -> None:
+        self.state.succeeded(seq, len(items) - len(dead), len(dead))
+        spans = [item for item in items if isinstance(item, Span)]
+        self._notebook.note(self._name, seq, self._stage.state(), dead, spans)
+
+    def _push(self, items: Sequence[Item]) -> list[DeadLetter] | None:
+        """Exports until the sink says yes; its refusals as dead letters. None when given up because of the stop."""
+        try:
+            outcome = self._attempt(lambda: self._sink.export(items))
+        except PermanentExportError as error:
+            return self._divide(items, error)
+        if outcome is None:
+            return None
+        return [self._letter(items[one.index], one.reason) for one in outcome.rejected]
+
+    def _divide(self, items: Sequence[Item], error: PermanentExportError) -> list[DeadLetter] | None:
+        """A batch that is refused as a whole is halved until what the sink cannot take stands alone."""
+        if len(items) == 1:
+            return [self._letter(items[0], str(error))]
+        middle = len(items) // 2
+        first = self._push(items[:middle])
+        second = self._push(items[middle:]) if first is not None else None
+        return None if first is None or second is None else first + second
+
+    def _attempt(self, call: Callable[[], Result]) -> Result | None:
+        """Calls the sink until it works, waiting longer each time; None when given up because of the stop.
+
+        Raises:
+            PermanentExportError: the sink refuses this batch for ever.
+        """
+        failures = 0
+        while True:
+            try:
+                return call()
+            except PermanentExportError:
+                raise
+            except ExportError as error:
+                failures += 1
+                self.state.failed(str(error))
+                asked = error.retry_after if isinstance(error, TransientExportError) else None
+            if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
+                return None
+
+    def _letter(self, item: Item, reason: str) -> DeadLetter:
+        if isinstance(item, HookEvent):
+            return dead_letter(self._name, item, reason)
+        payload = msgspec.json.encode(item).decode()
+        return DeadLetter(self._name, self.state.seq, item.span_id, reason, payload, time.time_ns() // 1000)

@@ -1,0 +1,70 @@
+"""What happens between the journal and an exporter: events in, items to export out."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from sidecar.events import HookEvent
+from sidecar.otel.model import Span
+from sidecar.otel.turns import TurnAssembler
+
+Item = TypeVar("Item")
+
+
+class Stage(Protocol[Item]):
+    """Turns events into items. May hold events back until it knows more (a turn that is not over)."""
+
+    def feed(self, events: Sequence[HookEvent]) -> list[Item]:
+        """Items that are ready now; an empty sequence lets time pass."""
+
+    def state(self) -> str | None:
+        """What must be kept with the cursor so that `restore` can rebuild what is held back; JSON."""
+
+    def held_traces(self, state: str) -> list[str]:
+        """The traces whose stored events `restore` needs, from a kept state."""
+
+    def restore(self, events: Sequence[HookEvent]) -> None:
+        """Takes the stored events of held traces again; nothing of them leaves twice."""
+
+
+class EventStage:
+    """Passes events as they are, for sinks that take events."""
+
+    def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
+        """The events themselves."""
+        return list(events)
+
+    def state(self) -> None:
+        """Nothing is held back."""
+
+    def held_traces(self, state: str) -> list[str]:  # noqa: ARG002  the protocol's
+        """Nothing is held back."""
+        return []
+
+    def restore(self, events: Sequence[HookEvent]) -> None:
+        """Nothing is held back."""
+
+
+class TraceStage:
+    """Gathers the events of a turn until it is over, then gives its spans."""
+
+    def __init__(self) -> None:
+        self._assembler = TurnAssembler()
+
+    def feed(self, events: Sequence[HookEvent]) -> list[Span]:
+        """Spans of the turns that are over now."""
+        return self._assembler.feed(events, time.time_ns() // 1000)
+
+    def state(self) -> str:
+        """The traces that are still open."""
+        return msgspec.json.encode(self._assembler.open_traces()).decode()
+
+    def held_traces(self, state: str) -> list[str]:
+        """The traces that were open."""
+        return msgspec.json.decode(state, type=list[str])
+
+    def restore(self, events: Sequence[HookEvent]) -> None:
+        """Opens the turns again that were open."""
+        self._assembler.feed(events, 0)

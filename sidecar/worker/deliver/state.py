@@ -1,0 +1,37 @@
+"""What is known of one sink, for health, status and metrics."""
+
+import time
+
+import msgspec
+
+
+class SinkState(msgspec.Struct, kw_only=True):
+    """Written by the sink's own thread, read by anyone. Times in seconds since the epoch."""
+
+    name: str
+    state: str = "starting"
+    """starting, up or retrying."""
+    seq: int = 0
+    """Sequence number of the last event that the sink has passed."""
+    delivered: int = 0
+    dead_letters: int = 0
+    retries: int = 0
+    last_success_at: float | None = None
+    last_error: str | None = None
+    last_error_at: float | None = None
+
+    def succeeded(self, seq: int, delivered: int, dead: int) -> None:
+        """A batch was taken."""
+        self.state = "up"
+        self.seq = seq
+        self.delivered += delivered
+        self.dead_letters += dead
+        self.last_success_at = time.time()
+        self.last_error = None
+
+    def failed(self, reason: str) -> None:
+        """An attempt failed and will be made again."""
+        self.state = "retrying"
+        self.retries += 1
+        self.last_error = reason
+        self.last_error_at = time.time()

@@ -1,0 +1,113 @@
+"""The worker process: puts store, sinks and answers together and runs until the front lets it go.
+
+Started by the front with its settings as one JSON line on stdin; the end of stdin means that the front is gone.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from sidecar import wire
+from sidecar.errors import LeanvibeError
+from sidecar.journal import JournalReader
+from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
+from sidecar.settings import Settings
+from sidecar.worker.answers import Answers
+from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.stage import EventStage, TraceStage
+from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.store import FILE_NAME as STORE_FILE
+from sidecar.worker.store.store import STORE, Store
+
+FLUSH_SECONDS = 3.0
+"""How long a stopping worker lets its sinks try what is left."""
+RESTORE_SECONDS = 30.0
+
+Sinks = dict[str, EventStreamProcessor[Any]]
+
+
+def main() -> None:
+    """Runs the worker; exits 0 when told to stop, 1 with one line on stderr when it cannot start."""
+    settings = Settings.from_json(sys.stdin.buffer.readline().decode())
+    os.umask(0o077)
+    _limit_memory(settings.worker_memory_mb)
+    try:
+        asyncio.run(_run(settings))
+    except LeanvibeError as error:
+        sys.exit(f"worker: {error}")
+
+
+async def _run(settings: Settings) -> None:
+    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    journal = settings.data_dir / JOURNAL_FILE
+    notebook = Notebook()
+    loader = Loader(store, JournalReader(journal), notebook)
+    sinks = build_sinks(settings, lambda: JournalReader(journal), notebook)
+    loader.start()
+    _start_sinks(sinks, store, loader)
+    answers = Answers(store, loader, sinks)
+    server = await wire.serve(settings.data_dir, answers)
+    try:
+        await _until_stopped()
+    finally:
+        server.close()
+        answers.close()
+        await asyncio.to_thread(_stop, sinks, loader, store)
+
+
+def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
+    def restore(traces: Any, up_to: int) -> Any:
+        loader.wait_for(up_to, RESTORE_SECONDS)
+        return store.events_of_traces(traces, up_to)
+
+    cursors = store.cursors()
+    for name, sink in sinks.items():
+        seq, state = cursors.get(name, (0, None))
+        sink.start(seq, state, restore)
+
+
+def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
+    """Sinks first, so that the store's last transaction holds their cursors."""
+    for sink in sinks.values():
+        sink.stop(FLUSH_SECONDS)
+    for sink in sinks.values():
+        sink.join(FLUSH_SECONDS)
+    loader.close()
+    store.close()
+
+
+async def _until_stopped() -> None:
+    """Returns at SIGTERM, SIGINT or the end of stdin."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
+    front = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
+    front.add_done_callback(lambda _: stopped.set())
+    await stopped.wait()
+
+
+def _limit_memory(megabytes: int) -> None:
+    """A ceiling on address space, where the system has one: a runaway query costs the worker, never the host."""
+    try:
+        import resource
+    except ImportError:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+
+def build_sinks(settings: Settings, reader: Any, notebook: Notebook) -> Sinks:
+    """The deliveries that are switched on, by name. The only place that names exporters."""
+    del settings, reader, notebook, EventStage, TraceStage, Mapping, os, STORE
+    return {}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What a user's statement may be: exactly one SELECT that calls nothing with an effect.
+
+DuckDB itself holds the rest: the statement runs in a read-only transaction, external access is off and the
+configuration is locked. The type of the statement alone is not enough: `WITH t AS (DELETE … RETURNING *) SELECT`
+is a SELECT by type.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import msgspec
+
+from sidecar.errors import QueryFailedError, QueryRefusedError
+
+MAX_QUERY_CHARS = 100_000
+
+TABLE_FUNCTIONS = frozenset(
+    {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row", "summary", "histogram"}
+    | {"histogram_values", "pg_timezone_names", "duckdb_columns", "duckdb_functions", "duckdb_tables"}
+    | {"duckdb_types", "duckdb_views", "duckdb_keywords", "duckdb_settings", "duckdb_schemas"}
+)
+"""Table functions that read nothing but their arguments and the catalog. Every other one is refused."""
+
+SCALAR_REFUSED = frozenset(
+    {"getenv", "nextval", "setval", "currval", "setseed", "sleep_ms", "write_log", "checkpoint", "force_checkpoint"}
+    | {"query", "query_table", "json_execute_serialized_sql", "getvariable", "current_query"}
+)
+"""Functions that change something, wait, or run text as SQL."""
+
+
+def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The query, when it may run.
+
+    Raises:
+        QueryRefusedError: not one SELECT, or it calls something that is not allowed; says which.
+        QueryFailedError: not SQL.
+    """
+    if len(query) > MAX_QUERY_CHARS:
+        raise QueryRefusedError(f"the query is longer than {MAX_QUERY_CHARS} characters")
+    try:
+        statements = connection.extract_statements(query)
+    except duckdb.Error as error:
+        raise QueryFailedError(first_line(error)) from None
+    if len(statements) != 1:
+        raise QueryRefusedError(f"{len(statements)} statements in one query", hint="send one SELECT at a time")
+    if statements[0].type is not duckdb.StatementType.SELECT:
+        name = statements[0].type.name
+        raise QueryRefusedError(f"{name} is not allowed", hint="only SELECT: the store is read-only here")
+    called = next((name for name in _refused_calls(_tree(connection, query))), None)
+    if called is not None:
+        raise QueryRefusedError(f"the function {called} is not allowed here", hint="query events and its views")
+    return query
+
+
+def first_line(error: duckdb.Error) -> str:
+    """DuckDB's message without the drawing of the statement below it."""
+    return str(error).partition("\n")[0][:500]
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The parsed statement as DuckDB serialises it.
+
+    Raises:
+        QueryRefusedError: DuckDB cannot show what is in it.
+    """
+    row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
+    tree = msgspec.json.decode(row[0]) if row else {"error": True}
+    if tree["error"]:
+        raise QueryRefusedError("this kind of SELECT cannot be checked", hint="write it as a plain SELECT")
+    return tree["statements"]
+
+
+def _refused_calls(tree: Any) -> Iterator[str]:
+    """Names of the calls in a statement that are not allowed, in no particular order."""
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "TABLE_FUNCTION" and (name := _name(node.get("function"))) not in TABLE_FUNCTIONS:
+                yield name
+            if node.get("class") == "FUNCTION" and (name := _name(node)) in SCALAR_REFUSED:
+                yield name
+            nodes.extend(node.values())
+        elif isinstance(node, list):
+            nodes.extend(node)
+
+
+def _name(function: Any) -> str:
+    return str(function["function_name"]).lower() if isinstance(function, dict) else "?"

@@ -1,0 +1,61 @@
+"""The API's list of events: newest first, filtered, paged by sequence number."""
+
+from typing import Any
+
+import msgspec
+
+from sidecar.events import FIELDS
+from sidecar.worker.store.store import Store
+
+MAX_LIMIT = 1000
+
+
+class EventFilter(msgspec.Struct):
+    """Which events: each field that is given must match; `since` is an ISO 8601 time, `before` a sequence number."""
+
+    session_id: str | None = None
+    agent: str | None = None
+    agent_id: str | None = None
+    event_type: str | None = None
+    tool_name: str | None = None
+    since: str | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+EQUAL = ("session_id", "agent", "agent_id", "event_type", "tool_name")
+_CONDITIONS = {"since": "received_at >= ?::TIMESTAMPTZ", "before": "seq < ?", "after": "seq > ?"}
+
+
+def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
+    """`{"events": [...], "next_before": seq or null}`: one page, and where the next one begins.
+
+    With `after` the page is oldest first, and `next_after` says where to go on.
+    """
+    conditions, values = _where(wanted)
+    limit = min(max(wanted.limit, 1), MAX_LIMIT)
+    ascending = wanted.after is not None
+    query = (
+        f"SELECT {', '.join(FIELDS)} FROM events_hot WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608  ours
+        f"ORDER BY seq {'ASC' if ascending else 'DESC'} LIMIT {limit + 1}"
+    )
+    rows = store.fetch(query, values)
+    page = [_shown(row) for row in rows[:limit]]
+    more = page[-1]["seq"] if len(rows) > limit else None
+    return {"events": page, "next_after" if ascending else "next_before": more}
+
+
+def _where(wanted: EventFilter) -> tuple[list[str], list[Any]]:
+    given = {name: getattr(wanted, name) for name in (*EQUAL, *_CONDITIONS)}
+    used = {name: value for name, value in given.items() if value is not None}
+    return [_CONDITIONS.get(name, f"{name} = ?") for name in used], list(used.values())
+
+
+def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
+    shown = dict(zip(FIELDS, row, strict=True))
+    for name in ("received_at", "occurred_at"):
+        shown[name] = shown[name].isoformat(timespec="microseconds").replace("+00:00", "Z")
+    shown["payload"] = msgspec.Raw(shown["payload"].encode())
+    shown["redactions"] = msgspec.Raw((shown["redactions"] or "{}").encode())
+    return shown

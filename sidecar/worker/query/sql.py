@@ -1,0 +1,118 @@
+"""Runs one checked SELECT within limits of time, rows and bytes."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import duckdb
+import msgspec
+
+from sidecar.errors import QueryFailedError, QueryLimitError
+from sidecar.worker.query.guard import checked, first_line
+
+FETCH_ROWS = 500
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+IGNORED_INTERRUPT_SECONDS = 2.0
+"""DuckDB can be deaf to an interrupt inside one function call; after this the worker ends itself and starts anew."""
+
+
+class SqlAnswer(msgspec.Struct):
+    """Columns, rows as lists in the same order, and whether there were more than the limits let through."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    row_count: int
+    truncated: bool
+    elapsed_ms: float
+
+
+def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
+    """The answer to one SELECT.
+
+    Args:
+        cursor: a connection of its own for this query; closed by the caller.
+        query: the user's text.
+        seconds: time limit, for the query and the fetching of its rows.
+        max_rows: rows of the answer; when there are more it is truncated.
+
+    Raises:
+        QueryRefusedError: it may not run.
+        QueryFailedError: DuckDB refused it, with DuckDB's own reason.
+        QueryLimitError: it ran out of time or memory.
+    """
+    started = time.monotonic()
+    with _deadline(cursor, seconds) as is_over:
+        try:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            cursor.execute(checked(cursor, query))
+            columns = [column[0] for column in cursor.description or ()]
+            rows, truncated = _fetch(cursor, max_rows)
+        except duckdb.InterruptException:
+            raise QueryLimitError(
+                f"stopped after {seconds:g} s", hint="narrow it down, e.g. by received_at"
+            ) from None
+        except (duckdb.OutOfMemoryException, MemoryError):
+            raise QueryLimitError("out of memory", hint="read fewer or smaller columns, or aggregate") from None
+        except duckdb.Error as error:
+            if is_over():
+                raise QueryLimitError(f"stopped after {seconds:g} s") from None
+            raise QueryFailedError(first_line(error)) from None
+    elapsed = round((time.monotonic() - started) * 1000, 3)
+    return SqlAnswer(columns, rows, len(rows), truncated, elapsed)
+
+
+def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[Any]], bool]:
+    rows: list[list[Any]] = []
+    size = 0
+    while chunk := cursor.fetchmany(min(FETCH_ROWS, max_rows + 1 - len(rows))):
+        for row in chunk:
+            size += sum(len(value) if isinstance(value, str | bytes) else 16 for value in row)
+            if len(rows) == max_rows or size > MAX_ANSWER_BYTES:
+                return rows, True
+            rows.append([json_value(value) for value in row])
+    return rows, False
+
+
+def json_value(value: Any) -> Any:
+    """A value that JSON can say: whole numbers beyond 2^53 and everything unknown become text."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return value if abs(value) <= 2**53 else str(value)
+        case float():
+            return value if value - value == 0 else str(value)  # NaN and infinities
+        case bytes():
+            return value.hex()
+        case list() | tuple():
+            return [json_value(one) for one in value]
+        case dict():
+            return {str(key): json_value(one) for key, one in value.items()}
+        case _:
+            return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+@contextlib.contextmanager
+def _deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Callable[[], bool]]:
+    """Interrupts the query when its time is over; a query that does not listen takes the worker with it."""
+    over = threading.Event()
+
+    def interrupt() -> None:
+        over.set()
+        cursor.interrupt()
+
+    timers = [
+        threading.Timer(seconds, interrupt),
+        threading.Timer(seconds + IGNORED_INTERRUPT_SECONDS, os._exit, (70,)),
+    ]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield over.is_set
+    finally:
+        for timer in timers:
+            timer.cancel()

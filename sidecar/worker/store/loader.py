@@ -1,0 +1,114 @@
+"""The store's own consumer: from the journal into DuckDB, in batches, rows and cursors in one transaction."""
+
+import threading
+
+import msgspec
+
+from sidecar.errors import LeanvibeError
+from sidecar.events import HookEvent
+from sidecar.journal import JournalReader
+from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
+from sidecar.worker.store.store import STORE, Store, UnstorableError
+
+BATCH_EVENTS = 2000
+BATCH_BYTES = 8 * 1024 * 1024
+REST_SECONDS = 0.8
+"""Between two batches at rest: few large transactions cost less than many small ones."""
+REFUSED_PAYLOAD = msgspec.Raw(b'{"content_dropped":{"reason":"refused_by_store"}}')
+
+
+class Loader:
+    """A thread that keeps the store at most a second behind the journal.
+
+    Args:
+        store: written only by this thread.
+        reader: this thread's own reader of the journal.
+        notebook: what the other consumers want written.
+    """
+
+    def __init__(self, store: Store, reader: JournalReader, notebook: Notebook) -> None:
+        self._store = store
+        self._reader = reader
+        self._notebook = notebook
+        self._moved = threading.Condition()
+        self._wake = threading.Event()
+        self._stopping = False
+        self.last_error: str | None = None
+        self.durable = {name: seq for name, (seq, _) in store.cursors().items()}
+        """Consumer → sequence number that is safely written as passed. The journal may be trimmed below all."""
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+
+    @property
+    def cursor(self) -> int:
+        """Sequence number of the last event in the store."""
+        return self.durable.get(STORE, 0)
+
+    def start(self) -> None:
+        """Begins loading."""
+        self._thread.start()
+
+    def wait_for(self, seq: int, seconds: float) -> bool:
+        """Loads at once and waits until the store holds `seq`; False when it does not within `seconds`."""
+        self._wake.set()
+        with self._moved:
+            return self._moved.wait_for(lambda: self.cursor >= seq, seconds)
+
+    def close(self) -> None:
+        """Loads what the journal holds, writes the last notes and ends the thread."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            stopping = self._stopping
+            loaded = self._step()
+            if loaded and (stopping or _is_full(loaded)):
+                continue
+            if stopping:
+                return
+            self._wake.wait(REST_SECONDS)
+            self._wake.clear()
+
+    def _step(self) -> list[HookEvent]:
+        """One transaction with what is there; what could not be written is tried again at the next step."""
+        notes = self._notebook.take()
+        try:
+            batch = self._reader.after(self.cursor, limit=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            if batch or notes:
+                self._load(batch, notes)
+        except LeanvibeError as error:
+            self._notebook.put_back(notes)
+            self.last_error = str(error)
+            return []
+        self.last_error = None
+        return batch
+
+    def _load(self, batch: list[HookEvent], notes: Notes) -> None:
+        try:
+            self._store.load(batch, notes)
+        except UnstorableError:
+            batch, refused = self._without_refused(batch)
+            notes.dead_letters.extend(refused)
+            self._store.load(batch, notes)
+        with self._moved:
+            self.durable.update({name: seq for name, (seq, _) in notes.cursors.items()})
+            if batch:
+                self.durable[STORE] = batch[-1].seq
+            self._moved.notify_all()
+
+    def _without_refused(self, batch: list[HookEvent]) -> tuple[list[HookEvent], list[DeadLetter]]:
+        """The batch with a note in place of each payload that DuckDB refuses, and those payloads as dead letters."""
+        kept: list[HookEvent] = []
+        refused: list[DeadLetter] = []
+        for event in batch:
+            if self._store.takes(event):
+                kept.append(event)
+                continue
+            kept.append(msgspec.structs.replace(event, payload=REFUSED_PAYLOAD))
+            refused.append(dead_letter(STORE, event, "DuckDB refuses the payload"))
+        return kept, refused
+
+
+def _is_full(batch: list[HookEvent]) -> bool:
+    return len(batch) == BATCH_EVENTS or sum(len(event.payload) for event in batch) >= BATCH_BYTES

@@ -1,0 +1,49 @@
+"""Events as rows of `events_hot`, and back."""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from sidecar.events import FIELDS, HookEvent
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+COLUMNS = FIELDS
+"""The table's columns stand in the order of the event's fields; a test holds them equal."""
+
+_json = msgspec.json.Encoder()
+
+
+def moment(micros: int) -> dt.datetime:
+    """A time in UTC from microseconds since the epoch; beyond what a calendar holds, the nearest that it does."""
+    try:
+        return EPOCH + dt.timedelta(microseconds=micros)
+    except OverflowError:
+        return dt.datetime.max.replace(tzinfo=dt.UTC) if micros > 0 else dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+def micros(moment_: dt.datetime) -> int:
+    """Microseconds since the epoch."""
+    return (moment_ - EPOCH) // dt.timedelta(microseconds=1)
+
+
+def row_of(event: HookEvent) -> tuple[Any, ...]:
+    """The row of one event, in the order of `COLUMNS`."""
+    return (
+        event.seq, event.event_id, moment(event.received_at), moment(event.occurred_at), event.host, event.agent,
+        event.event_type.value, event.hook_event_name, event.session_id, bytes(event.payload).decode(),
+        event.prompt_id, event.agent_id, event.agent_type, event.tool_name, event.tool_use_id, event.success,
+        event.error, event.execution_time_ms, event.cwd,
+        _json.encode(event.redactions).decode() if event.redactions else None,
+        event.redaction_failed, event.size_bytes, event.processing_time_ms, event.trace_id, event.span_id,
+    )  # fmt: skip
+
+
+def event_of(row: tuple[Any, ...]) -> HookEvent:
+    """The event of one row of `COLUMNS`."""
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["received_at"] = micros(values["received_at"])
+    values["occurred_at"] = micros(values["occurred_at"])
+    values["payload"] = msgspec.Raw(values["payload"].encode())
+    values["redactions"] = msgspec.json.decode(values["redactions"]) if values["redactions"] else {}
+    return msgspec.convert(values, HookEvent)

@@ -1,0 +1,165 @@
+"""The DuckDB file: opened, loaded in batches, asked."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from sidecar.errors import StoreError
+from sidecar.events import HookEvent
+from sidecar.otel.model import Span
+from sidecar.worker.store.notebook import DeadLetter, Notes
+from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of
+
+FILE_NAME = "store.duckdb"
+STORE = "store"
+"""The store's own name among the consumers of the journal."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class UnstorableError(StoreError):
+    """DuckDB refuses a value of the rows themselves: trying again cannot help."""
+
+
+class Store:
+    """One writer (the loader's thread) and any number of readers, each with a cursor of its own.
+
+    Args:
+        path: the DuckDB file; made when missing.
+        memory_mb: DuckDB's memory limit.
+
+    Raises:
+        StoreError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, memory_mb: int) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            self._connection = duckdb.connect(str(path), config=_configuration(path, memory_mb))
+            self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            self._connection.execute(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
+            for closed in ("enable_external_access = false", "lock_configuration = true"):
+                self._connection.execute(f"SET GLOBAL {closed}")
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(f"cannot open the store {path}: {error}", hint="is another sidecar using it?") from error
+
+    def load(self, events: Sequence[HookEvent], notes: Notes) -> None:
+        """Adds events, moves the store's cursor and writes the notes, in one transaction.
+
+        Raises:
+            StoreError: nothing of it was written.
+        """
+        with self._lock, _as_store_error("load"), self._transaction():
+            if events:
+                _append(self._connection, "events_hot", [row_of(event) for event in events])
+                self._set_cursor(STORE, events[-1].seq, None)
+            for consumer, (seq, state) in notes.cursors.items():
+                self._set_cursor(consumer, seq, state)
+            if notes.dead_letters:
+                _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
+            if notes.spans:
+                _append(self._connection, "spans", [_span_row(span) for span in notes.spans])
+
+    def takes(self, event: HookEvent) -> bool:
+        """Whether DuckDB takes this event's row; nothing is kept of the trial."""
+        with self._lock:
+            self._connection.begin()
+            try:
+                _append(self._connection, "events_hot", [row_of(event)])
+            except duckdb.DataError:
+                return False
+            finally:
+                self._connection.rollback()
+        return True
+
+    def cursors(self) -> dict[str, tuple[int, str | None]]:
+        """Consumer → (sequence number it has passed, its state)."""
+        rows = self.fetch("SELECT consumer, seq, state FROM cursors")
+        return {consumer: (seq, state) for consumer, seq, state in rows}
+
+    def events_of_traces(self, trace_ids: Sequence[str], up_to: int) -> list[HookEvent]:
+        """All events of these traces with a sequence number up to `up_to`, in order."""
+        if not trace_ids:
+            return []
+        columns = ", ".join(COLUMNS)
+        query = f"SELECT {columns} FROM events_hot WHERE trace_id IN (SELECT unnest(?)) AND seq <= ? ORDER BY seq"  # noqa: S608  column names are ours
+        return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
+
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query of our own, on a cursor of its own.
+
+        Raises:
+            StoreError: DuckDB refused it.
+        """
+        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the same database for one reader."""
+        return self._connection.cursor()
+
+    def close(self) -> None:
+        """Writes everything into the file and releases it. Safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    appender = connection.appender(table)
+    appender.append_rows(rows)
+    appender.flush()
+
+
+def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
+    return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
+
+
+def _span_row(span: Span) -> tuple[Any, ...]:
+    attributes = _encoder.encode(span.attributes).decode()
+    times = (moment(span.start_ns // 1000), moment(span.end_ns // 1000))
+    return (span.trace_id, span.span_id, span.parent_span_id, span.name, *times, span.status.name, attributes)
+
+
+@contextlib.contextmanager
+def _as_store_error(operation: str) -> Iterator[None]:
+    """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
+    try:
+        yield
+    except duckdb.DataError as error:
+        raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
+    except duckdb.Error as error:
+        raise StoreError(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+
+
+def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:
+    """No extension is fetched, no other file is read, and memory, threads and spilling are bounded."""
+    return {
+        "memory_limit": f"{memory_mb}MB",
+        "threads": 2,
+        "temp_directory": str(path.with_suffix(".tmp")),
+        "max_temp_directory_size": "1GB",
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+        "preserve_insertion_order": False,
+    }
