@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an environment without our settings, and the real servers, started when first asked for."""
+"""Fixtures for all tests: an environment without our settings; real servers, started when first asked for."""
 
 import os
 from collections.abc import Iterator

