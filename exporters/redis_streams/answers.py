@@ -23,8 +23,10 @@ HINTS = {
     "unknown command": "streams need Redis 5 or newer",
     "DB index": "check the database number at the end of LEANVIBE_REDIS_URL",
     "Timeout": "is it overloaded, does it want rediss://, or is this another server's port?",
+    "not known": "correct the host in LEANVIBE_REDIS_URL",
     "connecting to": "is Redis running there?",
     "closed": "is Redis still running there, and is this its port?",
+    "socket": "is Redis still running there?",
 }
 """What to do, by words that Redis or redis-py says."""
 
@@ -67,6 +69,6 @@ def trouble(error: Exception, url: str) -> TransientExportError:
         return TransientExportError(
             "LEANVIBE_REDIS_URL is no URL of a Redis", hint="write redis://[user:password@]host:port/database"
         )
-    answer = " ".join(str(error).split())[:LONGEST_ANSWER]
+    answer = " ".join(str(error).split())[:LONGEST_ANSWER].rstrip(".")
     hint = next((hint for words, hint in HINTS.items() if words in answer), "")
     return TransientExportError(f"{address(url)}: {answer}", hint=hint)
