@@ -1,0 +1,103 @@
+"""What an error of PostgreSQL means for a batch, in one line without credentials.
+
+Only what is wrong with a row rejects that row. Everything that an operator can put right (login, database,
+table, right, disk) is transient: the journal keeps the events until it is.
+
+Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from sidecar.errors import TransientExportError
+
+ROW_CLASSES = ("22", "23", "54")
+"""Data exception, constraint violation, program limit exceeded (a long index entry, deep nesting)."""
+
+HINTS = {
+    "25006": "it is read-only: let LEANVIBE_POSTGRES_DSN name the primary",
+    "28": "check user and password in LEANVIBE_POSTGRES_DSN, and pg_hba.conf",
+    "3D000": "create the database, or correct its name in LEANVIBE_POSTGRES_DSN",
+    "3F000": "create the schema, or correct the search_path of the user",
+    "42501": "let the user write: GRANT INSERT ON leanvibe_events, GRANT SELECT ON leanvibe_schema_version",
+    "42703": "run leanvibe db upgrade",
+    "42P01": "run leanvibe db upgrade",
+    "53100": "its disk is full: make room",
+    "53300": "raise max_connections, or close clients",
+    "55P03": "another session holds a lock: see pg_stat_activity",
+    "57014": "another session holds a lock, or the server is overloaded: see pg_stat_activity",
+    "57P03": "it is starting or stopping: wait",
+}
+"""What to do, by SQLSTATE or its first two characters."""
+
+CONNECTING = {
+    "password authentication failed": HINTS["28"],
+    "no password supplied": "put user and password into LEANVIBE_POSTGRES_DSN",
+    "no pg_hba.conf entry": HINTS["28"],
+    "role ": HINTS["28"],
+    "database ": HINTS["3D000"],
+    "too many clients": HINTS["53300"],
+    "starting up": HINTS["57P03"],
+    "shutting down": HINTS["57P03"],
+}
+"""What to do, by words of a server that refuses to let us in; libpq passes no SQLSTATE on then."""
+
+UNREACHABLE = {
+    "no password supplied": ("it wants a password", "put user and password into LEANVIBE_POSTGRES_DSN"),
+    "resolve host": ("its host name is not known", "correct the host in LEANVIBE_POSTGRES_DSN"),
+    "refused": ("it refuses connections", "is PostgreSQL running there?"),
+    "No such file": ("its socket is not there", "is PostgreSQL running there?"),
+    "SSL": ("TLS does not come about", "compare sslmode in LEANVIBE_POSTGRES_DSN with the server's settings"),
+    "timeout": ("it does not answer as PostgreSQL would", "is this another server's port, or a firewall?"),
+    "no answer": ("it does not answer any more", "is it overloaded, or the network cut?"),
+    "connection option": (
+        "LEANVIBE_POSTGRES_DSN is no DSN",
+        "write postgresql://user:password@host:port/database",
+    ),
+}
+"""Our words for libpq's, which may show parts of a mistyped DSN, and what to do."""
+
+
+def address(dsn: str) -> str:
+    """Where a DSN points, without user and password; never raises."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return "PostgreSQL"
+    host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or "5432")
+    if "@" in host or not port.replace(",", "").isdigit():  # a password with a / or @ that is not escaped
+        return "PostgreSQL"
+    return f"PostgreSQL at {host}:{port}, database {parts.get('dbname') or 'of the user'}"
+
+
+def is_about_rows(error: psycopg.Error) -> bool:
+    """Whether PostgreSQL refused what one of the rows holds."""
+    return (error.sqlstate or "").startswith(ROW_CLASSES)
+
+
+def refusal(error: psycopg.Error) -> str:
+    """Why a row was refused: code and name of the error, which hold nothing of the row itself."""
+    constraint = error.diag.constraint_name
+    named = f", constraint {constraint}" if constraint else ""
+    return f"PostgreSQL: {error.sqlstate} {type(error).__name__}{named}"
+
+
+def trouble(error: psycopg.Error, dsn: str) -> TransientExportError:
+    """The error that says which PostgreSQL did not take a batch, what it answered and what to do."""
+    if error.sqlstate:
+        answer = " ".join((error.diag.message_primary or "").split())
+        hint = HINTS.get(error.sqlstate) or HINTS.get(error.sqlstate[:2], "")
+    else:
+        answer, hint = _no_connection(error)
+    return TransientExportError(f"{address(dsn)}: {answer}", hint=hint)
+
+
+def _no_connection(error: psycopg.Error) -> tuple[str, str]:
+    text = str(error)
+    if isinstance(error, psycopg.ProgrammingError):
+        return UNREACHABLE["connection option"]
+    if "FATAL: " in text:
+        answer = text.rpartition("FATAL: ")[2].splitlines()[0].strip()
+        return answer, next((hint for words, hint in CONNECTING.items() if words in answer), "")
+    known = (said for words, said in UNREACHABLE.items() if words in text)
+    return next(known, ("the connection broke", "is PostgreSQL running there, and is this its port?"))

@@ -1,0 +1,45 @@
+"""Fixtures for all tests: an environment without our settings; real servers, started when first asked for."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.servers import Server, fresh_database, running_postgres, running_redis
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("LEANVIBE_", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: Server) -> str:
+    """The URL of an empty Redis, running again if a test had ended it."""
+    redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: Server) -> Iterator[str]:
+    """The DSN of an empty database of its own, on a server that runs again if a test had ended it."""
+    postgres_server.start()
+    with fresh_database(postgres_server) as dsn:
+        yield dsn

@@ -1,0 +1,60 @@
+"""What the contract suite needs to know of a sink: how to build it, break it and read back what it got."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import redis
+
+from exporters import Exporter
+from exporters.registry import EXPORTERS
+from sidecar.events import HookEvent
+from tests.servers import Server
+
+
+@dataclass(frozen=True)
+class Rig:
+    """One sink on its real server.
+
+    Args:
+        server: to stop, kill and start.
+        url: of an empty backend on it.
+        build: makes an exporter for a URL.
+        delivered: the event ids that the backend holds, in its order.
+        keyed: whether the backend itself drops an event that it has.
+    """
+
+    server: Server
+    url: str
+    build: Callable[[str], Exporter[HookEvent]]
+    delivered: Callable[[], list[str]]
+    keyed: bool
+
+    def exporter(self) -> Exporter[HookEvent]:
+        """An exporter for the backend."""
+        return self.build(self.url)
+
+
+def redis_rig(server: Server, url: str) -> Rig:
+    """The Redis sink."""
+
+    def delivered() -> list[str]:
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            entries: Any = client.xrange("leanvibe:events")
+            return [fields["event_id"] for _, fields in entries]
+
+    return Rig(server, url, lambda url: EXPORTERS["redis"](url=url, timeout=2.0), delivered, keyed=False)
+
+
+def postgres_rig(server: Server, dsn: str) -> Rig:
+    """The PostgreSQL sink."""
+
+    def delivered() -> list[str]:
+        with psycopg.connect(dsn) as connection:
+            rows = connection.execute("SELECT event_id FROM leanvibe_events ORDER BY seq").fetchall()
+            return [event_id for (event_id,) in rows]
+
+    return Rig(
+        server, dsn, lambda dsn: EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0), delivered, keyed=True
+    )
