@@ -1,0 +1,101 @@
+"""`invoke_agent` spans: the turn's root and its subagents."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sidecar.otel import semconv
+from sidecar.otel.digest import MAX_CONTENT_BYTES, Digest
+from sidecar.otel.kinds import Kind
+from sidecar.otel.model import Attributes, Span
+from sidecar.otel.subagents import Subagent
+from sidecar.otel.tree import Tree
+from sidecar.otel.turn import Surroundings
+
+
+def root_span(tree: Tree, around: Surroundings) -> Span:
+    """The turn itself: from the prompt to the Stop, or to the last sign of work."""
+    turn, scope = tree.turn, tree.scope
+    return tree.span(
+        tree.root_id,
+        None,
+        f"{semconv.INVOKE_AGENT} {scope.agent}",
+        (turn.start, turn.end),
+        _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | _messages(turn.digests, None),
+        error_type=turn.error_type,
+        events=tree.events_of(None),
+        links=(around.previous,) if around.previous else (),
+    )
+
+
+def subagent_span(tree: Tree, agent: Subagent) -> Span:
+    """A subagent, below the call that started it; it may outlive that call and the turn."""
+    launch = agent.launcher.end if agent.launcher else None
+    facts: Attributes = {semconv.PARENT_INFERRED: True} if agent.inferred else {}
+    if launch and launch.child_model and not agent.inferred:
+        facts[semconv.REQUEST_MODEL] = launch.child_model
+    return tree.span(
+        tree.agent_id(agent.agent_id),
+        tree.parent_of(agent),
+        f"{semconv.INVOKE_AGENT} {agent.name or ''}".rstrip(),
+        (agent.first.at, tree.agent_end(agent.agent_id)),
+        _agent(agent.name, agent.agent_id) | facts | _messages(tree.turn.digests, agent.agent_id),
+        error_type=tree.turn.loose_end if agent.ended_at is None else None,
+        events=tree.events_of(agent.agent_id),
+    )
+
+
+def _agent(name: str | None, agent_id: str | None) -> Attributes:
+    found = {
+        semconv.OPERATION_NAME: semconv.INVOKE_AGENT,
+        semconv.AGENT_NAME: name,
+        semconv.AGENT_ID: agent_id,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _turn_facts(tree: Tree) -> Attributes:
+    digests = tree.turn.digests
+    mode, effort = (_first_word(digests, word) for word in ("mode", "effort"))
+    found: dict[str, str | int | None] = {
+        semconv.TURN_OUTCOME: tree.turn.outcome.value,
+        semconv.TURN_TOOL_CALLS: sum(call.owner is None for call in tree.turn.calls),
+        semconv.PROMPT_LENGTH: _count(digests, "prompt"),
+        semconv.PERMISSION_MODE: mode,
+        semconv.REASONING_LEVEL: effort,
+        semconv.BACKGROUND_TASKS_COUNT: _count(digests, "background"),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _first_word(digests: Sequence[Digest], word: str) -> str | None:
+    """The first that the main agent's events say, as the turn began."""
+    return next((one.words[word] for one in digests if one.owner is None and word in one.words), None)
+
+
+def _count(digests: Sequence[Digest], name: str) -> int | None:
+    """The last that was counted: a later Stop knows better."""
+    return next((one.counts[name] for one in reversed(digests) if name in one.counts), None)
+
+
+def _messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
+    """The first prompt and the last answer, when content was captured, in the conventions' message form."""
+    asked = next((one.content[0] for one in digests if one.kind is Kind.OPEN and one.owner == owner), "")
+    ends = {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}
+    said = next((one.content[1] for one in reversed(digests) if one.kind in ends and one.owner == owner), "")
+    found: Attributes = {}
+    if asked:
+        found[semconv.INPUT_MESSAGES] = _message("user", asked)
+    if said:
+        found[semconv.OUTPUT_MESSAGES] = _message("assistant", said)
+    return found
+
+
+def _message(role: str, text: str) -> str:
+    """One message as JSON, at most `MAX_CONTENT_BYTES` long."""
+    wrapped = [{"role": role, "parts": [{"type": "text", "content": text}]}]
+    encoded = msgspec.json.encode(wrapped)
+    excess = len(encoded) - MAX_CONTENT_BYTES
+    if excess <= 0:
+        return encoded.decode()
+    return _message(role, text[: max(0, min(len(text) - 1, len(text) - excess))])

@@ -1,0 +1,211 @@
+"""A digest: what spans need of one event, and no more, so that an open turn never holds payloads."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from sidecar.events import HookEvent
+from sidecar.otel import failures, loose
+from sidecar.otel.kinds import Kind, is_guide, kind_of
+
+MAX_CONTENT_BYTES = 8192
+MAX_TOOL_NAME = 256
+MAX_WORD = 64
+"""Characters of a word from the payload (a mode, a trigger) that goes onto a span."""
+
+SPAWNERS = frozenset({"Agent", "Task"})
+"""Tools that start subagents, by today's name and the former one."""
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One tool call as PostToolBatch lists it; `error_type` is the verdict in the text that the model saw."""
+
+    call_id: str
+    tool: str
+    error_type: str | None
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a turn. `at` is its receipt in microseconds since the epoch.
+
+    `owner` is the subagent that it belongs to, None for the main agent; `queue` tells agents apart where
+    calls can only be paired by order. `words` are attributes as they will stand on a span, `content` is
+    (input, output).
+    """
+
+    at: int
+    seq: int
+    event_id: str
+    kind: Kind
+    owner: str | None = None
+    owner_type: str | None = None
+    queue: str | None = None
+    tool: str | None = None
+    call_id: str | None = None
+    error_type: str | None = None
+    exit_code: int | None = None
+    duration_ms: float | None = None
+    input_mark: bytes = b""
+    input_size: int = 0
+    result_size: int = 0
+    calls: tuple[Call, ...] = ()
+    child: str | None = None
+    child_ended: bool = False
+    child_model: str | None = None
+    running: tuple[str, ...] = ()
+    words: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    content: tuple[str, str] = ("", "")
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Sorts the events of a turn the same way, however they came in."""
+        return self.at, self.seq, self.event_id
+
+
+class _Payload(msgspec.Struct):
+    """The fields of a payload that matter here, each still JSON."""
+
+    tool_input: msgspec.Raw = msgspec.Raw()
+    parameters: msgspec.Raw = msgspec.Raw()
+    tool_response: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+    tool_calls: msgspec.Raw = msgspec.Raw()
+    background_tasks: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+    is_interrupt: msgspec.Raw = msgspec.Raw()
+    notification_type: msgspec.Raw = msgspec.Raw()
+    trigger: msgspec.Raw = msgspec.Raw()
+    permission_mode: msgspec.Raw = msgspec.Raw()
+    effort: msgspec.Raw = msgspec.Raw()
+    prompt: msgspec.Raw = msgspec.Raw()
+    last_assistant_message: msgspec.Raw = msgspec.Raw()
+
+
+class _Effort(msgspec.Struct):
+    level: str = ""
+
+
+class _Task(msgspec.Struct):
+    id: str = ""
+    type: str = ""
+    status: str = ""
+
+
+class _Launch(msgspec.Struct):
+    agentId: str = ""  # noqa: N815 - the client's own name
+    status: str = ""
+    resolvedModel: str = ""  # noqa: N815 - the same
+
+
+class _Listed(msgspec.Struct):
+    tool_use_id: str = ""
+    tool_name: str = ""
+    tool_response: msgspec.Raw = msgspec.Raw()
+
+
+def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
+    """What spans need of one event.
+
+    Args:
+        event: redacted; its payload is read field by field and never built as objects.
+        capture_content: keeps input and output, at most `MAX_CONTENT_BYTES` each.
+    """
+    kind = kind_of(event.hook_event_name, event.tool_name)
+    guide = is_guide(event.hook_event_name)
+    payload = loose.typed(event.payload, _Payload) or _Payload()
+    error_type, exit_code = _failure(event, kind, payload)
+    launch = _launch(event, kind, payload)
+    arguments = payload.tool_input if loose.size(payload.tool_input) else payload.parameters
+    result = payload.tool_response if loose.size(payload.tool_response) else payload.result
+    return Digest(
+        at=event.received_at,
+        seq=event.seq,
+        event_id=event.event_id,
+        kind=kind,
+        owner=None if guide else event.agent_id,
+        owner_type=None if guide else event.agent_type,
+        queue=event.agent_id,
+        tool=(event.tool_name or "")[:MAX_TOOL_NAME] or None,
+        call_id=event.tool_use_id,
+        error_type=error_type,
+        exit_code=exit_code,
+        duration_ms=None if event.execution_time_ms is None else float(event.execution_time_ms),
+        input_mark=blake2b(arguments, digest_size=8).digest() if kind in _MARKED else b"",
+        input_size=loose.size(arguments),
+        result_size=loose.size(result),
+        calls=_calls(payload) if kind is Kind.BATCH else (),
+        child=launch.agentId or None,
+        child_ended=launch.status == "completed",
+        child_model=_word(launch.resolvedModel),
+        running=_running(payload),
+        words=_words(payload),
+        counts=_counts(kind, payload),
+        content=_content(kind, payload, arguments, result) if capture_content else ("", ""),
+    )
+
+
+_MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
+"""A permission request has no tool_use_id: its call is recognised by the same input."""
+
+
+def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | None, int | None]:
+    if kind is Kind.DENIED:
+        return failures.PERMISSION_DENIED, None
+    if kind is Kind.STOP_FAILURE:
+        return failures.api_error_of(event.error), None
+    if kind in {Kind.FAIL, Kind.AGENT_ERROR} or event.success is False:
+        interrupted = loose.typed(payload.is_interrupt, bool) or False
+        return failures.failure_of(event.error or loose.head(payload.error), interrupted=interrupted)
+    return None, None
+
+
+def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
+    spawned = kind is Kind.POST and event.tool_name in SPAWNERS
+    return (loose.typed(payload.tool_response, _Launch) if spawned else None) or _Launch()
+
+
+def _calls(payload: _Payload) -> tuple[Call, ...]:
+    listed = loose.each(payload.tool_calls, _Listed)
+    return tuple(
+        Call(
+            one.tool_use_id, one.tool_name[:MAX_TOOL_NAME], failures.verdict_of(loose.head(one.tool_response))
+        )
+        for one in listed
+        if one.tool_use_id
+    )
+
+
+def _running(payload: _Payload) -> tuple[str, ...]:
+    tasks = loose.each(payload.background_tasks, _Task)
+    return tuple(task.id for task in tasks if task.type == "subagent" and task.status == "running")
+
+
+def _words(payload: _Payload) -> dict[str, str]:
+    effort = loose.typed(payload.effort, _Effort) or _Effort()
+    found = {
+        "mode": _word(loose.typed(payload.permission_mode, str)),
+        "effort": _word(effort.level),
+        "notification": _word(loose.typed(payload.notification_type, str)),
+        "trigger": _word(loose.typed(payload.trigger, str)),
+    }
+    return {name: word for name, word in found.items() if word}
+
+
+def _counts(kind: Kind, payload: _Payload) -> dict[str, int]:
+    if kind is Kind.STOP:
+        return {"background": len(loose.typed(payload.background_tasks, list[msgspec.Raw]) or [])}
+    prompt = loose.typed(payload.prompt, str) if kind is Kind.OPEN else None
+    return {} if prompt is None else {"prompt": len(prompt)}
+
+
+def _content(kind: Kind, payload: _Payload, given: msgspec.Raw, got: msgspec.Raw) -> tuple[str, str]:
+    if kind is Kind.OPEN:
+        return loose.cut(loose.typed(payload.prompt, str) or "", MAX_CONTENT_BYTES), ""
+    if kind in {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}:
+        return "", loose.cut(loose.typed(payload.last_assistant_message, str) or "", MAX_CONTENT_BYTES)
+    return loose.prefix(given, MAX_CONTENT_BYTES), loose.prefix(got, MAX_CONTENT_BYTES)
+
+
+def _word(value: str | None) -> str | None:
+    return value[:MAX_WORD] if value else None

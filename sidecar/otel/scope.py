@@ -1,0 +1,54 @@
+"""Whose turn it is: what all spans of one turn share."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sidecar.events import HookEvent
+from sidecar.otel import ids, semconv
+from sidecar.otel.digest import Digest
+from sidecar.otel.kinds import Kind, is_guide
+from sidecar.otel.model import Attributes
+
+PROVIDERS = {"claude-code": "anthropic"}
+"""Who serves the models of an agent; the convention asks for a name, so others answer with their own."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """One turn of one agent. `agent_id` is the main agent's own id, which only the guide's format has."""
+
+    session_id: str
+    prompt_id: str | None
+    agent: str
+    agent_id: str | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of the turn."""
+        return ids.trace_id(self.session_id, self.prompt_id)
+
+    def span_id(self, kind: str, key: str = "") -> str:
+        """The id of one span of the turn."""
+        return ids.span_id(self.session_id, self.prompt_id, kind, key)
+
+    def root_id(self, digests: Iterable[Digest]) -> str:
+        """The id of the turn's root, by its earliest opening event where there is no prompt id."""
+        opening = min((one.order for one in digests if one.kind is Kind.OPEN), default=None)
+        return self.span_id(ids.TURN, ids.turn_key(self.prompt_id, opening[-1] if opening else None))
+
+    def shared(self) -> Attributes:
+        """Attributes of every span: children inherit nothing from their root in any backend."""
+        common: Attributes = {
+            semconv.PROVIDER_NAME: PROVIDERS.get(self.agent, self.agent),
+            semconv.CONVERSATION_ID: self.session_id,
+            semconv.SESSION_ID: self.session_id,
+        }
+        if self.prompt_id:
+            common[semconv.PROMPT_ID] = self.prompt_id
+        return common
+
+
+def scope_of(event: HookEvent) -> Scope:
+    """The turn that an event belongs to."""
+    main = event.agent_id if is_guide(event.hook_event_name) else None
+    return Scope(event.session_id, event.prompt_id or None, event.agent, main)

@@ -1,0 +1,119 @@
+"""A turn as read from its events: when it ran, what was in it, how it ended."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from sidecar.otel import failures
+from sidecar.otel.calls import ToolCall, give_permissions, tool_calls
+from sidecar.otel.digest import Digest
+from sidecar.otel.kinds import Kind
+from sidecar.otel.model import SpanLink
+from sidecar.otel.subagents import Subagent, subagents
+
+
+class Outcome(enum.StrEnum):
+    """How a turn ended."""
+
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    ABANDONED = "abandoned"
+    API_ERROR = "api_error"
+    DENIED = "denied"
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a turn's own events cannot tell.
+
+    `previous` links to the root of the session's turn before. `cut_short` says that the session went on to
+    another prompt, or ended, so that a turn without a Stop was interrupted and not merely abandoned.
+    """
+
+    previous: SpanLink | None = None
+    cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Times are microseconds since the epoch."""
+
+    digests: Sequence[Digest]
+    calls: Sequence[ToolCall]
+    unclaimed: Sequence[Digest]
+    agents: dict[str, Subagent]
+    start: int
+    end: int
+    outcome: Outcome
+    error_type: str | None
+
+    @property
+    def loose_end(self) -> str:
+        """`error.type` of what never ended within this turn."""
+        return failures.INTERRUPTED if self.outcome is Outcome.INTERRUPTED else failures.ABANDONED
+
+
+SHAPES_A_TURN = frozenset(Kind) - {Kind.SESSION_END, Kind.NOTIFICATION, Kind.ECHO, Kind.PASSIVE}
+"""Without any event of these kinds there was no turn, and no span is made."""
+
+
+def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
+    """The turn that these events make, in whatever order and however often they are given; None when none."""
+    known = {one.event_id: one for one in sorted(digests, key=lambda one: one.order, reverse=True)}
+    ordered = sorted(known.values(), key=lambda one: one.order)
+    start = next((one.at for one in ordered if one.kind in SHAPES_A_TURN), None)
+    if start is None:
+        return None
+    calls = tool_calls(ordered)
+    unclaimed = give_permissions(calls, ordered)
+    agents = subagents(ordered, calls)
+    outcome, finish = _outcome(ordered, calls, around)
+    end = finish.at if finish else _last_activity(ordered, calls)
+    return Turn(
+        ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish)
+    )
+
+
+def finisher(digests: Sequence[Digest]) -> Digest | None:
+    """The Stop that ended the turn; None while there is none, or when the main agent went on after it."""
+    last = None
+    for one in digests:
+        if one.kind in {Kind.STOP, Kind.STOP_FAILURE}:
+            last = one
+        elif one.kind is Kind.PRE and one.owner is None:
+            last = None
+    return last
+
+
+def _outcome(
+    digests: Sequence[Digest], calls: Sequence[ToolCall], around: Surroundings
+) -> tuple[Outcome, Digest | None]:
+    finish = finisher(digests)
+    if finish:
+        failed = finish.kind is Kind.STOP_FAILURE or finish.error_type
+        return (Outcome.API_ERROR if failed else Outcome.COMPLETED), finish
+    own = [call for call in calls if call.owner is None]
+    if own and own[-1].error_type == failures.PERMISSION_DENIED:
+        return Outcome.DENIED, None
+    ended = around.cut_short or any(one.kind is Kind.SESSION_END for one in digests)
+    return (Outcome.INTERRUPTED if ended else Outcome.ABANDONED), None
+
+
+def _error_type(outcome: Outcome, finish: Digest | None) -> str | None:
+    if outcome is Outcome.COMPLETED:
+        return None
+    if outcome is Outcome.API_ERROR:
+        return finish.error_type if finish else None
+    return failures.PERMISSION_DENIED if outcome is Outcome.DENIED else outcome.value
+
+
+def _last_activity(digests: Sequence[Digest], calls: Sequence[ToolCall]) -> int:
+    """The end of a turn without a Stop: its last sign of work.
+
+    The session's end counts only when a call was still open: a user who pressed Esc may stay for hours.
+    """
+    still = {Kind.NOTIFICATION, Kind.PASSIVE}
+    if all(call.ended_at is not None for call in calls):
+        still.add(Kind.SESSION_END)
+    return max(one.at for one in digests if one.kind not in still)
