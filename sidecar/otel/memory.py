@@ -1,0 +1,96 @@
+"""What is remembered of turns that have left: bounded, so that it forgets the oldest first."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sidecar.otel import semconv
+from sidecar.otel.model import Span, SpanLink
+from sidecar.otel.scope import Scope
+
+MAX_SPAN_IDS = 50_000
+"""Ids of spans that left: a repeat of an event among them makes no second span."""
+
+MAX_SESSIONS = 4_096
+MAX_TURNS_PER_SESSION = 32
+
+
+@dataclass(slots=True)
+class Departed:
+    """The ids of spans that have left, by trace."""
+
+    _traces: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)
+    _size: int = 0
+
+    def __contains__(self, trace_id: str) -> bool:
+        return trace_id in self._traces
+
+    def __len__(self) -> int:
+        return self._size
+
+    def leave(self, spans: Iterable[Span]) -> list[Span]:
+        """The spans that had not left before; from now on they have."""
+        fresh = []
+        for span in spans:
+            known = self._traces.setdefault(span.trace_id, set())
+            self._traces.move_to_end(span.trace_id)
+            if span.span_id not in known:
+                known.add(span.span_id)
+                fresh.append(span)
+        self._size += len(fresh)
+        self._forget()
+        return fresh
+
+    def _forget(self) -> None:
+        while self._size > MAX_SPAN_IDS and len(self._traces) > 1:
+            _, forgotten = self._traces.popitem(last=False)
+            self._size -= len(forgotten)
+
+
+@dataclass(slots=True)
+class Session:
+    """The turns of one agent's session, root span id → (start, trace id), and when the session ended."""
+
+    turns: dict[str, tuple[int, str]] = field(default_factory=dict)
+    ended_at: int | None = None
+    open: set[Scope] = field(default_factory=set)
+
+    def began(self, root_id: str, start: int, trace_id: str) -> None:
+        """Notes a turn by its earliest start; forgets the earliest turn beyond the bound."""
+        self.turns[root_id] = min((start, trace_id), self.turns.get(root_id, (start, trace_id)))
+        if len(self.turns) > MAX_TURNS_PER_SESSION:
+            del self.turns[min(self.turns, key=lambda known: (self.turns[known], known))]
+
+    def previous(self, root_id: str, start: int) -> SpanLink | None:
+        """A link to the turn before the one that began at `start`."""
+        earlier = [
+            (known, root) for root, known in self.turns.items() if root != root_id and known[0] < start
+        ]
+        if not earlier:
+            return None
+        (_, trace_id), root = max(earlier)
+        return SpanLink(trace_id, root, {semconv.LINK_TYPE: semconv.PREVIOUS_TURN})
+
+    def went_on(self, start: int) -> bool:
+        """Whether another turn began after `start`."""
+        return any(begun > start for begun, _ in self.turns.values())
+
+    def end_after(self, start: int) -> int | None:
+        """When the session ended, if that was not before `start`."""
+        return self.ended_at if self.ended_at is not None and self.ended_at >= start else None
+
+
+@dataclass(slots=True)
+class Sessions:
+    """Sessions by agent, the least recently used forgotten first unless a turn of theirs is open."""
+
+    _known: OrderedDict[Scope, Session] = field(default_factory=OrderedDict)
+
+    def of(self, scope: Scope) -> Session:
+        """The session that a turn belongs to."""
+        key = Scope(scope.session_id, None, scope.agent, scope.agent_id)
+        found = self._known.setdefault(key, Session())
+        self._known.move_to_end(key)
+        while len(self._known) > MAX_SESSIONS and not next(iter(self._known.values())).open:
+            self._known.popitem(last=False)
+        return found

@@ -1,0 +1,125 @@
+"""A turn that is not closed yet: the digests of its events, and what says when it may close."""
+
+from dataclasses import dataclass, field
+
+from sidecar.otel.digest import Digest
+from sidecar.otel.kinds import TOOL_KINDS, Kind
+from sidecar.otel.scope import Scope
+from sidecar.otel.turn import SHAPES_A_TURN
+
+MAX_DIGESTS = 10_000
+"""Events kept of one turn; beyond it new tool calls are counted and left out."""
+
+GRACE_US = 1_000_000
+"""How long a closed turn waits for events that race with its Stop."""
+
+IDLE_US = 30 * 60 * 1_000_000
+"""After this long without any event a turn is abandoned: the agent was killed."""
+
+Order = tuple[int, int, str]
+_STARTS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
+_STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
+
+
+@dataclass(slots=True)
+class OpenTurn:
+    """State of one open turn; `start` is the receipt of its first event that shapes it, None before."""
+
+    scope: Scope
+    last_at: int
+    start: int | None = None
+    root_id: str = ""
+    digests: dict[str, Digest] = field(default_factory=dict)
+    dropped: int = 0
+    queued: int | None = None
+    _calls: set[str] = field(default_factory=set)
+    _echo: str | None = None
+    _stop: Order | None = None
+    _work: Order | None = None
+    _started: dict[str, Order] = field(default_factory=dict)
+    _stopped: dict[str, Order] = field(default_factory=dict)
+
+    def add(self, one: Digest) -> int:
+        """Takes an event in; a repeat changes nothing. Returns by how many the digests grew."""
+        if one.event_id in self.digests:
+            return 0
+        before = len(self.digests)
+        self.last_at = max(self.last_at, one.at)
+        self._note(one)
+        if self._keeps(one):
+            self.digests[one.event_id] = one
+            self._shape(one)
+        else:
+            self.dropped += one.kind is not Kind.ECHO
+        return len(self.digests) - before
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether anything came that makes spans."""
+        return self.start is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the main agent stopped and did not go on."""
+        return self._stop is not None and (self._work is None or self._work < self._stop)
+
+    @property
+    def has_running_subagents(self) -> bool:
+        """Whether a subagent has begun and not stopped since."""
+        return any(order > self._stopped.get(agent, (0, 0, "")) for agent, order in self._started.items())
+
+    def due_at(self, *, cut_short: bool, ended_at: int | None) -> int:
+        """When the turn may close if nothing more comes, in microseconds since the epoch.
+
+        Args:
+            cut_short: the session went on to another turn.
+            ended_at: receipt of the session's end, if that came after the turn's beginning.
+        """
+        if ended_at is not None:
+            return max(self.last_at, ended_at) + GRACE_US
+        if (self.finished or cut_short) and not self.has_running_subagents:
+            return self.last_at + GRACE_US
+        return self.last_at + IDLE_US
+
+    def _keeps(self, one: Digest) -> bool:
+        if one.kind is Kind.ECHO:
+            return self._keeps_echo(one)
+        grows = one.kind in TOOL_KINDS or one.kind in {Kind.BATCH, Kind.PERMISSION, Kind.NOTIFICATION}
+        return len(self.digests) < MAX_DIGESTS or not grows or (one.call_id or "") in self._calls
+
+    def _keeps_echo(self, one: Digest) -> bool:
+        """Only the newest: echoes come by the hundred, and only the time of the last one counts."""
+        known = self.digests.get(self._echo or "")
+        if known and known.order > one.order:
+            return False
+        if known:
+            del self.digests[known.event_id]
+        self._echo = one.event_id
+        return True
+
+    def _shape(self, one: Digest) -> None:
+        if one.kind is Kind.PRE and one.call_id:
+            self._calls.add(one.call_id)
+        if one.kind in SHAPES_A_TURN and (self.start is None or one.at < self.start):
+            self.start = one.at
+        if not self.root_id or one.kind is Kind.OPEN:
+            self.root_id = self.scope.root_id(self.digests.values())
+
+    def _note(self, one: Digest) -> None:
+        """Keeps what says when the turn may close; each part is a maximum, so order plays no role."""
+        if one.kind in _STOPS:
+            self._stop = max(self._stop or one.order, one.order)
+        if one.kind is Kind.PRE and one.owner is None:
+            self._work = max(self._work or one.order, one.order)
+        self._note_subagents(one)
+
+    def _note_subagents(self, one: Digest) -> None:
+        if one.kind is Kind.SUBAGENT_STOP and one.owner:
+            self._stopped[one.owner] = max(self._stopped.get(one.owner, one.order), one.order)
+        elif one.owner and (one.kind in _STARTS or one.owner not in self._started):
+            self._started[one.owner] = max(self._started.get(one.owner, one.order), one.order)
+        if one.child and one.child_ended:
+            self._stopped[one.child] = max(self._stopped.get(one.child, one.order), one.order)
+        for agent in one.running if one.kind in _STOPS else ():
+            if agent not in self._stopped:
+                self._started.setdefault(agent, one.order)

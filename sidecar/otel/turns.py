@@ -1,0 +1,184 @@
+"""Decides when a turn is closed, and lets its spans leave: each once, in final form, the root last.
+
+Time is that of the events: every event first closes what was due before it, so that catching up after an
+outage gives the same spans as running along. The wall clock is asked only when there is nothing more to read.
+"""
+
+import heapq
+import itertools
+from collections.abc import Iterable, Sequence
+
+from sidecar.events import HookEvent
+from sidecar.otel import semconv
+from sidecar.otel.digest import Digest, digest_of
+from sidecar.otel.kinds import Kind
+from sidecar.otel.memory import Departed, Session, Sessions
+from sidecar.otel.model import Span
+from sidecar.otel.open_turn import OpenTurn
+from sidecar.otel.scope import Scope, scope_of
+from sidecar.otel.spans import spans_of_digests
+from sidecar.otel.turn import Surroundings
+
+MAX_HELD = 200_000
+"""Digests held over all open turns; beyond it the turn that was quiet longest leaves as it is."""
+
+SETTLE_US = 1_000_000
+"""How far the wall clock is trusted less than the events' own times: an event may still be on its way."""
+
+
+class TurnAssembler:
+    """Gathers events into turns and gives out the spans of those that are closed.
+
+    A turn closes a second after its Stop (later while its subagents run or more of its events come), after
+    the session's next prompt or end, or when it was silent for half an hour. Not safe for use by several
+    threads.
+
+    Args:
+        capture_content: puts prompts, answers, tool inputs and results on spans, capped.
+    """
+
+    def __init__(self, *, capture_content: bool = False) -> None:
+        self.dropped_events = 0
+        self.evicted_turns = 0
+        self._capture = capture_content
+        self._turns: dict[Scope, OpenTurn] = {}
+        self._held = 0
+        self._due: list[tuple[int, int, Scope]] = []
+        self._count = itertools.count()
+        self._sessions = Sessions()
+        self._departed = Departed()
+
+    def feed(self, events: Sequence[HookEvent], now_us: int) -> list[Span]:
+        """Takes events and returns the spans of the turns that are closed by now.
+
+        Args:
+            events: in the journal's order; repeats are harmless. Empty when there is nothing more to read:
+                only then does the wall clock close turns.
+            now_us: the wall clock, in microseconds since the epoch.
+        """
+        if not events:
+            return self._close_due(now_us - SETTLE_US)
+        left: list[Span] = []
+        for event in sorted(events, key=lambda event: (event.received_at, event.seq, event.event_id)):
+            left += self._close_due(event.received_at)
+            left += self._take(event)
+        return left
+
+    def open_traces(self) -> list[str]:
+        """The traces still held. After a restart all their stored events are fed again, after `remember`."""
+        return sorted({scope.trace_id for scope in self._turns})
+
+    def remember(self, spans: Iterable[Span]) -> None:
+        """Tells of spans that left before a restart: they never leave again, and later turns link to them."""
+        for span in self._departed.leave(spans):
+            if span.parent_span_id is None:
+                self._sessions.of(_scope_of_root(span)).began(
+                    span.span_id, span.start_ns // 1000, span.trace_id
+                )
+
+    def is_sealed(self, trace_id: str) -> bool:
+        """Whether spans of that trace have left, as far as is remembered."""
+        return trace_id in self._departed
+
+    @property
+    def held(self) -> int:
+        """Digests held now."""
+        return self._held
+
+    def _take(self, event: HookEvent) -> list[Span]:
+        scope = scope_of(event)
+        session = self._sessions.of(scope)
+        one = digest_of(event, capture_content=self._capture)
+        if one.kind is Kind.SESSION_END:
+            session.ended_at = max(session.ended_at or one.at, one.at)
+        if one.kind is Kind.PASSIVE or not self._concerns_a_turn(scope, session, one):
+            return []
+        left = self._make_way(scope, one)
+        self._add(scope, session, one)
+        return left + self._evict()
+
+    def _concerns_a_turn(self, scope: Scope, session: Session, one: Digest) -> bool:
+        """Whether the event may still change a span; what only decorates a turn can come too late."""
+        if scope in self._turns or scope.trace_id not in self._departed:
+            return True
+        if one.kind is Kind.SESSION_END:
+            return bool(session.open)
+        return one.kind not in {Kind.ECHO, Kind.NOTIFICATION}
+
+    def _make_way(self, scope: Scope, one: Digest) -> list[Span]:
+        """In the session-level trace an opening event closes the turn before: no prompt tells them apart."""
+        turn = self._turns.get(scope)
+        if scope.prompt_id or turn is None or one.kind is not Kind.OPEN or one.event_id in turn.digests:
+            return []
+        return self._close(turn, cut_short=not turn.finished) if turn.has_shape else []
+
+    def _add(self, scope: Scope, session: Session, one: Digest) -> None:
+        turn = self._turns.get(scope)
+        if turn is None:
+            turn = self._turns[scope] = OpenTurn(scope, one.at)
+            session.open.add(scope)
+        dropped = turn.dropped
+        self._held += turn.add(one)
+        self.dropped_events += turn.dropped - dropped
+        if turn.start is not None:
+            session.began(turn.root_id, turn.start, scope.trace_id)
+        affected = session.open if one.kind in {Kind.OPEN, Kind.SESSION_END} else {scope}
+        for other in affected:
+            self._queue(self._turns[other])
+
+    def _queue(self, turn: OpenTurn) -> None:
+        """Sees to it that the turn is looked at no later than it is due."""
+        due = self._due_at(turn)
+        if turn.queued is None or due < turn.queued:
+            turn.queued = due
+            heapq.heappush(self._due, (due, next(self._count), turn.scope))
+
+    def _due_at(self, turn: OpenTurn) -> int:
+        session = self._sessions.of(turn.scope)
+        start = turn.last_at if turn.start is None else turn.start
+        return turn.due_at(cut_short=session.went_on(start), ended_at=session.end_after(start))
+
+    def _close_due(self, at: int) -> list[Span]:
+        left: list[Span] = []
+        while self._due and self._due[0][0] < at:
+            queued, _, scope = heapq.heappop(self._due)
+            turn = self._turns.get(scope)
+            if turn is None or turn.queued != queued:
+                continue
+            turn.queued = None
+            if self._due_at(turn) < at:
+                left += self._close(turn)
+            else:
+                self._queue(turn)
+        return left
+
+    def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
+        del self._turns[turn.scope]
+        self._held -= len(turn.digests)
+        session = self._sessions.of(turn.scope)
+        session.open.discard(turn.scope)
+        if turn.start is None:
+            return []
+        if cut_short is None:
+            cut_short = session.went_on(turn.start) or session.end_after(turn.start) is not None
+        around = Surroundings(session.previous(turn.root_id, turn.start), cut_short)
+        return self._departed.leave(spans_of_digests(turn.scope, turn.digests.values(), around))
+
+    def _evict(self) -> list[Span]:
+        left: list[Span] = []
+        while self._held > MAX_HELD:
+            self.evicted_turns += 1
+            left += self._close(min(self._turns.values(), key=lambda turn: turn.last_at))
+        return left
+
+
+def _scope_of_root(span: Span) -> Scope:
+    """Whose turn a root span was."""
+    agent_id = span.attributes.get(semconv.AGENT_ID)
+    prompt_id = span.attributes.get(semconv.PROMPT_ID)
+    return Scope(
+        str(span.attributes.get(semconv.SESSION_ID, "")),
+        str(prompt_id) if prompt_id else None,
+        span.service,
+        str(agent_id) if agent_id else None,
+    )
