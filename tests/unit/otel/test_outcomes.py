@@ -1,0 +1,278 @@
+"""How calls and turns end when nothing goes by the book."""
+
+from typing import Any
+
+import pytest
+
+from sidecar.events import HookEvent
+from sidecar.otel import failures, semconv
+from sidecar.otel.model import Span, SpanStatus
+from sidecar.otel.spans import spans_of_turn
+from sidecar.otel.turn import Surroundings
+from tests.recorded import BASE, event
+
+
+def script(*lines: tuple[float, str, dict[str, Any]]) -> list[HookEvent]:
+    """A turn from `(seconds, hook name, further fields)`."""
+    common = {"session_id": "s", "prompt_id": "p"}
+    return [
+        event(common | {"hook_event_name": name} | more, at, seq)
+        for seq, (at, name, more) in enumerate(lines, start=1)
+    ]
+
+
+def bash(**more: Any) -> dict[str, Any]:
+    return {"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "x"}} | more
+
+
+def listed(text: str) -> dict[str, Any]:
+    return {
+        "tool_calls": [{"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {}, "tool_response": text}]
+    }
+
+
+def named(spans: list[Span], name: str) -> Span:
+    return next(span for span in spans if span.name == name)
+
+
+def seconds(span: Span) -> tuple[float, float]:
+    return (span.start_ns / 1e9 - BASE / 1e6, span.end_ns / 1e9 - BASE / 1e6)
+
+
+def test_denied_permission() -> None:
+    """A denial shows only in the batch: the call failed, below it the wait, and the turn ended denied."""
+    ask = {"tool_name": "Bash", "tool_input": {"command": "x"}}
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {"prompt": "go"}),
+            (1, "PreToolUse", bash()),
+            (2, "PermissionRequest", ask),
+            (8, "Notification", {"notification_type": "permission_prompt", "message": "may I?"}),
+            (9, "PostToolBatch", listed("The user doesn't want to proceed with this tool use.")),
+        )
+    )
+    call, wait, root = named(spans, "execute_tool Bash"), named(spans, semconv.PERMISSION_WAIT), spans[-1]
+    assert (SpanStatus.ERROR, "permission_denied") == (call.status, call.attributes[semconv.ERROR_TYPE])
+    assert (call.span_id, (2.0, 9.0), "reject") == (
+        wait.parent_span_id,
+        pytest.approx(seconds(wait)),
+        wait.attributes[semconv.PERMISSION_DECISION],
+    )
+    assert ("denied", "permission_denied") == (
+        root.attributes[semconv.TURN_OUTCOME],
+        root.attributes[semconv.ERROR_TYPE],
+    )
+    assert ["permission_prompt"] == [one.attributes[semconv.NOTIFICATION_TYPE] for one in root.events]
+
+
+def test_granted_permission() -> None:
+    """The wait ends when the tool's own duration began."""
+    ask = {"tool_name": "Bash", "tool_input": {"command": "x"}}
+    spans = spans_of_turn(
+        script(
+            (1, "PreToolUse", bash()),
+            (2, "PermissionRequest", ask),
+            (10, "PostToolUse", bash(duration_ms=3000, tool_response={})),
+            (11, "Stop", {}),
+        )
+    )
+    wait = named(spans, semconv.PERMISSION_WAIT)
+    assert pytest.approx((2.0, 7.0)) == seconds(wait)
+    assert "accept" == wait.attributes[semconv.PERMISSION_DECISION]
+
+
+def test_permission_goes_to_the_call_with_its_input() -> None:
+    """Of two open calls of one tool the request belongs to the one with the same input."""
+    spans = spans_of_turn(
+        script(
+            (1, "PreToolUse", bash()),
+            (2, "PreToolUse", bash(tool_use_id="t2", tool_input={"command": "y"})),
+            (3, "PermissionRequest", {"tool_name": "Bash", "tool_input": {"command": "x"}}),
+        )
+    )
+    owner = next(span for span in spans if span.attributes.get(semconv.TOOL_CALL_ID) == "t1")
+    assert owner.span_id == named(spans, semconv.PERMISSION_WAIT).parent_span_id
+
+
+def test_permission_without_a_call_is_told_on_the_turn() -> None:
+    """A request that fits no open call is an event of its agent."""
+    spans = spans_of_turn(
+        script((0, "UserPromptSubmit", {}), (1, "PermissionRequest", {"tool_name": "Bash"}))
+    )
+    assert [semconv.PERMISSION_REQUEST] == [one.name for one in spans[-1].events]
+
+
+def test_end_without_a_start() -> None:
+    """Without PreToolUse a call starts its own duration before its end, but not before its turn."""
+    turn = script((5, "UserPromptSubmit", {}), (6, "PostToolUse", bash(duration_ms=400)), (7, "Stop", {}))
+    assert pytest.approx((5.6, 6.0)) == seconds(spans_of_turn(turn)[0])
+    turn = script((5, "UserPromptSubmit", {}), (6, "PostToolUse", bash(duration_ms=9e9)), (7, "Stop", {}))
+    assert pytest.approx((5.0, 6.0)) == seconds(spans_of_turn(turn)[0])
+
+
+def test_killed_in_a_tool() -> None:
+    """SIGTERM in a tool leaves only SessionEnd: call and turn end there, interrupted."""
+    spans = spans_of_turn(
+        script((0, "UserPromptSubmit", {}), (1, "PreToolUse", bash()), (4, "SessionEnd", {"reason": "other"}))
+    )
+    assert ["interrupted"] * 2 == [span.attributes[semconv.ERROR_TYPE] for span in spans]
+    assert [pytest.approx((1.0, 4.0)), pytest.approx((0.0, 4.0))] == [seconds(span) for span in spans]
+
+
+def test_esc_and_a_long_silence() -> None:
+    """A turn that was interrupted ended with its last work, not when the user came back."""
+    events = script((0, "UserPromptSubmit", {}), (1, "PreToolUse", bash()), (2, "PostToolUse", bash()))
+    spans = spans_of_turn(events, Surroundings(cut_short=True))
+    assert ("interrupted", pytest.approx((0.0, 2.0))) == (
+        spans[-1].attributes[semconv.TURN_OUTCOME],
+        seconds(spans[-1]),
+    )
+
+
+def test_continued_after_a_stop() -> None:
+    """A Stop hook may send the agent on: the last Stop ends the turn."""
+    events = script(
+        (0, "UserPromptSubmit", {}),
+        (1, "Stop", {}),
+        (2, "PreToolUse", bash()),
+        (3, "PostToolUse", bash()),
+        (4, "Stop", {}),
+    )
+    assert pytest.approx((0.0, 4.0)) == seconds(spans_of_turn(events)[-1])
+    assert "abandoned" == spans_of_turn(events[:-1])[-1].attributes[semconv.TURN_OUTCOME]
+
+
+def test_subagent_without_a_stop() -> None:
+    """A subagent that never says it stopped ends with its last event, as an error."""
+    inside = {"agent_id": "a", "agent_type": "Explore"}
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {}),
+            (1, "PreToolUse", bash(tool_name="Agent")),
+            (2, "SubagentStart", inside),
+            (3, "PreToolUse", bash(tool_use_id="t2") | inside),
+        )
+    )
+    agent = named(spans, "invoke_agent Explore")
+    assert (True, "abandoned") == (
+        agent.attributes[semconv.PARENT_INFERRED],
+        agent.attributes[semconv.ERROR_TYPE],
+    )
+    assert named(spans, "execute_tool Agent").span_id == agent.parent_span_id
+    assert pytest.approx((2.0, 3.0)) == seconds(agent)
+
+
+def test_nested_subagents() -> None:
+    """A subagent that starts another stands above it, even when the events claim a circle."""
+
+    def launch(call: str, child: str, owner: str | None) -> dict[str, Any]:
+        return bash(tool_name="Agent", tool_use_id=call, tool_response={"agentId": child}) | {
+            "agent_id": owner
+        }
+
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {}),
+            (1, "PostToolUse", launch("t1", "a", None)),
+            (2, "SubagentStart", {"agent_id": "a", "agent_type": "A"}),
+            (3, "PostToolUse", launch("t2", "b", "a")),
+            (4, "SubagentStart", {"agent_id": "b", "agent_type": "B"}),
+            (5, "PostToolUse", launch("t3", "a", "b")),
+            (6, "PostToolUse", launch("t4", "b", "b")),
+            (9, "Stop", {}),
+        )
+    )
+    parents = {span.span_id: span.parent_span_id for span in spans}
+    path, above = [], named(spans, "invoke_agent B").span_id
+    while above is not None:
+        path.append(next(span.name for span in spans if span.span_id == above))
+        above = parents[above]
+    assert [
+        "invoke_agent B",
+        "execute_tool Agent",
+        "invoke_agent A",
+        "execute_tool Agent",
+        "invoke_agent claude-code",
+    ] == path
+
+
+def test_compaction() -> None:
+    """PreCompact to PostCompact is a span below the turn; one that never ends lasts as long as the turn."""
+    turn = script(
+        (0, "UserPromptSubmit", {}),
+        (1, "PreCompact", {"trigger": "auto"}),
+        (2, "SubagentStop", {"agent_id": "c", "agent_type": ""}),
+        (3, "PostCompact", {"trigger": "auto"}),
+        (5, "Stop", {}),
+    )
+    span = named(spans_of_turn(turn), semconv.COMPACT)
+    assert (pytest.approx((1.0, 3.0)), "auto") == (seconds(span), span.attributes[semconv.COMPACT_TRIGGER])
+    cut = named(spans_of_turn([one for one in turn if one.hook_event_name != "PostCompact"]), semconv.COMPACT)
+    assert (pytest.approx((1.0, 5.0)), SpanStatus.ERROR) == (seconds(cut), cut.status)
+
+
+def test_mcp_tools() -> None:
+    """A tool of an MCP server is an extension called by `tools/call`."""
+    span = spans_of_turn(script((0, "PreToolUse", bash(tool_name="mcp__db__query"))))[0]
+    assert ("extension", "tools/call") == (
+        span.attributes[semconv.TOOL_TYPE],
+        span.attributes[semconv.MCP_METHOD_NAME],
+    )
+
+
+def test_nothing_makes_no_turn() -> None:
+    """Events that shape no turn make no span."""
+    assert [] == spans_of_turn([])
+    assert [] == spans_of_turn(script((0, "SessionStart", {}), (1, "SessionEnd", {}), (2, "Whatever", {})))
+
+
+@pytest.mark.parametrize(
+    ("error", "interrupted", "expected"),
+    [
+        ("Exit code 3\noops", False, ("nonzero_exit", 3)),
+        ("Exit code 143\nCommand timed out after 1s", False, ("timeout", 143)),
+        ("Exit code 1\nthe test timed out", False, ("nonzero_exit", 1)),
+        ("Request timed out", False, ("timeout", None)),
+        ("Exit code 1", True, ("interrupted", None)),
+        ("Exit code 99999999999999999999", False, ("tool_error", None)),
+        ("", False, ("tool_error", None)),
+    ],
+)
+def test_failures(error: str, interrupted: bool, expected: tuple[str, int | None]) -> None:
+    """What failed is told in few fixed words and by the exit code."""
+    assert expected == failures.failure_of(error, interrupted=interrupted)
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("<tool_use_error>Error: No such tool available: Grep", "unknown_tool"),
+        ("<tool_use_error>InputValidationError: Bash failed", "invalid_input"),
+        ("<tool_use_error>String to replace not found", "tool_error"),
+        ("Permission to use Bash with command x has been denied.", "permission_denied"),
+        ("total 12\ndrwxr-xr-x", None),
+    ],
+)
+def test_verdicts(shown: str, expected: str | None) -> None:
+    """What the model was shown tells how a call without an end of its own went."""
+    assert expected == failures.verdict_of(shown)
+
+
+def test_malformed_fields_are_as_good_as_absent() -> None:
+    """Fields of a wrong type break nothing: the call is still a span."""
+    odd = {
+        "tool_calls": {"no": "list"},
+        "background_tasks": 7,
+        "effort": "high",
+        "prompt": ["x"],
+        "error": {"a": 1},
+    }
+    calls = [1, None, {"tool_use_id": 5}, {"tool_use_id": "t", "tool_name": "X"}]
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", odd),
+            (1, "PostToolBatch", odd | {"tool_calls": calls}),
+            (2, "Stop", odd | {"error": None}),
+        )
+    )
+    assert ["execute_tool X", "invoke_agent claude-code"] == [span.name for span in spans]

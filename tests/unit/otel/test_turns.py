@@ -1,0 +1,192 @@
+"""When turns close, and that each span leaves once."""
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.events import HookEvent
+from sidecar.otel import semconv
+from sidecar.otel.model import Span
+from sidecar.otel.open_turn import IDLE_US
+from sidecar.otel.spans import spans_of_turn
+from sidecar.otel.turns import TurnAssembler
+from tests import recorded
+
+FAR = 2 * IDLE_US
+
+
+def pieces(events: Sequence[HookEvent], size: int) -> list[Sequence[HookEvent]]:
+    return [events[begin : begin + size] for begin in range(0, len(events), size)]
+
+
+def run(events: Sequence[HookEvent], size: int = 1) -> list[Span]:
+    """All spans that events give, fed in pieces, after time enough for every turn to close."""
+    turns = TurnAssembler()
+    left = [span for piece in pieces(events, size) for span in turns.feed(piece, 0)]
+    left += turns.feed([], max((event.received_at for event in events), default=0) + FAR)
+    assert ([], 0) == (turns.open_traces(), turns.held)
+    return left
+
+
+def by_id(spans: Sequence[Span]) -> list[Span]:
+    return sorted(spans, key=lambda span: span.span_id)
+
+
+def without_links(spans: Sequence[Span]) -> list[Span]:
+    return by_id([msgspec.structs.replace(span, links=()) for span in spans])
+
+
+@pytest.mark.parametrize("name", recorded.NAMES)
+def test_what_leaves_is_what_the_events_give(name: str) -> None:
+    """The assembler adds nothing to the pure mapping but the links between turns."""
+    events = recorded.session(name)
+    pure = [span for turn in recorded.by_trace(events).values() for span in spans_of_turn(turn)]
+    assert without_links(pure) == without_links(run(events))
+
+
+@given(data=st.data(), name=st.sampled_from(recorded.NAMES))
+@settings(max_examples=150, deadline=None)
+def test_order_and_repeats_change_nothing(data: st.DataObject, name: str) -> None:
+    """Events of any cut, shuffled and repeated, give the same spans, each once, parents present."""
+    whole = recorded.session(name)
+    cut = whole[data.draw(st.integers(0, len(whole) - 1)) : data.draw(st.integers(1, len(whole)))]
+    mixed = [*cut, *cut[:: data.draw(st.integers(1, 5))]]
+    data.draw(st.randoms(use_true_random=False)).shuffle(mixed)
+    spans = run(mixed, max(len(mixed), 1))
+    assert by_id(run(cut)) == by_id(spans)
+    known = {span.span_id for span in spans}
+    assert len(spans) == len(known)
+    assert set() == {span.parent_span_id for span in spans} - known - {None}
+
+
+@given(data=st.data(), name=st.sampled_from(recorded.NAMES))
+@settings(max_examples=100, deadline=None)
+def test_arrival_in_any_order_loses_and_doubles_nothing(data: st.DataObject, name: str) -> None:
+    """However events arrive one by one, each call that ended is one span, and its parent left too."""
+    events = list(recorded.session(name))
+    data.draw(st.randoms(use_true_random=False)).shuffle(events)
+    spans = run(events)
+    known = {span.span_id for span in spans}
+    assert len(spans) == len(known)
+    assert known >= {span.parent_span_id for span in spans} - {None}
+    assert {span.span_id for span in run(recorded.session(name))} <= known
+
+
+@pytest.mark.parametrize("name", recorded.NAMES)
+def test_a_restart_changes_no_span(name: str) -> None:
+    """A restart between any two events, with what was stored fed again, gives the same spans."""
+    events = recorded.session(name)
+    expected = run(events)
+    for cut in range(len(events)):
+        before = TurnAssembler()
+        left = [span for event in events[:cut] for span in before.feed([event], 0)]
+        held = set(before.open_traces())
+        after = TurnAssembler()
+        after.remember(left)
+        stored = [event for event in events[:cut] if event.trace_id in held]
+        left += after.feed(stored, 0)
+        left += [span for event in events[cut:] for span in after.feed([event], 0)]
+        left += after.feed([], events[-1].received_at + FAR)
+        assert by_id(expected) == by_id(left)
+
+
+def test_catching_up_gives_the_same_spans() -> None:
+    """Read in one piece long after, or event by event as they came: the same spans in the same order."""
+    for name in recorded.NAMES:
+        events = recorded.session(name)
+        assert run(events) == run(events, len(events))
+
+
+def test_a_turn_waits_for_its_grace() -> None:
+    """A Stop closes a turn a second later, by the clock only when nothing is left to read."""
+    events = [one for one in recorded.session("basic") if one.hook_event_name != "SessionEnd"]
+    turns = TurnAssembler()
+    stopped = events[-1].received_at
+    assert [] == turns.feed(events, stopped + FAR)
+    assert [] == turns.feed([], stopped + 500_000)
+    assert 8 == len(turns.feed([], stopped + 2_100_000))
+    assert [] == turns.feed([], stopped + FAR)
+
+
+def test_the_root_leaves_last() -> None:
+    """A turn leaves as one piece, its root behind its children."""
+    spans = run(recorded.session("multi"))
+    roots = [index for index, span in enumerate(spans) if span.parent_span_id is None]
+    assert [1, 3, 5] == roots
+
+
+def test_turns_of_a_session_are_linked() -> None:
+    """Each turn links to the one before, across a resume too."""
+    for name in ("multi", "resume", "subagent"):
+        roots = [span for span in run(recorded.session(name)) if span.parent_span_id is None]
+        links = [[(link.trace_id, link.span_id) for link in root.links] for root in roots]
+        assert [[], *([(root.trace_id, root.span_id)] for root in roots[:-1])] == links
+
+
+def test_a_silent_turn_is_abandoned() -> None:
+    """Killed without a word: after half an hour the turn closes, ended at its last event."""
+    events = [one for one in recorded.session("basic") if one.hook_event_name not in {"Stop", "SessionEnd"}]
+    turns = TurnAssembler()
+    turns.feed(events, 0)
+    assert [] == turns.feed([], events[-1].received_at + IDLE_US)
+    root = turns.feed([], events[-1].received_at + FAR)[-1]
+    assert ("abandoned", "abandoned") == (
+        root.attributes[semconv.TURN_OUTCOME],
+        root.attributes[semconv.ERROR_TYPE],
+    )
+    working = [one for one in events if one.hook_event_name != "FileChanged"]
+    assert working[-1].received_at * 1000 == root.end_ns
+
+
+def test_the_next_prompt_interrupts() -> None:
+    """Esc sends no Stop: the session's next prompt closes the turn as interrupted."""
+    events = [one for one in recorded.session("multi") if one.hook_event_name != "Stop"]
+    outcomes = [s.attributes[semconv.TURN_OUTCOME] for s in run(events) if s.parent_span_id is None]
+    assert ["interrupted"] * 3 == outcomes
+
+
+def test_late_calls_leave_alone() -> None:
+    """A call that comes after its turn has left is one more span; the root never leaves again."""
+    events = recorded.session("basic")
+    late = [one for one in events if b'"Edit"' in bytes(one.payload)]
+    turns = TurnAssembler()
+    first = turns.feed([one for one in events if one not in late], 0)
+    first += turns.feed([], events[-1].received_at + FAR)
+    assert turns.is_sealed(first[0].trace_id)
+    second = turns.feed(late, 0) + turns.feed([], events[-1].received_at + FAR)
+    assert ["execute_tool Edit"] == [span.name for span in second]
+    assert first[-1].span_id == second[0].parent_span_id
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bounds turns leave early and calls are counted as dropped, never silently."""
+    monkeypatch.setattr("sidecar.otel.turns.MAX_HELD", 30)
+    monkeypatch.setattr("sidecar.otel.open_turn.MAX_DIGESTS", 20)
+    turns = TurnAssembler()
+    for number in range(10):
+        for seq in range(10):
+            body = {
+                "session_id": f"s{number}",
+                "prompt_id": "p",
+                "tool_name": "Read",
+                "tool_use_id": f"t{seq}",
+            }
+            body["hook_event_name"] = "PreToolUse"
+            turns.feed([recorded.event(body, number, number * 100 + seq)], 0)
+            assert turns.held <= 30
+    assert 7 == turns.evicted_turns
+    body = {"session_id": "s9", "prompt_id": "p", "tool_name": "Read", "hook_event_name": "PreToolUse"}
+    turns.feed([recorded.event(body | {"tool_use_id": f"u{seq}"}, 11, 2000 + seq) for seq in range(15)], 0)
+    assert 5 == turns.dropped_events
+
+
+def test_identical_runs_give_identical_bytes() -> None:
+    """Attributes stand in the same order however the events came: encoded spans are equal byte by byte."""
+    events = list(recorded.session("parallel"))
+    expected = [msgspec.json.encode(span) for span in run(events)]
+    random.Random(1).shuffle(events)
+    assert expected == [msgspec.json.encode(span) for span in run(events, len(events))]
