@@ -43,9 +43,7 @@ def event(body: dict[str, Any], at: float, seq: int, *, agent: str = "claude-cod
     name = body.get("hook_event_name") or body["event_type"]
     event_id = body.get("event_id") or f"event-{seq:05d}"
     words = {key: body.get(key) for key in ("prompt_id", "agent_id", "tool_name", "tool_use_id")}
-    trace_id, span_id = ids_of(
-        session_id=body["session_id"], event_id=event_id, hook_event_name=name, **words
-    )
+    trace_id, span_id = ids_of(session_id=body["session_id"], event_id=event_id, hook_event_name=name, **words)
     received_at = BASE + round(at * 1e6)
     return HookEvent(
         seq=seq,
@@ -54,9 +52,7 @@ def event(body: dict[str, Any], at: float, seq: int, *, agent: str = "claude-cod
         occurred_at=received_at,
         host="test-host",
         agent=agent,
-        event_type=EVENT_TYPES.get(
-            name, EventType(name) if name in EventType.__members__ else EventType.OTHER
-        ),
+        event_type=EVENT_TYPES.get(name, EventType(name) if name in EventType.__members__ else EventType.OTHER),
         hook_event_name=name,
         session_id=body["session_id"],
         payload=msgspec.Raw(json.dumps(body).encode()),

@@ -66,9 +66,7 @@ class ToolCall:
 @dataclass(slots=True)
 class _Pairing:
     calls: dict[str, ToolCall] = field(default_factory=dict)
-    waiting: dict[tuple[str | None, str | None], deque[ToolCall]] = field(
-        default_factory=lambda: defaultdict(deque)
-    )
+    waiting: dict[tuple[str | None, str | None], deque[ToolCall]] = field(default_factory=lambda: defaultdict(deque))
 
     def take(self, one: Digest) -> None:
         if one.kind is Kind.PRE:

@@ -168,9 +168,7 @@ def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
 def _calls(payload: _Payload) -> tuple[Call, ...]:
     listed = loose.each(payload.tool_calls, _Listed)
     return tuple(
-        Call(
-            one.tool_use_id, one.tool_name[:MAX_TOOL_NAME], failures.verdict_of(loose.head(one.tool_response))
-        )
+        Call(one.tool_use_id, one.tool_name[:MAX_TOOL_NAME], failures.verdict_of(loose.head(one.tool_response)))
         for one in listed
         if one.tool_use_id
     )

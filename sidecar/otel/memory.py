@@ -63,9 +63,7 @@ class Session:
 
     def previous(self, root_id: str, start: int) -> SpanLink | None:
         """A link to the turn before the one that began at `start`."""
-        earlier = [
-            (known, root) for root, known in self.turns.items() if root != root_id and known[0] < start
-        ]
+        earlier = [(known, root) for root, known in self.turns.items() if root != root_id and known[0] < start]
         if not earlier:
             return None
         (_, trace_id), root = max(earlier)

@@ -75,9 +75,7 @@ def _link_inferred(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> 
             for call in spawning
             if call.key not in claimed and _open_at(call, agent) and not _within(call, agent.agent_id, found)
         ]
-        agent.launcher = max(
-            fitting, key=lambda call: call.pre.order if call.pre else (0, 0, ""), default=None
-        )
+        agent.launcher = max(fitting, key=lambda call: call.pre.order if call.pre else (0, 0, ""), default=None)
         if agent.launcher:
             agent.inferred = True
             claimed.add(agent.launcher.key)

@@ -62,9 +62,7 @@ class Tree:
             if one.kind in _EVENT_NAMES and one.owner == owner
         ]
         told += [
-            SpanEvent(
-                semconv.PERMISSION_REQUEST, one.at * NANOS_PER_MICRO, {semconv.TOOL_NAME: one.tool or ""}
-            )
+            SpanEvent(semconv.PERMISSION_REQUEST, one.at * NANOS_PER_MICRO, {semconv.TOOL_NAME: one.tool or ""})
             for one in self.turn.unclaimed
             if one.owner == owner
         ]
@@ -92,9 +90,7 @@ class Tree:
             end_ns=max(times) * NANOS_PER_MICRO,
             status=SpanStatus.ERROR if error_type else SpanStatus.UNSET,
             service=self.scope.agent,
-            attributes=attributes
-            | self.scope.shared()
-            | ({semconv.ERROR_TYPE: error_type} if error_type else {}),
+            attributes=attributes | self.scope.shared() | ({semconv.ERROR_TYPE: error_type} if error_type else {}),
             events=events,
             links=links,
         )

@@ -70,9 +70,7 @@ def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
     agents = subagents(ordered, calls)
     outcome, finish = _outcome(ordered, calls, around)
     end = finish.at if finish else _last_activity(ordered, calls)
-    return Turn(
-        ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish)
-    )
+    return Turn(ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish))
 
 
 def finisher(digests: Sequence[Digest]) -> Digest | None:

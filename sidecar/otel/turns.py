@@ -72,9 +72,7 @@ class TurnAssembler:
         """Tells of spans that left before a restart: they never leave again, and later turns link to them."""
         for span in self._departed.leave(spans):
             if span.parent_span_id is None:
-                self._sessions.of(_scope_of_root(span)).began(
-                    span.span_id, span.start_ns // 1000, span.trace_id
-                )
+                self._sessions.of(_scope_of_root(span)).began(span.span_id, span.start_ns // 1000, span.trace_id)
 
     def is_sealed(self, trace_id: str) -> bool:
         """Whether spans of that trace have left, as far as is remembered."""

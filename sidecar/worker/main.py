@@ -8,21 +8,24 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from exporters.registry import EXPORTERS
 from sidecar import wire
 from sidecar.errors import LeanvibeError
+from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor
-from sidecar.worker.deliver.stage import EventStage, TraceStage
+from sidecar.worker.deliver.sink import Sink
+from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
-from sidecar.worker.store.store import STORE, Store
+from sidecar.worker.store.store import Store
 
 FLUSH_SECONDS = 3.0
 """How long a stopping worker lets its sinks try what is left."""
@@ -61,7 +64,7 @@ async def _run(settings: Settings) -> None:
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
-    def restore(traces: Any, up_to: int) -> Any:
+    def restore(traces: Sequence[str], up_to: int) -> list[HookEvent]:
         loader.wait_for(up_to, RESTORE_SECONDS)
         return store.events_of_traces(traces, up_to)
 
@@ -103,10 +106,19 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def build_sinks(settings: Settings, reader: Any, notebook: Notebook) -> Sinks:
+def build_sinks(settings: Settings, reader: Callable[[], JournalReader], notebook: Notebook) -> Sinks:
     """The deliveries that are switched on, by name. The only place that names exporters."""
-    del settings, reader, notebook, EventStage, TraceStage, Mapping, os, STORE
-    return {}
+    sinks: Sinks = {}
+
+    def add(name: str, exporter: Sink[Any], stage: Stage[Any]) -> None:
+        sinks[name] = EventStreamProcessor(name, exporter, stage, reader(), notebook, settings.sink_batch_size)
+
+    if settings.redis_url:
+        options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
+        add("redis", EXPORTERS["redis"](**options), EventStage())
+    if settings.postgres_dsn:
+        add("postgres", EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
+    return sinks
 
 
 if __name__ == "__main__":

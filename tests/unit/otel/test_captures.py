@@ -21,9 +21,7 @@ def spans_of(name: str) -> list[Span]:
 
 
 def tool_use_ids(spans: list[Span]) -> Counter[str]:
-    return Counter(
-        str(s.attributes[semconv.TOOL_CALL_ID]) for s in spans if semconv.TOOL_CALL_ID in s.attributes
-    )
+    return Counter(str(s.attributes[semconv.TOOL_CALL_ID]) for s in spans if semconv.TOOL_CALL_ID in s.attributes)
 
 
 @pytest.mark.parametrize("name", recorded.NAMES)

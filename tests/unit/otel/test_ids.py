@@ -35,7 +35,5 @@ def test_events_belong_to_tool_subagent_or_turn() -> None:
 
 def test_guide_events_know_no_subagents() -> None:
     """In the guide's format `agent_id` is the main agent, so its events belong to the turn."""
-    found = ids.ids_of(
-        session_id="s", prompt_id=None, event_id="e", hook_event_name="AGENT_START", agent_id="main"
-    )
+    found = ids.ids_of(session_id="s", prompt_id=None, event_id="e", hook_event_name="AGENT_START", agent_id="main")
     assert (ids.trace_id("s", None), ids.span_id("s", None, ids.TURN, "e")) == found

@@ -26,9 +26,7 @@ def bash(**more: Any) -> dict[str, Any]:
 
 
 def listed(text: str) -> dict[str, Any]:
-    return {
-        "tool_calls": [{"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {}, "tool_response": text}]
-    }
+    return {"tool_calls": [{"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {}, "tool_response": text}]}
 
 
 def named(spans: list[Span], name: str) -> Span:
@@ -96,9 +94,7 @@ def test_permission_goes_to_the_call_with_its_input() -> None:
 
 def test_permission_without_a_call_is_told_on_the_turn() -> None:
     """A request that fits no open call is an event of its agent."""
-    spans = spans_of_turn(
-        script((0, "UserPromptSubmit", {}), (1, "PermissionRequest", {"tool_name": "Bash"}))
-    )
+    spans = spans_of_turn(script((0, "UserPromptSubmit", {}), (1, "PermissionRequest", {"tool_name": "Bash"})))
     assert [semconv.PERMISSION_REQUEST] == [one.name for one in spans[-1].events]
 
 
@@ -166,9 +162,7 @@ def test_nested_subagents() -> None:
     """A subagent that starts another stands above it, even when the events claim a circle."""
 
     def launch(call: str, child: str, owner: str | None) -> dict[str, Any]:
-        return bash(tool_name="Agent", tool_use_id=call, tool_response={"agentId": child}) | {
-            "agent_id": owner
-        }
+        return bash(tool_name="Agent", tool_use_id=call, tool_response={"agentId": child}) | {"agent_id": owner}
 
     spans = spans_of_turn(
         script(
