@@ -10,6 +10,12 @@ from sidecar.errors import LeanvibeError
 
 COMMANDS = {
     "serve": "sidecar.commands.serve",
+    "demo": "sidecar.commands.demo",
+    "tail": "sidecar.commands.tail",
+    "sql": "sidecar.commands.sql",
+    "status": "sidecar.commands.status",
+    "config": "sidecar.commands.config",
+    "db": "sidecar.commands.db",
 }
 """Command → module that holds it under the same name; imported only when it is called."""
 

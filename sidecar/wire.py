@@ -26,6 +26,10 @@ MAX_UNIX_PATH = 100
 """Bytes; the system's own limit is 104 (macOS) or 108 (Linux)."""
 
 
+class NoWorkerError(WorkerUnavailableError):
+    """Nobody listens: the worker is not up yet, or not any more. Nothing was asked."""
+
+
 class Address(msgspec.Struct):
     """Where the worker listens: a Unix socket's path, or a TCP port of loopback with its token."""
 
@@ -85,6 +89,8 @@ async def ask(data_dir: Path, op: str, args: dict[str, Any], seconds: float) -> 
         async with asyncio.timeout(seconds):
             body = await _exchange(data_dir, op, args)
         answer = msgspec.json.decode(body, type=Answer)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NoWorkerError("the worker is not up", hint="it is started by itself; try again in a moment") from None
     except (OSError, EOFError, TimeoutError, msgspec.MsgspecError) as error:
         raise WorkerUnavailableError(
             f"the worker does not answer ({type(error).__name__})", hint="it is started again by itself; try again"
@@ -125,7 +131,7 @@ def _listen(data_dir: Path) -> tuple[Address, socket.socket]:
         (data_dir / SOCKET_FILE).unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
-        os.chmod(path, 0o600)
+        (data_dir / SOCKET_FILE).chmod(0o600)
         return Address(path=path), listener
     listener = socket.create_server(("127.0.0.1", 0))
     return Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32)), listener

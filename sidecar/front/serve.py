@@ -27,6 +27,7 @@ KEEP_ALIVE_SECONDS = 600
 GRACE_SECONDS = 3
 PROBE_SECONDS = 1.0
 MAX_CONNECTIONS = 2000
+BACKLOG = 2048
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
 Announce = Callable[[str], None]
@@ -78,6 +79,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # from now on a client waits instead of being refused
     except (OSError, OverflowError) as error:
         listener.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:

@@ -19,6 +19,9 @@ LONGEST_WAIT_SECONDS = 15.0
 STEADY_SECONDS = 30.0
 """A worker that ran this long died of something new: the next start waits no longer than the first."""
 STOP_SECONDS = 10.0
+START_SECONDS = 5.0
+"""How long a question waits for a worker that is being started."""
+ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
@@ -61,10 +64,17 @@ class WorkerLink:
         """The worker's answer as JSON bytes.
 
         Raises:
-            WorkerUnavailableError: it does not answer in time.
+            WorkerUnavailableError: it does not answer in time, or is still not up after `START_SECONDS`.
             LeanvibeError: its own error.
         """
-        return await wire.ask(self._settings.data_dir, op, args, seconds)
+        give_up_at = time.monotonic() + min(seconds, START_SECONDS)
+        while True:
+            try:
+                return await wire.ask(self._settings.data_dir, op, args, seconds)
+            except wire.NoWorkerError:
+                if time.monotonic() > give_up_at:
+                    raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def stop(self) -> None:
         """Tells the worker to flush and end; kills it when it does not within `STOP_SECONDS`."""

@@ -17,11 +17,12 @@ from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
+from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.sink import Sink
-from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
+from sidecar.worker.deliver.stage import EventStage, Stage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
@@ -30,6 +31,8 @@ from sidecar.worker.store.store import Store
 FLUSH_SECONDS = 3.0
 """How long a stopping worker lets its sinks try what is left."""
 RESTORE_SECONDS = 30.0
+REMEMBERED_SPANS = 20_000
+"""Spans that were exported last, so that a late event after a restart sends none of them again."""
 
 Sinks = dict[str, EventStreamProcessor[Any]]
 
@@ -64,9 +67,9 @@ async def _run(settings: Settings) -> None:
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
-    def restore(traces: Sequence[str], up_to: int) -> list[HookEvent]:
+    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], list[HookEvent]]:
         loader.wait_for(up_to, RESTORE_SECONDS)
-        return store.events_of_traces(traces, up_to)
+        return store.recent_spans(REMEMBERED_SPANS), store.events_of_traces(traces, up_to)
 
     cursors = store.cursors()
     for name, sink in sinks.items():
@@ -119,6 +122,19 @@ def build_sinks(settings: Settings, reader: Callable[[], JournalReader], noteboo
     if settings.postgres_dsn:
         add("postgres", EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
     return sinks
+
+
+def upgrade_database(dsn: str) -> tuple[str | None, str]:
+    """Brings the PostgreSQL tables to this version; `(revision before, revision now)`.
+
+    Raises:
+        ExportError: the database cannot be reached or refuses; says what to do.
+    """
+    from exporters.postgres import schema
+
+    before = schema.revision(dsn).current
+    schema.upgrade(dsn)
+    return before, schema.revision(dsn).head
 
 
 if __name__ == "__main__":

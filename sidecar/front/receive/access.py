@@ -1,5 +1,7 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
+from http import HTTPStatus
+
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -34,7 +36,7 @@ async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
         return
     body = msgspec.json.encode({"error": refusal.message, "hint": refusal.hint})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 401:
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -49,7 +49,7 @@ def read_routes(
         return Response(body, media_type=MediaType.JSON)
 
     @get(f"{API}/events", summary="Recent events, newest first; with after= oldest first")
-    async def events(  # noqa: PLR0913  the filters
+    async def events(  # noqa: PLR0913, PLR0917  the filters
         session_id: str | None = None,
         agent: str | None = None,
         agent_id: str | None = None,

@@ -22,8 +22,8 @@ REST_SECONDS = 0.25
 
 Item = TypeVar("Item", bound=HookEvent | Span)
 Result = TypeVar("Result")
-Restore = Callable[[Sequence[str], int], list[HookEvent]]
-"""Stored events of these traces up to that sequence number."""
+Restore = Callable[[Sequence[str], int], tuple[list[Span], list[HookEvent]]]
+"""The spans that were exported last, and the stored events of these traces up to that sequence number."""
 
 
 class EventStreamProcessor(Generic[Item]):
@@ -38,7 +38,7 @@ class EventStreamProcessor(Generic[Item]):
         batch_size: most events read, and most items pushed, at once.
     """
 
-    def __init__(  # noqa: PLR0913  the parts that one sink is made of
+    def __init__(
         self,
         name: str,
         sink: Sink[Item],
@@ -98,7 +98,7 @@ class EventStreamProcessor(Generic[Item]):
         kept_state, restore = self._resume
         if kept_state is not None:
             traces = self._stage.held_traces(kept_state)
-            self._stage.restore(restore(traces, self.state.seq))
+            self._stage.restore(*restore(traces, self.state.seq))
 
     def _start_sink(self) -> bool:
         """Starting can be put right from outside, so even a permanent refusal is tried again."""

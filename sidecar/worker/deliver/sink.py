@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-Item = TypeVar("Item", contravariant=True)
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 class Rejection(Protocol):
@@ -26,13 +26,13 @@ class Outcome(Protocol):
         """Items that were not taken."""
 
 
-class Sink(Protocol[Item]):
+class Sink(Protocol[Item_contra]):
     """Pushes; raises `TransientExportError` or `PermanentExportError`. See `exporters.Exporter`."""
 
     def start(self) -> None:
         """Connects and prepares; repeatable."""
 
-    def export(self, batch: Sequence[Item]) -> Outcome:
+    def export(self, batch: Sequence[Item_contra]) -> Outcome:
         """Pushes one batch."""
 
     def close(self) -> None:

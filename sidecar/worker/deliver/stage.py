@@ -25,8 +25,8 @@ class Stage(Protocol[Item]):
     def held_traces(self, state: str) -> list[str]:
         """The traces whose stored events `restore` needs, from a kept state."""
 
-    def restore(self, events: Sequence[HookEvent]) -> None:
-        """Takes the stored events of held traces again; nothing of them leaves twice."""
+    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+        """Learns what left before, and takes the stored events of held traces again."""
 
 
 class EventStage:
@@ -43,7 +43,7 @@ class EventStage:
         """Nothing is held back."""
         return []
 
-    def restore(self, events: Sequence[HookEvent]) -> None:
+    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
         """Nothing is held back."""
 
 
@@ -52,10 +52,12 @@ class TraceStage:
 
     def __init__(self) -> None:
         self._assembler = TurnAssembler()
+        self._early: list[Span] = []
 
     def feed(self, events: Sequence[HookEvent]) -> list[Span]:
         """Spans of the turns that are over now."""
-        return self._assembler.feed(events, time.time_ns() // 1000)
+        early, self._early = self._early, []
+        return early + self._assembler.feed(events, time.time_ns() // 1000)
 
     def state(self) -> str:
         """The traces that are still open."""
@@ -65,6 +67,7 @@ class TraceStage:
         """The traces that were open."""
         return msgspec.json.decode(state, type=list[str])
 
-    def restore(self, events: Sequence[HookEvent]) -> None:
-        """Opens the turns again that were open."""
-        self._assembler.feed(events, 0)
+    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+        """Opens the turns again that were open; a span that left before does not leave again."""
+        self._assembler.remember(left)
+        self._early = self._assembler.feed(events, 0) if events else []

@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 
+from sidecar.errors import QueryFailedError
 from sidecar.events import FIELDS
-from sidecar.worker.store.store import Store
+from sidecar.worker.store.store import Store, UnstorableError
 
 MAX_LIMIT = 1000
+MAX_BYTES = 16 * 1024 * 1024
+"""Payloads of one page; a page of large events ends earlier."""
 
 
 class EventFilter(msgspec.Struct):
@@ -37,12 +40,15 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
     limit = min(max(wanted.limit, 1), MAX_LIMIT)
     ascending = wanted.after is not None
     query = (
-        f"SELECT {', '.join(FIELDS)} FROM events_hot WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608  ours
+        f"SELECT {', '.join(FIELDS)} FROM events_hot WHERE {' AND '.join(conditions) or 'true'} "
         f"ORDER BY seq {'ASC' if ascending else 'DESC'} LIMIT {limit + 1}"
     )
-    rows = store.fetch(query, values)
+    try:
+        rows, cut = store.fetch_some(query, values, MAX_BYTES)
+    except UnstorableError:
+        raise QueryFailedError(f"since={wanted.since!r} is no time", hint="ISO 8601: 2026-01-31T12:00:00Z") from None
     page = [_shown(row) for row in rows[:limit]]
-    more = page[-1]["seq"] if len(rows) > limit else None
+    more = page[-1]["seq"] if page and (cut or len(rows) > limit) else None
     return {"events": page, "next_after" if ascending else "next_before": more}
 
 

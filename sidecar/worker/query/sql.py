@@ -76,7 +76,7 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[
     return rows, False
 
 
-def json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
     """A value that JSON can say: whole numbers beyond 2^53 and everything unknown become text."""
     match value:
         case None | bool() | str():

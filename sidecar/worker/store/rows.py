@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from sidecar.events import FIELDS, HookEvent
+from sidecar.otel.model import Span, SpanStatus
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 COLUMNS = FIELDS
@@ -47,3 +48,27 @@ def event_of(row: tuple[Any, ...]) -> HookEvent:
     values["payload"] = msgspec.Raw(values["payload"].encode())
     values["redactions"] = msgspec.json.decode(values["redactions"]) if values["redactions"] else {}
     return msgspec.convert(values, HookEvent)
+
+
+def span_row(span: Span) -> tuple[Any, ...]:
+    """The row of one exported span in `spans`."""
+    times = (moment(span.start_ns // 1000), moment(span.end_ns // 1000))
+    attributes = _json.encode(span.attributes).decode()
+    names = (span.trace_id, span.span_id, span.parent_span_id, span.service, span.name)
+    return (*names, *times, span.status.name, attributes)
+
+
+def span_of(row: tuple[Any, ...]) -> Span:
+    """The span of one row of `spans`, without its events and links."""
+    trace_id, span_id, parent, service, name, started_at, ended_at, status, attributes = row
+    return Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=parent,
+        service=service,
+        name=name,
+        start_ns=micros(started_at) * 1000,
+        end_ns=micros(ended_at) * 1000,
+        status=SpanStatus[status],
+        attributes=msgspec.json.decode(attributes),
+    )

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS spans (
     trace_id        VARCHAR NOT NULL,
     span_id         VARCHAR NOT NULL,
     parent_span_id  VARCHAR,
+    service         VARCHAR NOT NULL,
     name            VARCHAR NOT NULL,
     started_at      TIMESTAMPTZ NOT NULL,
     ended_at        TIMESTAMPTZ NOT NULL,

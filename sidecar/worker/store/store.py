@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from sidecar.errors import StoreError
 from sidecar.events import HookEvent
 from sidecar.otel.model import Span
 from sidecar.worker.store.notebook import DeadLetter, Notes
-from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of
+from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of, span_of, span_row
 
 FILE_NAME = "store.duckdb"
 STORE = "store"
 """The store's own name among the consumers of the journal."""
-
-_encoder = msgspec.json.Encoder()
 
 
 class UnstorableError(StoreError):
@@ -65,7 +62,7 @@ class Store:
             if notes.dead_letters:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
-                _append(self._connection, "spans", [_span_row(span) for span in notes.spans])
+                _append(self._connection, "spans", [span_row(span) for span in notes.spans])
 
     def takes(self, event: HookEvent) -> bool:
         """Whether DuckDB takes this event's row; nothing is kept of the trial."""
@@ -89,8 +86,14 @@ class Store:
         if not trace_ids:
             return []
         columns = ", ".join(COLUMNS)
-        query = f"SELECT {columns} FROM events_hot WHERE trace_id IN (SELECT unnest(?)) AND seq <= ? ORDER BY seq"  # noqa: S608  column names are ours
+        query = f"SELECT {columns} FROM events_hot WHERE trace_id IN (SELECT unnest(?)) AND seq <= ? ORDER BY seq"
         return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
+
+    def recent_spans(self, limit: int) -> list[Span]:
+        """The spans that were exported last, at most `limit`, without their events and links."""
+        columns = "trace_id, span_id, parent_span_id, service, name, started_at, ended_at, status, attributes"
+        query = f"SELECT {columns} FROM spans ORDER BY ended_at DESC LIMIT {int(limit)}"
+        return [span_of(row) for row in self.fetch(query)]
 
     def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query of our own, on a cursor of its own.
@@ -100,6 +103,23 @@ class Store:
         """
         with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
             return cursor.execute(query, parameters).fetchall()
+
+    def fetch_some(self, query: str, parameters: Sequence[Any], max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
+        """Rows until their text is over `max_bytes` (but at least one), and whether that cut them short.
+
+        Raises:
+            StoreError: DuckDB refused it.
+        """
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+            cursor.execute(query, parameters)
+            while (row := cursor.fetchone()) is not None:
+                size += sum(len(value) for value in row if isinstance(value, str))
+                if rows and size > max_bytes:
+                    return rows, True
+                rows.append(row)
+        return rows, False
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection to the same database for one reader."""
@@ -132,12 +152,6 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
     return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
-
-
-def _span_row(span: Span) -> tuple[Any, ...]:
-    attributes = _encoder.encode(span.attributes).decode()
-    times = (moment(span.start_ns // 1000), moment(span.end_ns // 1000))
-    return (span.trace_id, span.span_id, span.parent_span_id, span.name, *times, span.status.name, attributes)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,67 @@
+"""`leanvibe config`: every setting, its value and where a file is wrong."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import rich_click as click
+
+from sidecar.commands.options import config_option, data_dir_option, json_option
+from sidecar.commands.tables import print_table
+from sidecar.settings import PREFIX, SECRET_SETTINGS, Settings, load
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command()
+@config_option
+@data_dir_option
+@json_option
+def show(config: Path | None, data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a flag
+    """List every setting with its value and what it is for. Passwords are not shown.
+
+    Example: leanvibe config show
+    """
+    values = shown(load(config, data_dir=data_dir))
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+        return
+    rows = [
+        [name, PREFIX + name.upper(), values[name], field.description or ""]
+        for name, field in Settings.model_fields.items()
+    ]
+    print_table(["setting", "variable", "value", "what it is"], rows)
+
+
+@config.command()
+@config_option
+def check(config: Path | None) -> None:
+    """Check file and environment; exit code 1 with the key that is wrong.
+
+    Example: leanvibe config check --config leanvibe.toml
+    """
+    load(config)
+    click.echo("the settings are good")
+
+
+def shown(settings: Settings) -> dict[str, object]:
+    """Every value, as JSON types, without passwords."""
+    values: dict[str, object] = settings.model_dump(mode="json")
+    return {name: _masked(str(value)) if name in SECRET_SETTINGS else value for name, value in values.items()}
+
+
+def _masked(value: str) -> str:
+    """A URL without user and password; anything else that may hold one only says that it is set."""
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(set)"
+    if not parts.scheme or not parts.hostname:
+        return "(set)"
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

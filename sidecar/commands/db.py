@@ -1,0 +1,31 @@
+"""`leanvibe db`: the PostgreSQL tables."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from sidecar.commands.options import config_option
+from sidecar.errors import SettingsError
+from sidecar.settings import load
+
+
+@click.group()
+def db() -> None:
+    """Look after the PostgreSQL tables."""
+
+
+@db.command()
+@click.option("--dsn", help="postgresql://… (default: LEANVIBE_POSTGRES_DSN).")
+@config_option
+def upgrade(dsn: str | None, config: Path | None) -> None:
+    """Bring the tables to this version; does nothing when they are there. Same as `alembic upgrade head`.
+
+    Example: leanvibe db upgrade --dsn postgresql://user@127.0.0.1/leanvibe
+    """
+    target = load(config, postgres_dsn=dsn).postgres_dsn
+    if not target:
+        raise SettingsError("no PostgreSQL database is set", hint="give --dsn or set LEANVIBE_POSTGRES_DSN")
+    from sidecar.worker.main import upgrade_database
+
+    before, now = upgrade_database(target)
+    click.echo(f"the tables are at revision {now}" + ("" if before == now else f" (before: {before or 'none'})"))

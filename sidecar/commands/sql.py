@@ -1,0 +1,87 @@
+"""`leanvibe sql`: one read-only SELECT over the store."""
+
+import contextlib
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from sidecar.commands.client import API, NotRunningError, client_of
+from sidecar.commands.options import data_dir_option, url_option
+from sidecar.commands.tables import print_table
+from sidecar.settings import Settings, load
+
+
+@click.command()
+@click.argument("query")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print.")
+@data_dir_option
+@url_option
+def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
+    """Ask the store with SQL (DuckDB's dialect, read-only).
+
+    Tables: events, sessions, turns, tool_calls, tool_stats, errors, spans. The running sidecar answers; when none
+    runs, its files are opened.
+
+    Example: leanvibe sql "SELECT tool_name, calls, p95_ms FROM tool_stats ORDER BY calls DESC"
+    """
+    answer = ask(query, data_dir, url)
+    {"table": print_answer, "json": _print_json, "csv": _print_csv}[form](answer)
+    if answer["truncated"]:
+        click.echo(f"truncated: only the first {answer['row_count']} rows are shown", err=True)
+
+
+def ask(query: str, data_dir: Path | None, url: str | None) -> dict[str, Any]:
+    """The answer of the running sidecar, else of the files in the data directory.
+
+    Raises:
+        LeanvibeError: the query was refused or failed, or there is nothing to ask.
+    """
+    try:
+        answer: dict[str, Any] = client_of(data_dir, url).post(f"{API}/sql", {"query": query})
+    except NotRunningError:
+        settings = load(data_dir=data_dir)
+        if url is not None or not (settings.data_dir / "store.duckdb").exists():
+            raise
+        return _ask_files(query, settings)
+    return answer
+
+
+def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
+    """Opens the store of a stopped sidecar, takes over what its journal still holds, and asks."""
+    import msgspec
+
+    from sidecar.front import data_dir as directory
+    from sidecar.worker.offline import opened
+
+    with directory.held(settings.data_dir), opened(settings) as store, contextlib.closing(store.cursor()) as cursor:
+        from sidecar.worker.query.sql import run
+
+        found = run(cursor, query, seconds=settings.sql_timeout_seconds, max_rows=settings.sql_max_rows)
+    answer: dict[str, Any] = msgspec.to_builtins(found)
+    return answer
+
+
+def print_answer(answer: dict[str, Any]) -> None:
+    """The rows as a table."""
+    print_table(answer["columns"], answer["rows"])
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+    click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+def _print_csv(answer: dict[str, Any]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(answer["columns"])
+    writer.writerows([_cell(value) for value in row] for row in answer["rows"])
+    click.echo(text.getvalue(), nl=False)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

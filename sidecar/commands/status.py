@@ -1,0 +1,57 @@
+"""`leanvibe status`: is it running, is it well, how far is every sink."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from sidecar import __version__
+from sidecar.commands.client import API, client_of
+from sidecar.commands.options import data_dir_option, json_option, url_option
+from sidecar.commands.tables import print_table
+
+
+@click.command()
+@data_dir_option
+@url_option
+@json_option
+def status(data_dir: Path | None, url: str | None, as_json: bool) -> None:  # noqa: FBT001  a flag
+    """Say how the running sidecar is; exit code 1 when it is not healthy or not running.
+
+    Example: leanvibe status --json
+    """
+    client = client_of(data_dir, url)
+    facts = {
+        "url": client.url,
+        "health": client.get(f"{API}/health"),
+        "performance": client.get(f"{API}/hook-performance")["performance"],
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        _show(facts)
+    if facts["health"]["status"] == "unhealthy":
+        sys.exit(1)
+
+
+def _show(facts: dict[str, Any]) -> None:
+    health, performance = facts["health"], facts["performance"]
+    percentiles = performance["processing_time_percentiles"]
+    click.echo(f"{facts['url']}  {health['status']}  version {health['version']}  pid {health['pid']}")
+    if health["version"] != __version__:
+        click.echo(f"  this command is version {__version__}: restart the sidecar to run it")
+    click.echo(
+        f"  events {performance['events_processed']} ({performance['events_per_second']}/s), "
+        f"success {performance['success_rate'] * 100:.2f} %, "
+        f"p50 {percentiles['p50']} ms, p95 {percentiles['p95']} ms, p99 {percentiles['p99']} ms"
+    )
+    rows = [_component(name, part) for name, part in health["components"].items()]
+    rows += [_component(name, part) for name, part in health["sinks"].items()]
+    print_table(["part", "status", "behind", "note"], rows)
+
+
+def _component(name: str, part: dict[str, Any]) -> list[Any]:
+    note = part.get("error") or part.get("last_error") or ""
+    return [name, part["status"], part.get("lag_events", ""), note]

@@ -1,0 +1,29 @@
+"""Tables on a terminal, with what events hold shown as text, never as control codes."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+MAX_CELL = 200
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints rows under their columns; on a pipe without colour and without cutting to a width."""
+    console = Console(width=None if Console().is_terminal else 100_000)
+    table = Table(*(Column(Text(name)) for name in columns))
+    for row in rows:
+        table.add_row(*(Text(plain(value)) for value in row))
+    console.print(table)
+
+
+def plain(value: Any) -> str:
+    """A value in one line: control characters are made visible, long text is cut."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: MAX_CELL + 1])
+    return shown if len(text) <= MAX_CELL else shown[:MAX_CELL] + "…"

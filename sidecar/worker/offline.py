@@ -1,0 +1,29 @@
+"""The store of a stopped sidecar, for commands that ask its files."""
+
+import contextlib
+from collections.abc import Iterator
+
+from sidecar.journal import JournalReader
+from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
+from sidecar.settings import Settings
+from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.store import FILE_NAME as STORE_FILE
+from sidecar.worker.store.store import Store
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store, holding all that the journal holds. The caller must hold the data directory.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    with contextlib.closing(store):
+        journal = settings.data_dir / JOURNAL_FILE
+        if journal.exists():
+            loader = Loader(store, JournalReader(journal), Notebook())
+            loader.start()
+            loader.close()
+        yield store
