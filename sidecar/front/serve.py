@@ -1,14 +1,15 @@
 """Runs the front until it is told to stop: directory, port, server, and the orderly end."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import logging
 import os
+import signal
 import socket
 import urllib.request
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -46,7 +47,7 @@ def serve(settings: Settings, announce: Announce) -> None:
     """
     os.umask(0o077)
     listener = bind(settings.host, settings.port)
-    with closing(listener):
+    with contextlib.closing(listener):
         data_dir.prepare(settings.data_dir)
         with data_dir.held(settings.data_dir):
             _run(_serve(settings, listener, announce))
@@ -55,7 +56,8 @@ def serve(settings: Settings, announce: Announce) -> None:
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
     front = build(settings, data_dir.token(settings.data_dir), journal)
-    server = uvicorn.Server(_config(front.asgi, settings.log_level))
+    server = _Server(_config(front.asgi, settings.log_level))
+    _stop_on_signals(server)
     url = f"http://{settings.host}:{listener.getsockname()[1]}"
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
@@ -66,6 +68,28 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     finally:
         data_dir.withdraw(settings.data_dir)
         await front.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are ours: its own handling would end the process before the worker has flushed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals alone."""
+        yield
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """The first SIGTERM or SIGINT stops in order, a second one ends at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if server.should_exit:
+            os._exit(1)
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
 
 
 def bind(host: str, port: int) -> socket.socket:
