@@ -34,11 +34,10 @@ CONNECTING = {
     "password authentication failed": HINTS["28"],
     "no password supplied": "put user and password into LEANVIBE_POSTGRES_DSN",
     "no pg_hba.conf entry": HINTS["28"],
-    "role ": HINTS["28"],
-    "database ": HINTS["3D000"],
     "too many clients": HINTS["53300"],
-    "starting up": HINTS["57P03"],
-    "shutting down": HINTS["57P03"],
+    "database system is": HINTS["57P03"],
+    "database ": HINTS["3D000"],
+    "role ": HINTS["28"],
 }
 """What to do, by words of a server that refuses to let us in; libpq passes no SQLSTATE on then."""
 

@@ -1,7 +1,8 @@
 """A connection to PostgreSQL whose every wait has an end."""
 
+import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any, Self
 
 import psycopg
@@ -36,10 +37,19 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         )
         connection.patience = statement_timeout + GRACE
         milliseconds = str(round(statement_timeout * 1000))
-        connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
-        if not autocommit:
+        with connection.closed_on_error():
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
             connection.commit()
         return connection
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Ends the connection if what is done with it fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Waits for an answer.

@@ -71,7 +71,6 @@ def prepare(connection: BoundedConnection, dsn: str) -> None:
     """
     current, head = _current(connection), REVISIONS[-1]
     if problem := _problem(connection, current, head):
-        connection.close()
         raise TransientExportError(f"{address(dsn)}: {problem[0]}", hint=problem[1])
     if current is None:
         upgrade(dsn)
