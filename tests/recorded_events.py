@@ -68,9 +68,6 @@ def _event(seq: int, body: dict[str, Any]) -> HookEvent:
         redactions={"home_path": 2} if "cwd" in body else {},
         size_bytes=len(raw),
         processing_time_ms=0.25,
-        **{
-            key: body.get(key)
-            for key in ("session_id", "prompt_id", "agent_id", "agent_type", "error", "cwd")
-        },
+        **{key: body.get(key) for key in ("session_id", "prompt_id", "agent_id", "agent_type", "error", "cwd")},
         **{key: body.get(key) for key in ("tool_name", "tool_use_id")},
     )

@@ -20,9 +20,7 @@ def entry(event: HookEvent) -> dict[str, str | bytes]:
     """
     values = ((name, getattr(event, name)) for name in FIELDS)
     return {
-        name: _moment(name, value) if name in TIMES else _text(value)
-        for name, value in values
-        if value is not None
+        name: _moment(name, value) if name in TIMES else _text(value) for name, value in values if value is not None
     }
 
 

@@ -129,11 +129,7 @@ class RedisStreamsExporter:
         from exporters.redis_streams.answers import is_about_entry
 
         answers = self._send(entries)
-        failed = [
-            (item, error)
-            for item, error in zip(entries, answers, strict=True)
-            if isinstance(error, Exception)
-        ]
+        failed = [(item, error) for item, error in zip(entries, answers, strict=True) if isinstance(error, Exception)]
         about_server = [error for _, error in failed if not is_about_entry(error)]
         everything = len(failed) == len(entries) > 1  # so many at once are no fault of theirs
         if about_server or everything:

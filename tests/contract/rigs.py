@@ -55,6 +55,4 @@ def postgres_rig(server: Server, dsn: str) -> Rig:
             rows = connection.execute("SELECT event_id FROM leanvibe_events ORDER BY seq").fetchall()
             return [event_id for (event_id,) in rows]
 
-    return Rig(
-        server, dsn, lambda dsn: EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0), delivered, keyed=True
-    )
+    return Rig(server, dsn, lambda dsn: EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0), delivered, keyed=True)

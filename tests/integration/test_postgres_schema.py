@@ -102,9 +102,7 @@ exporter.start()
 exporter.close()
 """
     command = [sys.executable, "-c", program, postgres_dsn]
-    running = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)
-    ]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     answers = [process.communicate(timeout=60) for process in running]
     assert [(b"", b"")] * 4 == answers
     assert [0] * 4 == [process.returncode for process in running]
@@ -137,9 +135,7 @@ def test_another_version_is_left_alone(
     schema.upgrade(postgres_dsn)
     execute(postgres_dsn, f"UPDATE leanvibe_schema_version SET version_num = '{version}'")
     exporter = PostgresExporter(PostgresConfig(postgres_dsn))
-    with pytest.raises(
-        TransientExportError, match=f"schema is at {version}, this version writes 0001.*{todo}"
-    ):
+    with pytest.raises(TransientExportError, match=f"schema is at {version}, this version writes 0001.*{todo}"):
         exporter.start()
     execute(postgres_dsn, "UPDATE leanvibe_schema_version SET version_num = '0001'")
     assert Outcome() == exporter.export(recorded_events(2))

@@ -68,8 +68,7 @@ def test_a_value_larger_than_redis_takes_is_rejected(client: Any, redis_url: str
         exporter = RedisStreamsExporter(RedisStreamsConfig(redis_url))
         large = msgspec.Raw(msgspec.json.encode("x" * (1 << 20)))
         events = [
-            msgspec.structs.replace(event, payload=large) if event.seq == 2 else event
-            for event in recorded_events(3)
+            msgspec.structs.replace(event, payload=large) if event.seq == 2 else event for event in recorded_events(3)
         ]
         assert [1] == [rejection.index for rejection in exporter.export(events).rejected]
         assert 2 == client.xlen(STREAM)

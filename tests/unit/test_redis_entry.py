@@ -32,9 +32,7 @@ def test_an_entry_says_what_the_event_says(changes: dict[str, object]) -> None:
     fields = entry(event)
     assert [name for name in FIELDS if getattr(event, name) is not None] == list(fields)
     moment = dt.datetime.fromisoformat(str(fields["occurred_at"]))
-    assert event.occurred_at == (moment - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(
-        microseconds=1
-    )
+    assert event.occurred_at == (moment - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(microseconds=1)
     assert event.error == fields.get("error")
     assert {None: None, True: "true", False: "false"}[event.success] == fields.get("success")
     assert event.execution_time_ms == _number(fields.get("execution_time_ms"))

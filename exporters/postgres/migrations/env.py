@@ -21,9 +21,7 @@ def connect_by_environment() -> psycopg.Connection[Any]:
     """The database that LEANVIBE_POSTGRES_DSN names, for the `alembic` command."""
     dsn = os.environ.get("LEANVIBE_POSTGRES_DSN")
     if not dsn:
-        raise CommandError(
-            "LEANVIBE_POSTGRES_DSN is not set: write postgresql://user:password@host:port/database"
-        )
+        raise CommandError("LEANVIBE_POSTGRES_DSN is not set: write postgresql://user:password@host:port/database")
     return psycopg.connect(dsn)
 
 
