@@ -43,13 +43,15 @@ CONNECTING = {
 
 UNREACHABLE = {
     "no password supplied": ("it wants a password", "put user and password into LEANVIBE_POSTGRES_DSN"),
+    "response": ("it does not answer as PostgreSQL would", "is this another server's port?"),
     "resolve host": ("its host name is not known", "correct the host in LEANVIBE_POSTGRES_DSN"),
     "refused": ("it refuses connections", "is PostgreSQL running there?"),
     "No such file": ("its socket is not there", "is PostgreSQL running there?"),
+    "service": ("its service is not defined", "see pg_service.conf, or write the DSN out"),
     "SSL": ("TLS does not come about", "compare sslmode in LEANVIBE_POSTGRES_DSN with the server's settings"),
     "timeout": ("it does not answer as PostgreSQL would", "is this another server's port, or a firewall?"),
     "no answer": ("it does not answer any more", "is it overloaded, or the network cut?"),
-    "connection option": (
+    "invalid": (
         "LEANVIBE_POSTGRES_DSN is no DSN",
         "write postgresql://user:password@host:port/database",
     ),
@@ -94,7 +96,7 @@ def trouble(error: psycopg.Error, dsn: str) -> TransientExportError:
 def _no_connection(error: psycopg.Error) -> tuple[str, str]:
     text = str(error)
     if isinstance(error, psycopg.ProgrammingError):
-        return UNREACHABLE["connection option"]
+        return UNREACHABLE["invalid"]
     if "FATAL: " in text:
         answer = text.rpartition("FATAL: ")[2].splitlines()[0].strip()
         return answer, next((hint for words, hint in CONNECTING.items() if words in answer), "")

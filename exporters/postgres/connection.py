@@ -28,13 +28,16 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         Raises:
             psycopg.Error: no PostgreSQL lets us in there, or the DSN is none.
         """
-        connection = cls.connect(
-            dsn,
-            autocommit=autocommit,
-            prepare_threshold=None,  # a pooler between us and the server may not know them
-            connect_timeout=max(2, round(connect_timeout)),  # libpq knows no less
-            fallback_application_name="leanvibe-sidecar",
-        )
+        try:
+            connection = cls.connect(
+                dsn,
+                autocommit=autocommit,
+                prepare_threshold=None,  # a pooler between us and the server may not know them
+                connect_timeout=max(2, round(connect_timeout)),  # libpq knows no less
+                fallback_application_name="leanvibe-sidecar",
+            )
+        except UnicodeError:  # of a host that can be no name, from Python's resolver
+            raise psycopg.ProgrammingError("invalid host") from None
         connection.patience = statement_timeout + GRACE
         milliseconds = str(round(statement_timeout * 1000))
         with connection.closed_on_error():

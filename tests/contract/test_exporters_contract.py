@@ -165,6 +165,8 @@ def test_start_is_repeatable(rig: Rig, exporter: Exporter[HookEvent]) -> None:
         pytest.param(r":\d+/", ":{closed}/", id="closed port"),
         pytest.param(r":\d+/", ":{http}/", id="HTTP port"),
         pytest.param(r":\d+/", ":port/", id="no port"),
+        pytest.param(r":\d+/", ":99999/", id="port too high"),
+        pytest.param(r"127\.0\.0\.1", "a" * 70, id="no host name"),
         pytest.param(r"^\w+:", "ftp:", id="other scheme"),
         pytest.param(r"/[^/]*$", "/77", id="no such database"),
         pytest.param(r"$", "?pass_word=hunter2", id="unknown option"),

@@ -52,7 +52,7 @@ def test_the_table_has_a_column_for_each_field(postgres_dsn: str) -> None:
 
 def test_our_list_of_revisions_is_alembics() -> None:
     """The revisions that the sink knows without importing Alembic are those of the migrations."""
-    migrations = ScriptDirectory.from_config(schema._config(""))
+    migrations = ScriptDirectory.from_config(schema._config("", 1))
     assert schema.REVISIONS == tuple(script.revision for script in migrations.walk_revisions())[::-1]
 
 

@@ -38,6 +38,23 @@ def test_only_what_a_row_holds_rejects_it(error: type[psycopg.Error], expected: 
     assert expected == is_about_rows(error())
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("received invalid response to SSL negotiation: H", "it does not answer as PostgreSQL would"),
+        ("server does not support SSL, but SSL was required", "TLS does not come about"),
+        ('invalid sslmode value: "pw@host"', "LEANVIBE_POSTGRES_DSN is no DSN"),
+        ('definition of service "nope" not found', "its service is not defined"),
+        ("server closed the connection unexpectedly", "the connection broke"),
+    ],
+)
+def test_what_libpq_says_is_put_in_our_words(said: str, expected: str) -> None:
+    """Complaints of libpq itself, which may show parts of the DSN, become ours, each with a hint."""
+    shown = trouble(psycopg.OperationalError(f"connection failed: {said}"), "postgresql://u:pw@h/d")
+    assert expected == shown.message.rpartition(": ")[2]
+    assert shown.hint
+
+
 def test_a_refusal_to_let_us_in_is_quoted_from_the_server() -> None:
     """Of all that libpq tried, the last answer of a server is passed on, in one line, with a hint."""
     error = psycopg.OperationalError(
