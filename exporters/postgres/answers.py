@@ -19,7 +19,7 @@ HINTS = {
     "28": "check user and password in LEANVIBE_POSTGRES_DSN, and pg_hba.conf",
     "3D000": "create the database, or correct its name in LEANVIBE_POSTGRES_DSN",
     "3F000": "create the schema, or correct the search_path of the user",
-    "42501": "let the user write: GRANT INSERT ON leanvibe_events, GRANT SELECT ON leanvibe_schema_version",
+    "42501": "GRANT INSERT ON leanvibe_events, SELECT ON leanvibe_schema_version; CREATE on the schema to make them",
     "42703": "run leanvibe db upgrade",
     "42P01": "run leanvibe db upgrade",
     "53100": "its disk is full: make room",

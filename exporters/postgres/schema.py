@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 
 from exporters.postgres.answers import address, trouble
+from exporters.postgres.apart import upgrade_apart
 from exporters.postgres.connection import BoundedConnection
 from sidecar.errors import TransientExportError
 
 if TYPE_CHECKING:
-    from alembic.config import Config  # with SQLAlchemy 25 MB, which only a migration needs
+    from alembic.config import Config
 
 REVISIONS = ("0001",)
 """Every migration, oldest first."""
@@ -77,7 +78,7 @@ def prepare(connection: BoundedConnection, dsn: str) -> None:
     if problem := _problem(connection, current, head):
         raise TransientExportError(f"{address(dsn)}: {problem[0]}", hint=problem[1])
     if current is None:
-        upgrade(dsn, connection.patience)
+        upgrade_apart(dsn, connection.patience)
 
 
 def _problem(connection: BoundedConnection, current: str | None, head: str) -> tuple[str, str] | None:

@@ -92,6 +92,33 @@ def test_every_form_of_dsn_migrates(postgres_dsn: str, form: str) -> None:
     assert ("0001", "0001") == schema.revision(dsn)
 
 
+def test_a_start_that_migrates_keeps_none_of_the_tools(postgres_dsn: str) -> None:
+    """After a start on an empty database the process holds neither Alembic nor SQLAlchemy."""
+    program = """
+import sys
+from exporters.postgres import PostgresConfig, PostgresExporter
+exporter = PostgresExporter(PostgresConfig(sys.argv[1]))
+exporter.start()
+exporter.close()
+print({"alembic", "sqlalchemy"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", program, postgres_dsn]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "set()" == done.stdout.strip()
+    assert ("0001", "0001") == schema.revision(postgres_dsn)
+
+
+def test_a_start_without_the_right_to_create_says_so(postgres_dsn: str) -> None:
+    """A user who may not create the table is told in one line, and what would help."""
+    execute(postgres_dsn, "DROP ROLE IF EXISTS guest")
+    execute(postgres_dsn, "CREATE ROLE guest LOGIN PASSWORD 'pw'")
+    guest = PostgresExporter(PostgresConfig(f"postgresql://guest:pw@{postgres_dsn.rpartition('@')[2]}"))
+    with pytest.raises(TransientExportError, match=r"permission denied for schema public.*GRANT"):
+        guest.start()
+    guest.close()
+    execute(postgres_dsn, "DROP ROLE guest")
+
+
 def test_sidecars_that_start_together_migrate_once(postgres_dsn: str) -> None:
     """Many processes on one empty database all start; the table is made once."""
     program = """

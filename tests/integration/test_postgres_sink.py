@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from exporters import Outcome
-from exporters.postgres import PostgresConfig, PostgresExporter
+from exporters.postgres import PostgresConfig, PostgresExporter, schema
 from sidecar.errors import TransientExportError
 from sidecar.events import FIELDS, HookEvent
 from tests.recorded_events import recorded_events
@@ -23,6 +23,7 @@ SURE = 1.0
 
 @pytest.fixture
 def exporter(postgres_dsn: str) -> Iterator[PostgresExporter]:
+    schema.upgrade(postgres_dsn)
     exporter = PostgresExporter(PostgresConfig(postgres_dsn, statement_timeout=SURE))
     exporter.start()
     yield exporter
