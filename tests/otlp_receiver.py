@@ -7,6 +7,7 @@ with OtlpReceiver() as receiver:
 """
 
 import gzip
+import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -90,9 +91,10 @@ class OtlpReceiver:
     Args:
         port: a fixed port, to come back on the same one after an outage; 0 for any.
         drop: counts spans without keeping them, for benchmarks.
+        tls: serves https with it.
     """
 
-    def __init__(self, *, port: int = 0, drop: bool = False) -> None:
+    def __init__(self, *, port: int = 0, drop: bool = False, tls: ssl.SSLContext | None = None) -> None:
         self._lock = threading.Condition()
         self._spans: list[ReceivedSpan] = []
         self._requests: list[ReceivedRequest] = []
@@ -102,6 +104,11 @@ class OtlpReceiver:
         self._drop = drop
         self.count = 0
         self._server = _Server(("127.0.0.1", port), self)
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -122,7 +129,7 @@ class OtlpReceiver:
     @property
     def url(self) -> str:
         """Value for `OTEL_EXPORTER_OTLP_ENDPOINT`."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def spans(self) -> list[ReceivedSpan]:
