@@ -244,9 +244,7 @@ def _span(span: Any, resource: dict[str, Any], scope: str) -> ReceivedSpan:
         attributes=_plain(span.attributes),
         resource=resource,
         scope=scope,
-        events=tuple(
-            ReceivedEvent(one.name, one.time_unix_nano, _plain(one.attributes)) for one in span.events
-        ),
+        events=tuple(ReceivedEvent(one.name, one.time_unix_nano, _plain(one.attributes)) for one in span.events),
         links=tuple((one.trace_id.hex(), one.span_id.hex()) for one in span.links),
     )
 

@@ -1,7 +1,6 @@
 """Where spans go and how, by the standard `OTEL_EXPORTER_OTLP_*` variables.
 
-Source: OpenTelemetry specification, protocol/exporter.md. Times are milliseconds there, seconds here. A
-    variable
+Source: OpenTelemetry specification, protocol/exporter.md. Times are milliseconds there, seconds here. A variable
 that is set to nothing counts as not set; the `_TRACES_` variant of a variable wins over the common one.
 """
 
@@ -83,9 +82,7 @@ def config_from_env(env: Mapping[str, str]) -> OtlpConfig | None:
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     certificate, key = _otlp(env, "CLIENT_CERTIFICATE"), _otlp(env, "CLIENT_KEY")
     if bool(certificate) != bool(key):
-        raise SettingsError(
-            f"{PREFIX}CLIENT_CERTIFICATE and {PREFIX}CLIENT_KEY go together", hint="set both or none"
-        )
+        raise SettingsError(f"{PREFIX}CLIENT_CERTIFICATE and {PREFIX}CLIENT_KEY go together", hint="set both or none")
     return OtlpConfig(
         endpoint=bare,
         protocol=protocol,
@@ -127,9 +124,7 @@ def _split(url: str, verbatim: bool, protocol: Protocol) -> SplitResult:  # noqa
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(
-            f"{PREFIX}ENDPOINT is no http or https URL", hint="for example http://localhost:4318"
-        )
+        raise SettingsError(f"{PREFIX}ENDPOINT is no http or https URL", hint="for example http://localhost:4318")
     if verbatim or protocol is Protocol.GRPC:
         return parts._replace(path=parts.path or "/")
     return parts._replace(path=parts.path.rstrip("/") + TRACES_PATH)

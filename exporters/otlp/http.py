@@ -113,6 +113,4 @@ def _unreachable(config: OtlpConfig, error: Exception) -> TransientExportError:
         said = "has no TLS certificate that we trust"
     else:
         said = f"cannot be reached: {type(error).__name__}"
-    return TransientExportError(
-        f"{config.shown} {said}", hint="it is tried again by itself; is the backend up?"
-    )
+    return TransientExportError(f"{config.shown} {said}", hint="it is tried again by itself; is the backend up?")

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -38,7 +39,7 @@ def trim(connection: apsw.Connection, passed: int, forget_before: int) -> bool:
         passed: highest sequence number that every consumer has passed.
         forget_before: seconds since the epoch; ids that clients gave before are forgotten.
     """
-    rows = connection.execute(_OLDEST, (passed, TRIM_ROWS)).fetchall()
+    rows: list[Any] = connection.execute(_OLDEST, (passed, TRIM_ROWS)).fetchall()
     last, complete = _slice_end(rows)
     connection.execute("PRAGMA synchronous=NORMAL")
     try:

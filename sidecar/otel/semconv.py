@@ -129,7 +129,5 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
 )
 """Every attribute that a span, a span event or a span link of ours can carry."""
 
-RESOURCE_ATTRIBUTES: frozenset[str] = frozenset(
-    {SERVICE_NAME, SERVICE_INSTANCE_ID, HOST_NAME, HOST_ARCH, OS_TYPE}
-)
+RESOURCE_ATTRIBUTES: frozenset[str] = frozenset({SERVICE_NAME, SERVICE_INSTANCE_ID, HOST_NAME, HOST_ARCH, OS_TYPE})
 """Every attribute of the resource that we set; users add their own by `OTEL_RESOURCE_ATTRIBUTES`."""

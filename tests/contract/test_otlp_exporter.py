@@ -32,9 +32,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 def started(url: str, **environment: str) -> OtlpExporter:
-    config = config_from_env(
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "2000"} | environment
-    )
+    config = config_from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "2000"} | environment)
     assert config is not None
     exporter = OtlpExporter(config, IDENTITY)
     exporter.start()
@@ -259,9 +257,7 @@ def test_retry_after_forms() -> None:
     now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     in_a_minute = email.utils.format_datetime(now + dt.timedelta(minutes=1), usegmt=True)
     forms = ("3", " 2.5 ", in_a_minute, "Thu, 01 Jan 1970 00:00:00 GMT", "-1", "soon", "1e9", None)
-    assert [3.0, 2.5, 60.0, 0.0, None, None, None, None] == [
-        retry_after(one, now.timestamp()) for one in forms
-    ]
+    assert [3.0, 2.5, 60.0, 0.0, None, None, None, None] == [retry_after(one, now.timestamp()) for one in forms]
 
 
 def test_content_capture_goes_over_the_wire(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:

@@ -107,9 +107,7 @@ def test_partial_success_is_seen(service: Service, exporter: OtlpExporter) -> No
         (grpc.StatusCode.ABORTED, None),
     ],
 )
-def test_come_back_later(
-    service: Service, exporter: OtlpExporter, code: grpc.StatusCode, wait: float | None
-) -> None:
+def test_come_back_later(service: Service, exporter: OtlpExporter, code: grpc.StatusCode, wait: float | None) -> None:
     """Retryable codes are transient, with the time that RetryInfo asks for."""
     service.refuse = (code, wait)
     with pytest.raises(TransientExportError, match=code.name) as caught:
