@@ -19,6 +19,8 @@ VERSION_TABLE = "leanvibe_schema_version"
 """Alembic's own name for it belongs to whoever shares the database with us."""
 
 CONNECT_TIMEOUT = 10.0
+"""Seconds, also for a question about the version."""
+
 MIGRATION_TIMEOUT = 600.0
 """Seconds; a large table takes its time."""
 
@@ -61,7 +63,7 @@ def revision(dsn: str) -> Revision:
         TransientExportError: it cannot be reached.
     """
     try:
-        with _connect(dsn, MIGRATION_TIMEOUT, autocommit=True) as connection:
+        with _connect(dsn, CONNECT_TIMEOUT, autocommit=True) as connection:
             return Revision(_current(connection), REVISIONS[-1])
     except psycopg.Error as error:
         raise trouble(error, dsn) from None
