@@ -115,28 +115,21 @@ class TurnAssembler:
     def _add(self, scope: Scope, session: Session, one: Digest) -> None:
         turn = self._turns.get(scope)
         if turn is None:
-            turn = self._turns[scope] = OpenTurn(scope, one.at)
+            turn = self._turns[scope] = OpenTurn(scope, session, one.at)
             session.open.add(scope)
         dropped = turn.dropped
         self._held += turn.add(one)
         self.dropped_events += turn.dropped - dropped
-        if turn.start is not None:
-            session.began(turn.root_id, turn.start, scope.trace_id)
         affected = session.open if one.kind in {Kind.OPEN, Kind.SESSION_END} else {scope}
         for other in affected:
             self._queue(self._turns[other])
 
     def _queue(self, turn: OpenTurn) -> None:
         """Sees to it that the turn is looked at no later than it is due."""
-        due = self._due_at(turn)
+        due = turn.due_at
         if turn.queued is None or due < turn.queued:
             turn.queued = due
             heapq.heappush(self._due, (due, next(self._count), turn.scope))
-
-    def _due_at(self, turn: OpenTurn) -> int:
-        session = self._sessions.of(turn.scope)
-        start = turn.last_at if turn.start is None else turn.start
-        return turn.due_at(cut_short=session.went_on(start), ended_at=session.end_after(start))
 
     def _close_due(self, at: int) -> list[Span]:
         left: list[Span] = []
@@ -146,7 +139,7 @@ class TurnAssembler:
             if turn is None or turn.queued != queued:
                 continue
             turn.queued = None
-            if self._due_at(turn) < at:
+            if turn.due_at < at:
                 left += self._close(turn)
             else:
                 self._queue(turn)
@@ -155,13 +148,11 @@ class TurnAssembler:
     def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
         del self._turns[turn.scope]
         self._held -= len(turn.digests)
-        session = self._sessions.of(turn.scope)
-        session.open.discard(turn.scope)
+        turn.session.open.discard(turn.scope)
         if turn.start is None:
             return []
-        if cut_short is None:
-            cut_short = session.went_on(turn.start) or session.end_after(turn.start) is not None
-        around = Surroundings(session.previous(turn.root_id, turn.start), cut_short)
+        previous = turn.session.previous(turn.root_id, turn.start)
+        around = Surroundings(previous, turn.cut_short if cut_short is None else cut_short)
         return self._departed.leave(spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _evict(self) -> list[Span]:
