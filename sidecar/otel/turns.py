@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import Kind, kind_of
 from sidecar.otel.memory import Departed, Session, Sessions
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import OpenTurn
@@ -69,7 +69,11 @@ class TurnAssembler:
         return sorted({scope.trace_id for scope in self._turns})
 
     def remember(self, spans: Iterable[Span]) -> None:
-        """Tells of spans that left before a restart: they never leave again, and later turns link to them."""
+        """Tells of spans that left before a restart: they never leave again, and later turns link to them.
+
+        Args:
+            spans: as many of the last as are at hand, oldest first.
+        """
         for span in self._departed.leave(spans):
             if span.parent_span_id is None:
                 self._sessions.of(_scope_of_root(span)).began(
@@ -86,12 +90,14 @@ class TurnAssembler:
         return self._held
 
     def _take(self, event: HookEvent) -> list[Span]:
+        if kind_of(event.hook_event_name, event.tool_name) is Kind.PASSIVE:
+            return []
         scope = scope_of(event)
         session = self._sessions.of(scope)
         one = digest_of(event, capture_content=self._capture)
         if one.kind is Kind.SESSION_END:
             session.ended_at = max(session.ended_at or one.at, one.at)
-        if one.kind is Kind.PASSIVE or not self._concerns_a_turn(scope, session, one):
+        if not self._concerns_a_turn(scope, session, one):
             return []
         left = self._make_way(scope, one)
         self._add(scope, session, one)
@@ -117,11 +123,11 @@ class TurnAssembler:
         if turn is None:
             turn = self._turns[scope] = OpenTurn(scope, session, one.at)
             session.open.add(scope)
-        dropped = turn.dropped
+        dropped, start = turn.dropped, turn.start
         self._held += turn.add(one)
         self.dropped_events += turn.dropped - dropped
-        affected = session.open if one.kind in {Kind.OPEN, Kind.SESSION_END} else {scope}
-        for other in affected:
+        concerns_all = one.kind is Kind.SESSION_END or turn.start != start
+        for other in session.open if concerns_all else (scope,):
             self._queue(self._turns[other])
 
     def _queue(self, turn: OpenTurn) -> None:
