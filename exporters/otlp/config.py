@@ -92,7 +92,7 @@ def config_from_env(env: Mapping[str, str]) -> OtlpConfig | None:
         certificate=_otlp(env, "CERTIFICATE") or None,
         client_certificate=certificate or None,
         client_key=key or None,
-        proxy=proxy_for(bare, env),
+        proxy=_proxy(bare, env),
         service_name=_text(env, "OTEL_SERVICE_NAME") or None,
         resource=_pairs("OTEL_RESOURCE_ATTRIBUTES", _text(env, "OTEL_RESOURCE_ATTRIBUTES")),
     )
@@ -159,9 +159,22 @@ def _gzip(env: Mapping[str, str]) -> bool:
     return name == "gzip"
 
 
+def _proxy(url: str, env: Mapping[str, str]) -> str | None:
+    found = proxy_for(url, env)
+    if found and urlsplit(found).scheme not in {"http", "https"}:
+        raise SettingsError(
+            f"the proxy for {PREFIX}ENDPOINT is none for HTTP",
+            hint="check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+        )
+    return found or None
+
+
 def _headers(env: Mapping[str, str], parts: SplitResult) -> Pairs:
     """Headers as given; credentials in the URL become basic authentication unless a header says otherwise."""
-    given = {name.lower(): value for name, value in _pairs(f"{PREFIX}HEADERS", _otlp(env, "HEADERS"))}
+    pairs = _pairs(f"{PREFIX}HEADERS", _otlp(env, "HEADERS"))
+    if not all(name.isascii() and value.isascii() and " " not in name for name, value in pairs):
+        raise SettingsError(f"{PREFIX}HEADERS has a character that no header can hold", hint="use ASCII")
+    given = {name.lower(): value for name, value in pairs}
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         given.setdefault("authorization", "Basic " + b64encode(login.encode()).decode())

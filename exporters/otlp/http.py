@@ -3,6 +3,7 @@
 import gzip
 import ssl
 import time
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -72,7 +73,9 @@ def _headers(config: OtlpConfig) -> dict[str, str]:
 def _pool(config: OtlpConfig) -> urllib3.PoolManager:
     tls = _tls(config) if config.endpoint.startswith("https:") else None
     if config.proxy:
-        return urllib3.ProxyManager(config.proxy, num_pools=1, maxsize=1, ssl_context=tls)
+        login = urlsplit(config.proxy).netloc.rpartition("@")[0]
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+        return urllib3.ProxyManager(config.proxy, 1, proxy_headers=headers, maxsize=1, ssl_context=tls)
     return urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=tls)
 
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 
-def proxy_for(url: str, env: Mapping[str, str]) -> str | None:
-    """URL of the proxy for an http or https URL, None for a direct connection."""
+def proxy_for(url: str, env: Mapping[str, str]) -> str:
+    """URL of the proxy for an http or https URL, empty for a direct connection."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if is_loopback(host) or _is_exempt(host, parts.netloc, _either(env, "no_proxy")):
-        return None
-    return _either(env, f"{parts.scheme}_proxy") or _either(env, "all_proxy") or None
+        return ""
+    found = _either(env, f"{parts.scheme}_proxy") or _either(env, "all_proxy")
+    return found if not found or "://" in found else f"http://{found}"
 
 
 def is_loopback(host: str) -> bool:

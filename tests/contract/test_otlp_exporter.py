@@ -224,6 +224,17 @@ def test_requests_carry_what_was_set(receiver: OtlpReceiver) -> None:
     assert ("mine", "lab") == (resource["service.name"], resource["deployment.environment.name"])
 
 
+def test_proxies_are_used(receiver: OtlpReceiver) -> None:
+    """A destination beyond a proxy is reached through it, with the proxy's own credentials."""
+    proxy = receiver.url.replace("//", "//jane:p%40ss@")
+    exporter = started("http://otel.invalid:4318", HTTP_PROXY=proxy)
+    exporter.export([span()])
+    exporter.close()
+    request = receiver.requests[0]
+    assert "http://otel.invalid:4318/v1/traces" == request.path
+    assert "Basic amFuZTpwQHNz" == request.headers["proxy-authorization"]
+
+
 def test_spans_stand_under_their_own_service(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
     """Each agent is a service of its own, with the same instance."""
     exporter.export([span(1), span(2, service="custom"), span(3)])

@@ -87,6 +87,8 @@ def test_secrets_do_not_show() -> None:
         {"COMPRESSION": "br"},
         {"HEADERS": "hush"},
         {"HEADERS": "a=hush%0d%0ab: c"},
+        {"HEADERS": "a=hush%c3%a9"},
+        {"HEADERS": "a b=hush"},
         {"CLIENT_KEY": "k.pem"},
     ],
 )
@@ -105,7 +107,7 @@ def test_wrong_values_are_named(wrong: dict[str, str]) -> None:
         ("http://h", {"http_proxy": "http://p:1"}, "http://p:1"),
         ("http://h", {"HTTPS_PROXY": "http://p:1"}, None),
         ("https://h", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ("https://h", {"ALL_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://h", {"ALL_PROXY": "p:1"}, "http://p:1"),
         ("https://a.h:8", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "x, .h"}, None),
         ("https://a.h:8", {"HTTPS_PROXY": "http://p:1", "no_proxy": "a.h:8"}, None),
         ("https://a.h:8", {"HTTPS_PROXY": "http://p:1", "no_proxy": "*"}, None),
@@ -120,3 +122,9 @@ def test_proxies(url: str, env: dict[str, str], expected: str | None) -> None:
     found = config_from_env(env | {"OTEL_EXPORTER_OTLP_ENDPOINT": url})
     assert found is not None
     assert expected == found.proxy
+
+
+def test_a_proxy_that_is_none_for_http_is_refused() -> None:
+    """SOCKS is not spoken: better said at the start than a batch that never leaves."""
+    with pytest.raises(SettingsError, match="proxy"):
+        config_from_env(BASE | {"HTTPS_PROXY": "socks5://p:1"})
