@@ -8,7 +8,6 @@ from typing import Any
 from exporters import Exporter
 from sidecar.errors import SettingsError
 
-
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 

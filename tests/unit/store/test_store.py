@@ -121,7 +121,7 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     path.write_bytes(b"this is no database" * 1000)
 
-    with pytest.raises(StoreError, match="store.duckdb"):
+    with pytest.raises(StoreError, match=r"store\.duckdb"):
         Store(path, memory_mb=64)
 
 
