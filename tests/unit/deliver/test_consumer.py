@@ -34,11 +34,13 @@ class MemorySink:
         self.closed = 0
 
     def start(self) -> None:
+        """Fails as often as it was told to."""
         if self.failures:
             self.failures -= 1
             raise TransientExportError("not there yet", retry_after=0.0)
 
     def export(self, batch: Sequence[HookEvent]) -> Outcome:
+        """Takes a batch, but for what its behaviour rejects."""
         outcome = self.behaviour(batch)
         refused = {rejection.index for rejection in outcome.rejected}
         self.batches.append(len(batch))
@@ -46,6 +48,7 @@ class MemorySink:
         return outcome
 
     def close(self) -> None:
+        """Counts."""
         self.closed += 1
 
 
@@ -69,6 +72,7 @@ class Delivery:
         self.consumer = EventStreamProcessor("memory", sink, EventStage(), reader, self.notebook, batch_size)
 
     def run(self, cursor: int = 0, until: int = 100) -> "Delivery":
+        """Delivers until the sink has passed `until`, then stops."""
         self.consumer.start(cursor, None, lambda traces, seq: ([], []))
         deadline = time.monotonic() + WAIT
         while self.consumer.state.seq < until and time.monotonic() < deadline:

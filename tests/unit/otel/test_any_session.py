@@ -33,9 +33,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "prompt_id": st.sampled_from(["p1", "p2"]),
     "tool_input": st.sampled_from([{"x": 1}, {"x": 2}]),
     "tool_response": st.fixed_dictionaries({"agentId": FEW, "status": st.just("completed")}) | JSON,
-    "tool_calls": st.lists(
-        st.fixed_dictionaries({"tool_use_id": FEW, "tool_name": st.just("Bash")}), max_size=2
-    ),
+    "tool_calls": st.lists(st.fixed_dictionaries({"tool_use_id": FEW, "tool_name": st.just("Bash")}), max_size=2),
     "background_tasks": st.lists(
         st.fixed_dictionaries({"id": FEW, "type": st.just("subagent"), "status": st.just("running")}),
         max_size=2,
@@ -44,9 +42,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "duration_ms": st.sampled_from([0, 1.5, 1e9, -4]),
     "success": st.booleans(),
 }
-WEIRD = dict.fromkeys(
-    ("tool_input", "tool_response", "tool_calls", "background_tasks", "effort", "prompt"), JSON
-)
+WEIRD = dict.fromkeys(("tool_input", "tool_response", "tool_calls", "background_tasks", "effort", "prompt"), JSON)
 
 
 @st.composite
@@ -119,9 +115,7 @@ def test_a_restart_changes_nothing(events: list[HookEvent], cut: int) -> None:
     assert {span.span_id: span for span in run(events)} == {span.span_id: span for span in left}
 
 
-@given(
-    st.fixed_dictionaries({"session_id": st.just("s")}, optional=WEIRD), st.sampled_from([*NATIVE, *GUIDE])
-)
+@given(st.fixed_dictionaries({"session_id": st.just("s")}, optional=WEIRD), st.sampled_from([*NATIVE, *GUIDE]))
 @settings(max_examples=100, deadline=None)
 def test_any_payload_has_a_digest(body: dict[str, Any], name: str) -> None:
     """Fields of any shape are read without an error, with content and without."""

@@ -1,0 +1,101 @@
+"""Laws of access: who may do what, as a table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.front.receive.guards import API, AccessPolicy, access_policy, host_name, refusal_of
+
+TOKEN = "right"
+EVENTS, SQL, LIVE = f"{API}/events", f"{API}/sql", "/api/v1/websocket/observability"
+READING = (EVENTS, SQL, LIVE, "/unknown", f"{API}/hook-events/x", "/api/v1/hooks", "/metrics/x")
+OPEN = (
+    f"{API}/hook-events", f"{API}/health", f"{API}/hook-performance", "/metrics", "/schema", "/schema/openapi.json",
+    "/api/v1/hooks/claude-code",
+)  # fmt: skip
+
+
+def policy() -> AccessPolicy:
+    return access_policy("127.0.0.1", ["Box.Example"], TOKEN)
+
+
+def status(path: str, **headers: str) -> int | None:
+    """The status of the refusal; None when the request may pass."""
+    sent = {"host": "127.0.0.1:8000", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    refusal = refusal_of(policy(), path, {name.encode(): value.encode() for name, value in sent.items()})
+    return refusal.status if refusal else None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:8000", "[::1]", "box.example:8000"])
+def test_our_own_names_are_served(host: str) -> None:
+    """Loopback by any of its names, and names that were allowed, with any port."""
+    assert None is status("/metrics", host=host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "[::2]"]
+)
+def test_other_names_are_refused(host: str) -> None:
+    """A name that was pointed at us from outside is refused on every route, ingest and token or not."""
+    for path in (*OPEN, *READING):
+        assert 421 == status(path, host=host, authorization=f"Bearer {TOKEN}")
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_what_holds_no_content_is_open(path: str) -> None:
+    """Sending events and answers without content need no token."""
+    assert None is status(path)
+
+
+@pytest.mark.parametrize("path", READING)
+def test_reading_needs_the_token(path: str) -> None:
+    """Everything that is not named as open needs the right token."""
+    assert 401 == status(path)
+    assert None is status(path, authorization=f"Bearer {TOKEN}")
+    assert None is status(path, authorization=f"bearer {TOKEN}")
+
+
+@pytest.mark.parametrize(
+    "given", ["Bearer wrong", "Bearer ", "Bearer righ", "Basic right", "right", "Bearer right right"]
+)
+def test_a_wrong_token_is_none(given: str) -> None:
+    """Only the whole token under its scheme counts."""
+    assert 401 == status(EVENTS, authorization=given)
+
+
+@pytest.mark.parametrize("path", [f"{API}/hook-events", EVENTS, "/api/v1/hooks/claude-code", LIVE])
+def test_other_pages_are_refused(path: str) -> None:
+    """A browser's request for another origin is refused, by what it says of origin or of site."""
+    right = f"Bearer {TOKEN}"
+
+    assert 403 == status(path, origin="https://evil.example", authorization=right)
+    assert 403 == status(path, origin="http://127.0.0.1:9999", authorization=right)
+    assert 403 == status(path, origin="null", authorization=right)
+    assert 403 == status(path, sec_fetch_site="cross-site", authorization=right)
+    assert 403 == status(path, sec_fetch_site="same-site", authorization=right)
+
+
+def test_our_own_page_passes() -> None:
+    """A request of the sidecar's own page passes with the token."""
+    assert None is status(
+        EVENTS, origin="http://127.0.0.1:8000", sec_fetch_site="same-origin", authorization=f"Bearer {TOKEN}"
+    )
+
+
+@given(st.text(), st.text())
+def test_no_header_makes_it_fail(host: str, origin: str) -> None:
+    """Whatever a header holds, there is an answer; and no text but our names opens the door."""
+    headers = {b"host": host.encode("utf-8", "replace"), b"origin": origin.encode("utf-8", "replace")}
+
+    refusal = refusal_of(policy(), EVENTS, headers)
+
+    assert refusal is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("A.b:80", "a.b"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a", "a"), ("a:b", "a:b"), ("", "")],
+)
+def test_the_port_is_no_part_of_the_name(host: str, expected: str) -> None:
+    """A Host header is its name in lower case, IPv6 in brackets."""
+    assert expected == host_name(host)

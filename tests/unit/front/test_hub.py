@@ -1,0 +1,94 @@
+"""Laws of the live feed: everyone gets what they asked for, nobody waits for the slow."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from sidecar.front.live import hub as module
+from sidecar.front.live.hub import LiveHub, Subscription
+from tests.recorded_events import recorded_events
+
+Message = dict[str, Any]
+
+
+async def frames(hub: LiveHub, *subscriptions: Subscription) -> list[Message]:
+    hub.publish(recorded_events(3))
+    hub.publish(recorded_events(5)[3:])
+    return [msgspec.json.decode(await subscription.next_frame(5)) for subscription in subscriptions]
+
+
+def test_events_are_gathered_into_one_frame() -> None:
+    """What comes within a moment goes out as one message, in order, with every field of an event."""
+
+    async def scenario() -> list[Message]:
+        hub = LiveHub()
+        return await frames(hub, hub.subscribe({}), hub.subscribe({}))
+
+    first, second = asyncio.run(scenario())
+
+    assert first == second
+    assert [1, 2, 3, 4, 5] == [event["seq"] for event in first["events"]]
+
+
+def test_filters_choose() -> None:
+    """A client gets the events whose fields have the values that it named, and no others."""
+    wanted = recorded_events(5)[2]
+
+    async def scenario() -> list[Message]:
+        hub = LiveHub()
+        return await frames(hub, hub.subscribe({"event_type": wanted.event_type.value}))
+
+    (only,) = asyncio.run(scenario())
+
+    expected = [event.seq for event in recorded_events(5) if event.event_type is wanted.event_type]
+    assert expected == [event["seq"] for event in only["events"]]
+
+
+def test_a_slow_client_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its bound a client loses the oldest events, and the next message says how many."""
+    monkeypatch.setattr(module, "CLIENT_EVENTS", 4)
+
+    async def scenario() -> list[Message]:
+        hub = LiveHub()
+        slow = hub.subscribe({})
+        for start in range(0, 10, 2):
+            hub.publish(recorded_events(10)[start : start + 2])
+            await asyncio.sleep(module.GATHER_SECONDS * 2)
+        return [msgspec.json.decode(await slow.next_frame(5))]
+
+    (message,) = asyncio.run(scenario())
+
+    assert 6 == message["dropped"]
+    assert [7, 8, 9, 10] == [event["seq"] for event in message["events"]]
+
+
+def test_quiet_is_told() -> None:
+    """When nothing comes, a heartbeat does."""
+    assert {"heartbeat": True} == asyncio.run(heartbeat())
+
+
+async def heartbeat() -> Message:
+    decoded: Message = msgspec.json.decode(await LiveHub().subscribe({}).next_frame(0.01))
+    return decoded
+
+
+def test_nobody_costs_nothing() -> None:
+    """Without a client nothing is kept."""
+    hub = LiveHub()
+    hub.publish(recorded_events(3))
+
+    assert [] == hub._gathered
+
+
+def test_whoever_left_is_forgotten() -> None:
+    """After unsubscribing a client gets nothing and is not counted."""
+    hub = LiveHub()
+    subscription = hub.subscribe({})
+    assert 1 == hub.clients
+
+    hub.unsubscribe(subscription)
+    hub.unsubscribe(subscription)
+
+    assert 0 == hub.clients
