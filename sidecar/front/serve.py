@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import gc
-import logging
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from sidecar import __version__
+from sidecar import __version__, log
 from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
@@ -46,6 +45,7 @@ def serve(settings: Settings, announce: Announce) -> None:
         JournalError: the journal cannot be opened.
     """
     os.umask(0o077)
+    log.configure(settings.log_level)
     listener = bind(settings.host, settings.port)
     with contextlib.closing(listener):
         data_dir.prepare(settings.data_dir)
@@ -56,7 +56,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
     front = build(settings, data_dir.token(settings.data_dir), journal)
-    server = _Server(_config(front.asgi, settings.log_level))
+    server = _Server(_config(front.asgi))
     _stop_on_signals(server)
     url = f"http://{settings.host}:{listener.getsockname()[1]}"
     data_dir.announce(settings.data_dir, url=url, version=__version__)
@@ -129,8 +129,7 @@ def _holder(host: str, port: int) -> str:
     return "another program"
 
 
-def _config(app: Any, log_level: str) -> uvicorn.Config:
-    logging.getLogger("uvicorn").setLevel("WARNING" if log_level == "INFO" else log_level)
+def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",

@@ -12,6 +12,7 @@ import msgspec
 
 from sidecar import wire
 from sidecar.errors import WorkerUnavailableError
+from sidecar.log import LOGGER
 from sidecar.settings import Settings
 
 FIRST_WAIT_SECONDS = 0.2
@@ -98,12 +99,22 @@ class WorkerLink:
         wait = FIRST_WAIT_SECONDS
         while not self._stopping:
             started = time.monotonic()
-            self._process = await self._spawn()
-            self.starts += 1
-            self.last_exit = await self._process.wait()
+            ending = await self._run_once()
             wait = FIRST_WAIT_SECONDS if time.monotonic() - started > STEADY_SECONDS else wait
+            LOGGER.warning("the worker %s; it is started again in %.1f s", ending, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+    async def _run_once(self) -> str:
+        """Starts a worker and waits for its end; how it ended."""
+        try:
+            self._process = await self._spawn()
+        except OSError as error:
+            return f"could not be started: {error.strerror}"
+        self.starts += 1
+        LOGGER.info("worker %s started", self._process.pid)
+        self.last_exit = await self._process.wait()
+        return f"ended with code {self.last_exit}"
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's own called like one of our packages must not shadow it

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
-from sidecar import wire
+from sidecar import log, wire
 from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
@@ -41,6 +41,7 @@ def main() -> None:
     """Runs the worker; exits 0 when told to stop, 1 with one line on stderr when it cannot start."""
     settings = Settings.from_json(sys.stdin.buffer.readline().decode())
     os.umask(0o077)
+    log.configure(settings.log_level)
     _limit_memory(settings.worker_memory_mb)
     try:
         asyncio.run(_run(settings))

@@ -4,6 +4,8 @@ import time
 
 import msgspec
 
+from sidecar.log import LOGGER
+
 
 class SinkState(msgspec.Struct, kw_only=True):
     """Written by the sink's own thread, read by anyone. Times in seconds since the epoch."""
@@ -22,6 +24,8 @@ class SinkState(msgspec.Struct, kw_only=True):
 
     def succeeded(self, seq: int, delivered: int, dead: int) -> None:
         """A batch was taken."""
+        if self.state == "retrying":
+            LOGGER.info("sink %s takes events again", self.name)
         self.state = "up"
         self.seq = seq
         self.delivered += delivered
@@ -31,6 +35,8 @@ class SinkState(msgspec.Struct, kw_only=True):
 
     def failed(self, reason: str) -> None:
         """An attempt failed and will be made again."""
+        if self.state != "retrying":
+            LOGGER.warning("sink %s is tried again: %s", self.name, reason)
         self.state = "retrying"
         self.retries += 1
         self.last_error = reason

@@ -1,0 +1,11 @@
+"""Logging for both processes: few lines, about the sidecar itself, never about an event."""
+
+import logging
+
+LOGGER = logging.getLogger("leanvibe")
+
+
+def configure(level: str) -> None:
+    """Our lines at `level` to stderr; libraries only when they warn, since theirs may quote what they carry."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    LOGGER.setLevel(level)
