@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-Item = TypeVar("Item", contravariant=True)
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,20 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The sink took the batch, but for the rejected items. A repeat of the same batch must be harmless."""
+    """The sink took the batch, but for the rejected items. A repeat of the same batch must be harmless.
+
+    Args:
+        rejected: items that the sink named, or that were never fit to be sent.
+        unnamed: how many more the sink rejected without saying which, as OTLP's partial success does.
+        reason: what it said about those, in one line, without credentials or content.
+    """
 
     rejected: tuple[Rejection, ...] = field(default=())
+    unnamed: int = 0
+    reason: str = ""
 
 
-class Exporter(Protocol[Item]):
+class Exporter(Protocol[Item_contra]):
     """Pushes batches to one backend. Called from one thread at a time; never retries by itself.
 
     Every method may block, within the exporter's own timeout, and raises `TransientExportError` when the same
@@ -40,7 +48,7 @@ class Exporter(Protocol[Item]):
     def start(self) -> None:
         """Connects and prepares the backend. Called again after a failure; must be repeatable."""
 
-    def export(self, batch: Sequence[Item]) -> Outcome:
+    def export(self, batch: Sequence[Item_contra]) -> Outcome:
         """Pushes a batch of at least one item, in order, and returns once the backend has said yes."""
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ HINTS = {
     "28": "check user and password in LEANVIBE_POSTGRES_DSN, and pg_hba.conf",
     "3D000": "create the database, or correct its name in LEANVIBE_POSTGRES_DSN",
     "3F000": "create the schema, or correct the search_path of the user",
-    "42501": "let the user write: GRANT INSERT ON leanvibe_events, GRANT SELECT ON leanvibe_schema_version",
+    "42501": "GRANT INSERT ON leanvibe_events, SELECT ON leanvibe_schema_version; CREATE on the schema to make them",
     "42703": "run leanvibe db upgrade",
     "42P01": "run leanvibe db upgrade",
     "53100": "its disk is full: make room",
@@ -34,23 +34,24 @@ CONNECTING = {
     "password authentication failed": HINTS["28"],
     "no password supplied": "put user and password into LEANVIBE_POSTGRES_DSN",
     "no pg_hba.conf entry": HINTS["28"],
-    "role ": HINTS["28"],
-    "database ": HINTS["3D000"],
     "too many clients": HINTS["53300"],
-    "starting up": HINTS["57P03"],
-    "shutting down": HINTS["57P03"],
+    "database system is": HINTS["57P03"],
+    "database ": HINTS["3D000"],
+    "role ": HINTS["28"],
 }
 """What to do, by words of a server that refuses to let us in; libpq passes no SQLSTATE on then."""
 
 UNREACHABLE = {
     "no password supplied": ("it wants a password", "put user and password into LEANVIBE_POSTGRES_DSN"),
+    "response": ("it does not answer as PostgreSQL would", "is this another server's port?"),
     "resolve host": ("its host name is not known", "correct the host in LEANVIBE_POSTGRES_DSN"),
     "refused": ("it refuses connections", "is PostgreSQL running there?"),
     "No such file": ("its socket is not there", "is PostgreSQL running there?"),
+    "service": ("its service is not defined", "see pg_service.conf, or write the DSN out"),
     "SSL": ("TLS does not come about", "compare sslmode in LEANVIBE_POSTGRES_DSN with the server's settings"),
     "timeout": ("it does not answer as PostgreSQL would", "is this another server's port, or a firewall?"),
     "no answer": ("it does not answer any more", "is it overloaded, or the network cut?"),
-    "connection option": (
+    "invalid": (
         "LEANVIBE_POSTGRES_DSN is no DSN",
         "write postgresql://user:password@host:port/database",
     ),
@@ -95,7 +96,7 @@ def trouble(error: psycopg.Error, dsn: str) -> TransientExportError:
 def _no_connection(error: psycopg.Error) -> tuple[str, str]:
     text = str(error)
     if isinstance(error, psycopg.ProgrammingError):
-        return UNREACHABLE["connection option"]
+        return UNREACHABLE["invalid"]
     if "FATAL: " in text:
         answer = text.rpartition("FATAL: ")[2].splitlines()[0].strip()
         return answer, next((hint for words, hint in CONNECTING.items() if words in answer), "")

@@ -1,7 +1,8 @@
 """A connection to PostgreSQL whose every wait has an end."""
 
+import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any, Self
 
 import psycopg
@@ -27,19 +28,31 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         Raises:
             psycopg.Error: no PostgreSQL lets us in there, or the DSN is none.
         """
-        connection = cls.connect(
-            dsn,
-            autocommit=autocommit,
-            prepare_threshold=None,  # a pooler between us and the server may not know them
-            connect_timeout=max(2, round(connect_timeout)),  # libpq knows no less
-            fallback_application_name="leanvibe-sidecar",
-        )
+        try:
+            connection = cls.connect(
+                dsn,
+                autocommit=autocommit,
+                prepare_threshold=None,  # a pooler between us and the server may not know them
+                connect_timeout=max(2, round(connect_timeout)),  # libpq knows no less
+                fallback_application_name="leanvibe-sidecar",
+            )
+        except UnicodeError:  # of a host that can be no name, from Python's resolver
+            raise psycopg.ProgrammingError("invalid host") from None
         connection.patience = statement_timeout + GRACE
         milliseconds = str(round(statement_timeout * 1000))
-        connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
-        if not autocommit:
+        with connection.closed_on_error():
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
             connection.commit()
         return connection
+
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Ends the connection if what is done with it fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Waits for an answer.

@@ -87,7 +87,8 @@ class PostgresExporter:
         timeouts = {"connect_timeout": config.connect_timeout, "statement_timeout": config.statement_timeout}
         try:
             connection = BoundedConnection.reach(config.dsn, autocommit=True, **timeouts)
-            schema.prepare(connection, config.dsn)
+            with connection.closed_on_error():
+                schema.prepare(connection, config.dsn)
         except psycopg.Error as error:
             raise trouble(error, config.dsn) from None
         return connection

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 
 from exporters.postgres.answers import address, trouble
+from exporters.postgres.apart import upgrade_apart
 from exporters.postgres.connection import BoundedConnection
 from sidecar.errors import TransientExportError
 
 if TYPE_CHECKING:
-    from alembic.config import Config  # with SQLAlchemy 25 MB, which only a migration needs
+    from alembic.config import Config
 
 REVISIONS = ("0001",)
 """Every migration, oldest first."""
@@ -18,8 +19,10 @@ VERSION_TABLE = "leanvibe_schema_version"
 """Alembic's own name for it belongs to whoever shares the database with us."""
 
 CONNECT_TIMEOUT = 10.0
+"""Seconds, also for a question about the version."""
+
 MIGRATION_TIMEOUT = 600.0
-"""Seconds that one statement of a migration may take, waiting for another migration included."""
+"""Seconds; a large table takes its time."""
 
 
 class Revision(NamedTuple):
@@ -29,20 +32,24 @@ class Revision(NamedTuple):
     head: str
 
 
-def upgrade(dsn: str) -> None:
+def upgrade(dsn: str, timeout: float = MIGRATION_TIMEOUT) -> None:
     """Brings a database to our version, whatever it has; does nothing when it is there.
+
+    Args:
+        dsn: as libpq reads it.
+        timeout: seconds that one statement may take, waiting for another migration included.
 
     Raises:
         TransientExportError: it cannot be reached, lacks a right, or is newer than we are.
     """
     from alembic import command
     from alembic.util import CommandError
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        command.upgrade(_config(dsn), "head")
-    except DBAPIError as error:
-        raise _reason(error.orig, dsn) from None
+        command.upgrade(_config(dsn, timeout), "head")
+    except SQLAlchemyError as error:
+        raise _reason(getattr(error, "orig", error), dsn) from None
     except psycopg.Error as error:
         raise trouble(error, dsn) from None
     except CommandError as error:
@@ -56,7 +63,7 @@ def revision(dsn: str) -> Revision:
         TransientExportError: it cannot be reached.
     """
     try:
-        with _connect(dsn) as connection:
+        with _connect(dsn, CONNECT_TIMEOUT, autocommit=True) as connection:
             return Revision(_current(connection), REVISIONS[-1])
     except psycopg.Error as error:
         raise trouble(error, dsn) from None
@@ -71,10 +78,9 @@ def prepare(connection: BoundedConnection, dsn: str) -> None:
     """
     current, head = _current(connection), REVISIONS[-1]
     if problem := _problem(connection, current, head):
-        connection.close()
         raise TransientExportError(f"{address(dsn)}: {problem[0]}", hint=problem[1])
     if current is None:
-        upgrade(dsn)
+        upgrade_apart(dsn, connection.patience)
 
 
 def _problem(connection: BoundedConnection, current: str | None, head: str) -> tuple[str, str] | None:
@@ -100,22 +106,22 @@ def _exists(connection: BoundedConnection, table: str) -> bool:
     return connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() == (True,)
 
 
-def _connect(dsn: str, *, autocommit: bool = True) -> BoundedConnection:
+def _connect(dsn: str, timeout: float, *, autocommit: bool) -> BoundedConnection:
     return BoundedConnection.reach(
-        dsn, connect_timeout=CONNECT_TIMEOUT, statement_timeout=MIGRATION_TIMEOUT, autocommit=autocommit
+        dsn, connect_timeout=CONNECT_TIMEOUT, statement_timeout=timeout, autocommit=autocommit
     )
 
 
-def _config(dsn: str) -> "Config":
+def _config(dsn: str, timeout: float) -> "Config":
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "exporters.postgres:migrations")
-    config.attributes["connect"] = lambda: _connect(dsn, autocommit=False)
+    config.attributes["connect"] = lambda: _connect(dsn, timeout, autocommit=False)
     return config
 
 
-def _reason(error: BaseException | None, dsn: str) -> TransientExportError:
+def _reason(error: object, dsn: str) -> TransientExportError:
     if isinstance(error, psycopg.Error):
         return trouble(error, dsn)
     return TransientExportError(f"{address(dsn)}: the migration failed: {type(error).__name__}")

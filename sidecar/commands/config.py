@@ -9,6 +9,7 @@ import rich_click as click
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.commands.tables import print_table
 from sidecar.settings import PREFIX, SECRET_SETTINGS, Settings, load
+from sidecar.settings_file import defaults_toml
 
 
 @click.group()
@@ -20,11 +21,15 @@ def config() -> None:
 @config_option
 @data_dir_option
 @json_option
-def show(config: Path | None, data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a flag
+@click.option("--toml", "as_toml", is_flag=True, help="Print a settings file with every default.")
+def show(config: Path | None, data_dir: Path | None, as_json: bool, as_toml: bool) -> None:  # noqa: FBT001  flags
     """List every setting with its value and what it is for. Passwords are not shown.
 
     Example: leanvibe config show
     """
+    if as_toml:
+        click.echo(defaults_toml(), nl=False)
+        return
     values = shown(load(config, data_dir=data_dir))
     if as_json:
         click.echo(json.dumps(values, indent=2))

@@ -2,7 +2,9 @@
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -10,7 +12,9 @@ from sidecar.errors import JournalError
 from sidecar.journal.schema import open_for_writing, transaction
 
 TRIM_ROWS = 500
-VACUUM_PAGES = 256
+TRIM_BYTES = 4 * 1024 * 1024
+VACUUM_PAGES = 2048
+"""Twice the pages of `TRIM_BYTES`, so that giving space back keeps up with trimming."""
 CHECKPOINT_PAGES = 1000
 WAL_LIMIT_PAGES = 16_384
 """64 MB of log: beyond it the committing thread takes the last frames over itself, so that the log restarts."""
@@ -23,7 +27,9 @@ def highest_seq(connection: apsw.Connection) -> int:
 
 
 def trim(connection: apsw.Connection, passed: int, forget_before: int) -> bool:
-    """Deletes up to `TRIM_ROWS` rows up to sequence `passed`; True when none is left.
+    """Deletes one slice of the oldest rows up to sequence `passed`; True when none is left.
+
+    A slice is at most `TRIM_ROWS` rows and about `TRIM_BYTES`.
 
     The commit is not synced: a delete that a power cut undoes is only done again, and the next append syncs the
     same log file anyway.
@@ -33,20 +39,31 @@ def trim(connection: apsw.Connection, passed: int, forget_before: int) -> bool:
         passed: highest sequence number that every consumer has passed.
         forget_before: seconds since the epoch; ids that clients gave before are forgotten.
     """
+    rows: list[Any] = connection.execute(_OLDEST, (passed, TRIM_ROWS)).fetchall()
+    last, complete = _slice_end(rows)
     connection.execute("PRAGMA synchronous=NORMAL")
     try:
         with transaction(connection):
-            connection.execute(_TRIM, (passed, TRIM_ROWS))
-            deleted = connection.changes()
+            connection.execute("DELETE FROM journal WHERE seq <= ?", (last,))
             connection.execute(_FORGET, (forget_before, TRIM_ROWS))
-        if deleted:
+        if rows:
             connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()  # a page a step
     finally:
         connection.execute("PRAGMA synchronous=FULL")
-    return deleted < TRIM_ROWS
+    return complete and len(rows) < TRIM_ROWS
 
 
-_TRIM = "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)"
+def _slice_end(rows: Sequence[tuple[int, int]]) -> tuple[int, bool]:
+    """The last sequence number of a slice within `TRIM_BYTES`, and whether it holds all of `(seq, size)`."""
+    size = 0
+    for seq, length in rows:
+        size += length
+        if size >= TRIM_BYTES:
+            return seq, seq == rows[-1][0]
+    return (rows[-1][0], True) if rows else (0, True)
+
+
+_OLDEST = "SELECT seq, length(body) FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?"
 _FORGET = "DELETE FROM given_ids WHERE event_id IN (SELECT event_id FROM given_ids WHERE given_at < ? LIMIT ?)"
 
 

@@ -66,20 +66,20 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 class _Payload(msgspec.Struct):
     """The fields of a payload that matter here, each still JSON."""
 
-    tool_input: msgspec.Raw = msgspec.Raw()
-    parameters: msgspec.Raw = msgspec.Raw()
-    tool_response: msgspec.Raw = msgspec.Raw()
-    result: msgspec.Raw = msgspec.Raw()
-    tool_calls: msgspec.Raw = msgspec.Raw()
-    background_tasks: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-    is_interrupt: msgspec.Raw = msgspec.Raw()
-    notification_type: msgspec.Raw = msgspec.Raw()
-    trigger: msgspec.Raw = msgspec.Raw()
-    permission_mode: msgspec.Raw = msgspec.Raw()
-    effort: msgspec.Raw = msgspec.Raw()
-    prompt: msgspec.Raw = msgspec.Raw()
-    last_assistant_message: msgspec.Raw = msgspec.Raw()
+    tool_input: msgspec.Raw = loose.ABSENT
+    parameters: msgspec.Raw = loose.ABSENT
+    tool_response: msgspec.Raw = loose.ABSENT
+    result: msgspec.Raw = loose.ABSENT
+    tool_calls: msgspec.Raw = loose.ABSENT
+    background_tasks: msgspec.Raw = loose.ABSENT
+    error: msgspec.Raw = loose.ABSENT
+    is_interrupt: msgspec.Raw = loose.ABSENT
+    notification_type: msgspec.Raw = loose.ABSENT
+    trigger: msgspec.Raw = loose.ABSENT
+    permission_mode: msgspec.Raw = loose.ABSENT
+    effort: msgspec.Raw = loose.ABSENT
+    prompt: msgspec.Raw = loose.ABSENT
+    last_assistant_message: msgspec.Raw = loose.ABSENT
 
 
 class _Effort(msgspec.Struct):
@@ -101,7 +101,7 @@ class _Launch(msgspec.Struct):
 class _Listed(msgspec.Struct):
     tool_use_id: str = ""
     tool_name: str = ""
-    tool_response: msgspec.Raw = msgspec.Raw()
+    tool_response: msgspec.Raw = loose.ABSENT
 
 
 def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
@@ -116,8 +116,8 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
     payload = loose.typed(event.payload, _Payload) or _Payload()
     error_type, exit_code = _failure(event, kind, payload)
     launch = _launch(event, kind, payload)
-    arguments = payload.tool_input if loose.size(payload.tool_input) else payload.parameters
-    result = payload.tool_response if loose.size(payload.tool_response) else payload.result
+    arguments = payload.tool_input if payload.tool_input is not loose.ABSENT else payload.parameters
+    result = payload.tool_response if payload.tool_response is not loose.ABSENT else payload.result
     return Digest(
         at=event.received_at,
         seq=event.seq,
@@ -138,13 +138,14 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         child=launch.agentId or None,
         child_ended=launch.status == "completed",
         child_model=_word(launch.resolvedModel),
-        running=_running(payload),
-        words=_words(payload),
+        running=_running(payload) if kind is Kind.STOP else (),
+        words=_words(kind, payload),
         counts=_counts(kind, payload),
         content=_content(kind, payload, arguments, result) if capture_content else ("", ""),
     )
 
 
+_TELLS_MODE = frozenset({Kind.OPEN, Kind.PRE, Kind.STOP, Kind.STOP_FAILURE})
 _MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
 """A permission request has no tool_use_id: its call is recognised by the same input."""
 
@@ -179,14 +180,16 @@ def _running(payload: _Payload) -> tuple[str, ...]:
     return tuple(task.id for task in tasks if task.type == "subagent" and task.status == "running")
 
 
-def _words(payload: _Payload) -> dict[str, str]:
-    effort = loose.typed(payload.effort, _Effort) or _Effort()
-    found = {
-        "mode": _word(loose.typed(payload.permission_mode, str)),
-        "effort": _word(effort.level),
-        "notification": _word(loose.typed(payload.notification_type, str)),
-        "trigger": _word(loose.typed(payload.trigger, str)),
-    }
+def _words(kind: Kind, payload: _Payload) -> dict[str, str]:
+    if kind in _TELLS_MODE:
+        effort = loose.typed(payload.effort, _Effort) or _Effort()
+        found = {"mode": _word(loose.typed(payload.permission_mode, str)), "effort": _word(effort.level)}
+    elif kind is Kind.NOTIFICATION:
+        found = {"notification": _word(loose.typed(payload.notification_type, str))}
+    elif kind is Kind.COMPACT_START:
+        found = {"trigger": _word(loose.typed(payload.trigger, str))}
+    else:
+        return {}
     return {name: word for name, word in found.items() if word}
 
 

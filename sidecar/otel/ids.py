@@ -21,7 +21,8 @@ COMPACTION = "compact"
 
 def trace_id(session_id: str, prompt_id: str | None) -> str:
     """32 hex digits of the trace of a turn; without a prompt that of the session-level trace."""
-    return _digest(TRACE_BYTES, ("trace", session_id, prompt_id or ""))
+    prompt = prompt_id or ""
+    return _digest(TRACE_BYTES, f"trace {len(session_id)}:{session_id}{len(prompt)}:{prompt}")
 
 
 def span_id(session_id: str, prompt_id: str | None, kind: str, key: str = "") -> str:
@@ -33,7 +34,8 @@ def span_id(session_id: str, prompt_id: str | None, kind: str, key: str = "") ->
         kind: one of the constants above.
         key: what tells spans of that kind apart: tool_use_id, agent_id, the id of the opening event.
     """
-    return _digest(SPAN_BYTES, ("span", session_id, prompt_id or "", kind, key))
+    prompt = prompt_id or ""
+    return _digest(SPAN_BYTES, f"span {len(session_id)}:{session_id}{len(prompt)}:{prompt}{kind}:{key}")
 
 
 def turn_key(prompt_id: str | None, opening_event_id: str | None) -> str:
@@ -66,8 +68,7 @@ def ids_of(  # noqa: PLR0913 - the event's own fields, so that no event need exi
     return trace_id(session_id, prompt_id), span_id(session_id, prompt_id, span_kind, key)
 
 
-def _digest(size: int, parts: tuple[str, ...]) -> str:
-    """Hex of a hash over parts with their lengths, so that no two lists read alike; never all zeros."""
-    joined = "".join(f"{len(part)}:{part}" for part in parts)
-    found = blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+def _digest(size: int, text: str) -> str:
+    """Hex of a hash, never all zeros. The text states the lengths of its parts, so that no two read alike."""
+    found = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
     return found if found.strip("0") else "1".rjust(size * 2, "0")

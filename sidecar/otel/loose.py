@@ -10,6 +10,9 @@ import msgspec
 
 Shape = TypeVar("Shape")
 
+ABSENT = msgspec.Raw()
+"""A field that the payload does not have."""
+
 HEAD_BYTES = 2048
 """How much of a long string is read when only its beginning matters."""
 
@@ -18,12 +21,12 @@ LONGEST_ESCAPE = 12
 
 
 class _Block(msgspec.Struct):
-    text: msgspec.Raw = msgspec.Raw()
+    text: msgspec.Raw = ABSENT
 
 
 def typed(raw: msgspec.Raw | bytes, shape: type[Shape]) -> Shape | None:
     """The field as `shape`, None when it is absent or something else."""
-    if not size(raw):
+    if raw is ABSENT:
         return None
     try:
         return msgspec.json.decode(raw, type=shape)

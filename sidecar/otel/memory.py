@@ -69,13 +69,9 @@ class Session:
         (_, trace_id), root = max(earlier)
         return SpanLink(trace_id, root, {semconv.LINK_TYPE: semconv.PREVIOUS_TURN})
 
-    def went_on(self, start: int) -> bool:
-        """Whether another turn began after `start`."""
-        return any(begun > start for begun, _ in self.turns.values())
-
-    def end_after(self, start: int) -> int | None:
-        """When the session ended, if that was not before `start`."""
-        return self.ended_at if self.ended_at is not None and self.ended_at >= start else None
+    def next_after(self, start: int) -> int | None:
+        """When the first turn after `start` began."""
+        return min((begun for begun, _ in self.turns.values() if begun > start), default=None)
 
 
 @dataclass(slots=True)
@@ -89,6 +85,8 @@ class Sessions:
         key = Scope(scope.session_id, None, scope.agent, scope.agent_id)
         found = self._known.setdefault(key, Session())
         self._known.move_to_end(key)
-        while len(self._known) > MAX_SESSIONS and not next(iter(self._known.values())).open:
-            self._known.popitem(last=False)
+        if len(self._known) > MAX_SESSIONS:
+            oldest, session = self._known.popitem(last=False)
+            if session.open:
+                self._known[oldest] = session
         return found

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sidecar.otel.digest import Digest
 from sidecar.otel.kinds import TOOL_KINDS, Kind
+from sidecar.otel.memory import Session
 from sidecar.otel.scope import Scope
 from sidecar.otel.turn import SHAPES_A_TURN
 
@@ -26,6 +27,7 @@ class OpenTurn:
     """State of one open turn; `start` is the receipt of its first event that shapes it, None before."""
 
     scope: Scope
+    session: Session
     last_at: int
     start: int | None = None
     root_id: str = ""
@@ -68,18 +70,30 @@ class OpenTurn:
         """Whether a subagent has begun and not stopped since."""
         return any(order > self._stopped.get(agent, (0, 0, "")) for agent, order in self._started.items())
 
-    def due_at(self, *, cut_short: bool, ended_at: int | None) -> int:
-        """When the turn may close if nothing more comes, in microseconds since the epoch.
+    @property
+    def due_at(self) -> int:
+        """When the turn may close if nothing more comes, in microseconds since the epoch."""
+        closed = [self.ended_at]
+        if not self.has_running_subagents:
+            closed += [self.went_on_at, self.last_at if self.finished else None]
+        known = [max(self.last_at, at) + GRACE_US for at in closed if at is not None]
+        return min(known, default=self.last_at + IDLE_US)
 
-        Args:
-            cut_short: the session went on to another turn.
-            ended_at: receipt of the session's end, if that came after the turn's beginning.
-        """
-        if ended_at is not None:
-            return max(self.last_at, ended_at) + GRACE_US
-        if (self.finished or cut_short) and not self.has_running_subagents:
-            return self.last_at + GRACE_US
-        return self.last_at + IDLE_US
+    @property
+    def cut_short(self) -> bool:
+        """Whether the session went on to another turn, or ended, after this one began."""
+        return self.ended_at is not None or self.went_on_at is not None
+
+    @property
+    def went_on_at(self) -> int | None:
+        """When the session's next turn began."""
+        return None if self.start is None else self.session.next_after(self.start)
+
+    @property
+    def ended_at(self) -> int | None:
+        """When the session ended, if that was not before the turn began."""
+        ended, since = self.session.ended_at, self.last_at if self.start is None else self.start
+        return ended if ended is not None and ended >= since else None
 
     def _keeps(self, one: Digest) -> bool:
         if one.kind is Kind.ECHO:
@@ -100,10 +114,10 @@ class OpenTurn:
     def _shape(self, one: Digest) -> None:
         if one.kind is Kind.PRE and one.call_id:
             self._calls.add(one.call_id)
-        if one.kind in SHAPES_A_TURN and (self.start is None or one.at < self.start):
-            self.start = one.at
-        if not self.root_id or one.kind is Kind.OPEN:
+        if one.kind in SHAPES_A_TURN and (self.start is None or one.at < self.start or one.kind is Kind.OPEN):
+            self.start = min(one.at, one.at if self.start is None else self.start)
             self.root_id = self.scope.root_id(self.digests.values())
+            self.session.began(self.root_id, self.start, self.scope.trace_id)
 
     def _note(self, one: Digest) -> None:
         """Keeps what says when the turn may close; each part is a maximum, so order plays no role."""

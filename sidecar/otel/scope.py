@@ -15,7 +15,7 @@ PROVIDERS = {"claude-code": "anthropic"}
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """One turn of one agent. `agent_id` is the main agent's own id, which only the guide's format has."""
+    """One turn of one agent. `agent_id` is the main agent's own id, where only that tells turns apart."""
 
     session_id: str
     prompt_id: str | None
@@ -49,6 +49,6 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 def scope_of(event: HookEvent) -> Scope:
-    """The turn that an event belongs to."""
-    main = event.agent_id if is_guide(event.hook_event_name) else None
+    """The turn of an event: a prompt is one turn; without prompts each main agent has turns of its own."""
+    main = event.agent_id if is_guide(event.hook_event_name) and not event.prompt_id else None
     return Scope(event.session_id, event.prompt_id or None, event.agent, main)

@@ -14,6 +14,11 @@ CORE_VERSION = "1.44.0"
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/gen-ai/1.42.0"
 SCOPE_NAME = "leanvibe-sidecar"
+SCOPE_VERSION = "1"
+"""Version of the mapping: raised when the same events give other spans, and only then.
+
+So a retry after an upgrade is the same bytes.
+"""
 
 # GenAI, what every span says of its operation: docs/gen-ai/agent-spans.md, execute-tool.md
 OPERATION_NAME = "gen_ai.operation.name"
@@ -60,16 +65,12 @@ COMPACT_TRIGGER = "claude_code.compact.trigger"
 NOTIFICATION_TYPE = "claude_code.notification.type"
 LINK_TYPE = "claude_code.link"
 
-# core, resource: docs/resource/ (service.* and telemetry.sdk.* stable; host.*, os.* Development)
+# core, resource: docs/resource/ (service.* stable; host.*, os.* Development)
 SERVICE_NAME = "service.name"
-SERVICE_NAMESPACE = "service.namespace"
 SERVICE_INSTANCE_ID = "service.instance.id"
-SERVICE_VERSION = "service.version"
 HOST_NAME = "host.name"
 HOST_ARCH = "host.arch"
 OS_TYPE = "os.type"
-SDK_NAME = "telemetry.sdk.name"
-SDK_LANGUAGE = "telemetry.sdk.language"
 
 # Span names; those of GenAI are the operation, followed by the tool or agent
 INVOKE_AGENT = "invoke_agent"
@@ -127,3 +128,6 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
     }
 )
 """Every attribute that a span, a span event or a span link of ours can carry."""
+
+RESOURCE_ATTRIBUTES: frozenset[str] = frozenset({SERVICE_NAME, SERVICE_INSTANCE_ID, HOST_NAME, HOST_ARCH, OS_TYPE})
+"""Every attribute of the resource that we set; users add their own by `OTEL_RESOURCE_ATTRIBUTES`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import Kind, kind_of
 from sidecar.otel.memory import Departed, Session, Sessions
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import OpenTurn
@@ -69,7 +69,11 @@ class TurnAssembler:
         return sorted({scope.trace_id for scope in self._turns})
 
     def remember(self, spans: Iterable[Span]) -> None:
-        """Tells of spans that left before a restart: they never leave again, and later turns link to them."""
+        """Tells of spans that left before a restart: they never leave again, and later turns link to them.
+
+        Args:
+            spans: as many of the last as are at hand, oldest first.
+        """
         for span in self._departed.leave(spans):
             if span.parent_span_id is None:
                 self._sessions.of(_scope_of_root(span)).began(span.span_id, span.start_ns // 1000, span.trace_id)
@@ -84,12 +88,14 @@ class TurnAssembler:
         return self._held
 
     def _take(self, event: HookEvent) -> list[Span]:
+        if kind_of(event.hook_event_name, event.tool_name) is Kind.PASSIVE:
+            return []
         scope = scope_of(event)
         session = self._sessions.of(scope)
         one = digest_of(event, capture_content=self._capture)
         if one.kind is Kind.SESSION_END:
             session.ended_at = max(session.ended_at or one.at, one.at)
-        if one.kind is Kind.PASSIVE or not self._concerns_a_turn(scope, session, one):
+        if not self._concerns_a_turn(scope, session, one):
             return []
         left = self._make_way(scope, one)
         self._add(scope, session, one)
@@ -113,28 +119,21 @@ class TurnAssembler:
     def _add(self, scope: Scope, session: Session, one: Digest) -> None:
         turn = self._turns.get(scope)
         if turn is None:
-            turn = self._turns[scope] = OpenTurn(scope, one.at)
+            turn = self._turns[scope] = OpenTurn(scope, session, one.at)
             session.open.add(scope)
-        dropped = turn.dropped
+        dropped, start = turn.dropped, turn.start
         self._held += turn.add(one)
         self.dropped_events += turn.dropped - dropped
-        if turn.start is not None:
-            session.began(turn.root_id, turn.start, scope.trace_id)
-        affected = session.open if one.kind in {Kind.OPEN, Kind.SESSION_END} else {scope}
-        for other in affected:
+        concerns_all = one.kind is Kind.SESSION_END or turn.start != start
+        for other in session.open if concerns_all else (scope,):
             self._queue(self._turns[other])
 
     def _queue(self, turn: OpenTurn) -> None:
         """Sees to it that the turn is looked at no later than it is due."""
-        due = self._due_at(turn)
+        due = turn.due_at
         if turn.queued is None or due < turn.queued:
             turn.queued = due
             heapq.heappush(self._due, (due, next(self._count), turn.scope))
-
-    def _due_at(self, turn: OpenTurn) -> int:
-        session = self._sessions.of(turn.scope)
-        start = turn.last_at if turn.start is None else turn.start
-        return turn.due_at(cut_short=session.went_on(start), ended_at=session.end_after(start))
 
     def _close_due(self, at: int) -> list[Span]:
         left: list[Span] = []
@@ -144,7 +143,7 @@ class TurnAssembler:
             if turn is None or turn.queued != queued:
                 continue
             turn.queued = None
-            if self._due_at(turn) < at:
+            if turn.due_at < at:
                 left += self._close(turn)
             else:
                 self._queue(turn)
@@ -153,13 +152,11 @@ class TurnAssembler:
     def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
         del self._turns[turn.scope]
         self._held -= len(turn.digests)
-        session = self._sessions.of(turn.scope)
-        session.open.discard(turn.scope)
+        turn.session.open.discard(turn.scope)
         if turn.start is None:
             return []
-        if cut_short is None:
-            cut_short = session.went_on(turn.start) or session.end_after(turn.start) is not None
-        around = Surroundings(session.previous(turn.root_id, turn.start), cut_short)
+        previous = turn.session.previous(turn.root_id, turn.start)
+        around = Surroundings(previous, turn.cut_short if cut_short is None else cut_short)
         return self._departed.leave(spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _evict(self) -> list[Span]:

@@ -8,10 +8,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from exporters.registry import EXPORTERS
+from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import wire
 from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
@@ -21,8 +21,8 @@ from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor
-from sidecar.worker.deliver.sink import Sink
-from sidecar.worker.deliver.stage import EventStage, Stage
+from sidecar.worker.deliver.sink import Sink, built_or_broken
+from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
@@ -53,7 +53,7 @@ async def _run(settings: Settings) -> None:
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
     loader = Loader(store, JournalReader(journal), notebook)
-    sinks = build_sinks(settings, lambda: JournalReader(journal), notebook)
+    sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
     answers = Answers(store, loader, sinks)
@@ -109,19 +109,23 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def build_sinks(settings: Settings, reader: Callable[[], JournalReader], notebook: Notebook) -> Sinks:
+def build_sinks(
+    settings: Settings, environment: Mapping[str, str], reader: Callable[[], JournalReader], notebook: Notebook
+) -> Sinks:
     """The deliveries that are switched on, by name. The only place that names exporters."""
-    sinks: Sinks = {}
-
-    def add(name: str, exporter: Sink[Any], stage: Stage[Any]) -> None:
-        sinks[name] = EventStreamProcessor(name, exporter, stage, reader(), notebook, settings.sink_batch_size)
-
+    built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}
     if settings.redis_url:
         options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
-        add("redis", EXPORTERS["redis"](**options), EventStage())
+        built["redis"] = (lambda: EXPORTERS["redis"](**options), EventStage())
     if settings.postgres_dsn:
-        add("postgres", EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
-    return sinks
+        built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
+    standard = {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
+    if otlp_wanted(standard):
+        built["otlp"] = (lambda: EXPORTERS["otlp"](standard, settings.host_name, settings.data_dir), TraceStage())
+    return {
+        name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
+        for name, (build, stage) in built.items()
+    }
 
 
 def upgrade_database(dsn: str) -> tuple[str | None, str]:

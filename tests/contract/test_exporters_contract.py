@@ -56,7 +56,7 @@ def test_every_recorded_event_is_delivered_in_order(rig: Rig, exporter: Exporter
 
 
 def test_a_repeated_batch_is_harmless(rig: Rig, exporter: Exporter[HookEvent]) -> None:
-    """A batch sent twice adds no event, for a reader who goes by event id; a keyed backend holds each once."""
+    """A batch sent twice adds no event for who reads by event id; a keyed backend holds each once."""
     events = recorded_events(20)
     exporter.export(events)
     assert Outcome() == exporter.export(events)
@@ -75,7 +75,7 @@ def test_one_bad_event_is_rejected_alone(rig: Rig, exporter: Exporter[HookEvent]
 
 
 def test_bad_events_are_found_wherever_they_are(rig: Rig, exporter: Exporter[HookEvent]) -> None:
-    """Each bad event is rejected under its own index, first and last included; a batch of bad ones is none."""
+    """Each bad event is rejected under its own index, first and last included, and all where all are bad."""
     events = recorded_events(9)
     worse = [msgspec.structs.replace(event, occurred_at=10**30) for event in events]
     mixed = [worse[i] if i in {0, 4, 8} else events[i] for i in range(9)]
@@ -165,13 +165,15 @@ def test_start_is_repeatable(rig: Rig, exporter: Exporter[HookEvent]) -> None:
         pytest.param(r":\d+/", ":{closed}/", id="closed port"),
         pytest.param(r":\d+/", ":{http}/", id="HTTP port"),
         pytest.param(r":\d+/", ":port/", id="no port"),
+        pytest.param(r":\d+/", ":99999/", id="port too high"),
+        pytest.param(r"127\.0\.0\.1", "a" * 70, id="no host name"),
         pytest.param(r"^\w+:", "ftp:", id="other scheme"),
         pytest.param(r"/[^/]*$", "/77", id="no such database"),
         pytest.param(r"$", "?pass_word=hunter2", id="unknown option"),
     ],
 )
 def test_a_wrong_url_is_one_clear_line(rig: Rig, http_port: int, pattern: str, replacement: str) -> None:
-    """A URL that cannot work is transient, says where and what to do in one line, and shows no credentials."""
+    """A URL that cannot work is transient: one line says where and what to do, and shows no credentials."""
     changed = replacement.format(closed=free_port(), http=http_port)
     exporter = rig.build(re.sub(pattern, changed, rig.url, count=1))
     with pytest.raises(TransientExportError) as raised:

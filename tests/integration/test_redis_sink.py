@@ -62,7 +62,7 @@ def test_another_stream_name_is_used(client: Any, redis_url: str) -> None:
 
 
 def test_a_value_larger_than_redis_takes_is_rejected(client: Any, redis_url: str) -> None:
-    """A value over `proto-max-bulk-len`, on which Redis would close the connection, rejects its event alone."""
+    """A value over `proto-max-bulk-len`, at which Redis would hang up, rejects its event alone."""
     client.config_set("proto-max-bulk-len", 1 << 20)
     try:
         exporter = RedisStreamsExporter(RedisStreamsConfig(redis_url))
@@ -78,7 +78,7 @@ def test_a_value_larger_than_redis_takes_is_rejected(client: Any, redis_url: str
 
 
 def test_a_key_of_another_type_waits_for_the_operator(client: Any, exporter: RedisStreamsExporter) -> None:
-    """A key that is no stream is transient, names the setting, and delivery goes on once it is out of the way."""
+    """A key that is no stream is transient, names the setting, and delivery goes on once it is gone."""
     client.set(STREAM, "something else")
     with pytest.raises(TransientExportError, match=r"WRONGTYPE.*LEANVIBE_REDIS_STREAM"):
         exporter.export(recorded_events(2))

@@ -13,7 +13,7 @@ from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.otel.model import Span
 from sidecar.worker.deliver.retry import delay
-from sidecar.worker.deliver.sink import Sink
+from sidecar.worker.deliver.sink import Outcome, Sink
 from sidecar.worker.deliver.stage import Stage
 from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
@@ -139,7 +139,10 @@ class EventStreamProcessor(Generic[Item]):
             return self._divide(items, error)
         if outcome is None:
             return None
-        return [self._letter(items[one.index], one.reason) for one in outcome.rejected]
+        letters = [self._letter(items[one.index], one.reason) for one in outcome.rejected]
+        if outcome.unnamed:
+            letters.append(self._collective_letter(items, outcome))
+        return letters
 
     def _divide(self, items: Sequence[Item], error: PermanentExportError) -> list[DeadLetter] | None:
         """A batch that is refused as a whole is halved until what the sink cannot take stands alone."""
@@ -168,6 +171,12 @@ class EventStreamProcessor(Generic[Item]):
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
             if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
                 return None
+
+    def _collective_letter(self, items: Sequence[Item], outcome: Outcome) -> DeadLetter:
+        """The sink refused some of a batch without saying which: the whole batch is kept with what it said."""
+        reason = f"{outcome.unnamed} of {len(items)} refused, not said which: {outcome.reason}"
+        payload = msgspec.json.encode(items).decode()
+        return DeadLetter(self._name, self.state.seq, "", reason, payload, time.time_ns() // 1000)
 
     def _letter(self, item: Item, reason: str) -> DeadLetter:
         if isinstance(item, HookEvent):

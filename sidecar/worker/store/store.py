@@ -146,8 +146,12 @@ class Store:
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     appender = connection.appender(table)
-    appender.append_rows(rows)
-    appender.flush()
+    try:
+        appender.append_rows(rows)
+        appender.flush()
+    except duckdb.Error:
+        appender.clear()  # the transaction is rolled back: nothing of the batch may linger
+        raise
 
 
 def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:

@@ -1,0 +1,136 @@
+"""What a server's answer means: taken, taken in part, come back later, or never.
+
+Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures": only 429, 502, 503 and 504 may be tried
+    again.
+"""
+
+import datetime as dt
+import email.utils
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from sidecar.errors import ExportError, PermanentExportError, TransientExportError
+
+RETRYABLE = frozenset({429, 502, 503, 504})
+MAX_REASON = 200
+
+HINTS = {
+    400: "the backend cannot read our spans: check that it accepts OTLP traces as protobuf",
+    401: "check OTEL_EXPORTER_OTLP_HEADERS: the backend wants other credentials",
+    403: "check OTEL_EXPORTER_OTLP_HEADERS: these credentials may not write traces",
+    404: "check OTEL_EXPORTER_OTLP_ENDPOINT: nothing takes traces there (/v1/traces is appended to it)",
+    405: "check OTEL_EXPORTER_OTLP_ENDPOINT: nothing takes traces there",
+    413: "the backend refuses requests of that size: lower the batch size, or raise its limit",
+    415: "check OTEL_EXPORTER_OTLP_PROTOCOL: the backend takes no http/protobuf",
+}
+REDIRECT_HINT = "redirects are not followed, they would carry credentials elsewhere: set the final URL"
+OTHER_HINT = "the backend will not take this however often it is sent; its log may say why"
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """How many spans the server rejected, and why; none is full success."""
+
+    rejected: int = 0
+    reason: str = ""
+
+
+def refusal(status: int, headers: Mapping[str, str], shown: str) -> ExportError:
+    """The error that a status other than 2xx means.
+
+    Args:
+        status: HTTP status.
+        headers: of the answer; names are looked up as `Retry-After`.
+        shown: the URL without credentials.
+    """
+    message = f"{shown} answered {status}"
+    if status in RETRYABLE:
+        wait = retry_after(headers.get("Retry-After"), time.time())
+        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
+    redirected = 300 <= status < 400  # noqa: PLR2004 - the 3xx class
+    return PermanentExportError(message, hint=REDIRECT_HINT if redirected else HINTS.get(status, OTHER_HINT))
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks to wait, by number or date (RFC 9110, 10.2.3), else None."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value):
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp() - now)
+
+
+def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
+    """What a 2xx answer says of single spans.
+
+    Raises:
+        PermanentExportError: the answer is not OTLP: something else listens there.
+    """
+    read = READERS.get(content_type.partition(";")[0].strip().lower(), _from_nothing)
+    try:
+        return read(body)
+    except (DecodeError, msgspec.DecodeError):
+        raise not_otlp(shown) from None
+
+
+def not_otlp(shown: str) -> PermanentExportError:
+    """The error of an answer that no OTLP server gives."""
+    return PermanentExportError(
+        f"{shown} answered with something that is not OTLP",
+        hint="check OTEL_EXPORTER_OTLP_ENDPOINT: another service seems to listen there",
+    )
+
+
+def from_protobuf(body: bytes) -> Partial:
+    """The partial success in an `ExportTraceServiceResponse`.
+
+    Raises:
+        DecodeError: it is no such message.
+    """
+    told = ExportTraceServiceResponse.FromString(body).partial_success
+    return Partial(max(0, told.rejected_spans), one_line(told.error_message))
+
+
+class _JsonPartial(msgspec.Struct):
+    rejectedSpans: int | str = 0  # noqa: N815 - OTLP's own name
+    errorMessage: str = ""  # noqa: N815 - the same
+
+
+class _JsonAnswer(msgspec.Struct):
+    partialSuccess: _JsonPartial | None = None  # noqa: N815 - the same
+
+
+def _from_json(body: bytes) -> Partial:
+    """Some vendors answer JSON to protobuf; 64-bit numbers are strings there."""
+    told = msgspec.json.decode(body or b"{}", type=_JsonAnswer).partialSuccess or _JsonPartial()
+    count = str(told.rejectedSpans)
+    return Partial(int(count) if count.isdecimal() else 0, one_line(told.errorMessage))
+
+
+def _from_nothing(body: bytes) -> Partial:
+    """Any other kind of answer says nothing that we can read: only an empty one is a success."""
+    if body:
+        raise DecodeError
+    return Partial()
+
+
+READERS: dict[str, Callable[[bytes], Partial]] = {
+    "": from_protobuf,
+    "application/x-protobuf": from_protobuf,
+    "application/octet-stream": from_protobuf,
+    "application/json": _from_json,
+}
+"""How the body of a 2xx answer is read, by its content type."""
+
+
+def one_line(text: str) -> str:
+    """A server's words, short and on one line."""
+    return " ".join(text.split())[:MAX_REASON]

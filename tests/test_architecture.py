@@ -1,0 +1,56 @@
+"""Who may import whom, and how large things may grow."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("sidecar", "exporters")
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+
+def sources() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def test_imports_flow_one_way() -> None:
+    """The import contracts of pyproject.toml hold."""
+    run = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_files_stay_small() -> None:
+    """No source file is longer than one reads in a sitting."""
+    long = {str(path.relative_to(ROOT)): n for path in sources() if (n := lines(path)) > MAX_FILE_LINES}
+
+    assert {} == long
+
+
+def test_functions_stay_small() -> None:
+    """No function is longer than one screen."""
+    long = {
+        f"{path.relative_to(ROOT)}:{node.name}": length
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES
+    }
+
+    assert {} == long
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    """Every module has a docstring."""
+    silent = [str(path) for path in sources() if ast.get_docstring(ast.parse(path.read_text())) is None]
+
+    assert [] == silent
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())

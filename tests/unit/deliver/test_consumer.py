@@ -1,0 +1,181 @@
+"""Laws of delivery: at least once, in order, one poison record never in the way, a cursor behind what was taken."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exporters import Outcome, Rejection
+from sidecar import events
+from sidecar.errors import PermanentExportError, TransientExportError
+from sidecar.events import HookEvent
+from sidecar.journal import Entry, JournalReader, JournalWriter
+from sidecar.worker.deliver import consumer as module
+from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.stage import EventStage
+from sidecar.worker.store.notebook import Notebook
+from tests.recorded_events import recorded_events
+
+WAIT = 10.0
+Behaviour = Callable[[Sequence[HookEvent]], Outcome]
+
+
+class MemorySink:
+    """A sink that keeps what it takes, and behaves as it is told."""
+
+    def __init__(self, behaviour: Behaviour = lambda batch: Outcome()) -> None:
+        self.taken: list[int] = []
+        self.batches: list[int] = []
+        self.behaviour = behaviour
+        self.failures = 0
+        self.closed = 0
+
+    def start(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise TransientExportError("not there yet", retry_after=0.0)
+
+    def export(self, batch: Sequence[HookEvent]) -> Outcome:
+        outcome = self.behaviour(batch)
+        refused = {rejection.index for rejection in outcome.rejected}
+        self.batches.append(len(batch))
+        self.taken += [event.seq for index, event in enumerate(batch) if index not in refused]
+        return outcome
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "journal.sqlite"
+    journal = JournalWriter(path)
+    done = threading.Event()
+    journal.append([Entry(e.event_id, events.encode(e)) for e in recorded_events(100)], lambda _: done.set())
+    assert done.wait(WAIT)
+    yield path
+    journal.close()
+
+
+class Delivery:
+    """One consumer over the journal, with what it notes."""
+
+    def __init__(self, path: Path, sink: MemorySink, batch_size: int = 30) -> None:
+        self.notebook = Notebook()
+        reader = JournalReader(path)
+        self.consumer = EventStreamProcessor("memory", sink, EventStage(), reader, self.notebook, batch_size)
+
+    def run(self, cursor: int = 0, until: int = 100) -> "Delivery":
+        self.consumer.start(cursor, None, lambda traces, seq: ([], []))
+        deadline = time.monotonic() + WAIT
+        while self.consumer.state.seq < until and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.consumer.stop(1.0)
+        self.consumer.join(WAIT)
+        return self
+
+
+def test_everything_arrives_in_order(path: Path) -> None:
+    """A sink gets every event once, in journal order, in bounded batches, and the cursor stands behind the last."""
+    sink = MemorySink()
+    delivery = Delivery(path, sink).run()
+
+    assert list(range(1, 101)) == sink.taken
+    assert [30, 30, 30, 10] == sink.batches
+    assert {"memory": (100, None)} == delivery.notebook.take().cursors
+    assert 1 == sink.closed
+
+
+def test_goes_on_after_its_cursor(path: Path) -> None:
+    """What was passed before is not sent again."""
+    sink = MemorySink()
+    Delivery(path, sink).run(cursor=95)
+
+    assert [96, 97, 98, 99, 100] == sink.taken
+
+
+def test_a_sink_that_is_away_is_asked_again(path: Path) -> None:
+    """A sink that cannot be started, or fails for a while, loses nothing and is seen to retry."""
+    failures = iter([TransientExportError("busy", retry_after=0.0)] * 3)
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return Outcome()
+
+    sink = MemorySink(behaviour)
+    sink.failures = 2
+    delivery = Delivery(path, sink).run()
+
+    assert list(range(1, 101)) == sink.taken
+    assert (5, "up", None) == (
+        delivery.consumer.state.retries, delivery.consumer.state.state, delivery.consumer.state.last_error,
+    )  # fmt: skip
+
+
+def test_a_rejected_record_is_a_dead_letter(path: Path) -> None:
+    """What the sink rejects by name is kept with its reason and payload; everything else was taken."""
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        return Outcome(tuple(Rejection(i, "too odd") for i, event in enumerate(batch) if event.seq == 42))
+
+    sink = MemorySink(behaviour)
+    delivery = Delivery(path, sink).run()
+    notes = delivery.notebook.take()
+
+    assert [seq for seq in range(1, 101) if seq != 42] == sink.taken
+    assert [("memory", 42, "too odd")] == [(one.sink, one.seq, one.reason) for one in notes.dead_letters]
+    assert bytes(recorded_events(42)[41].payload).decode() == notes.dead_letters[0].payload
+    assert 100 == notes.cursors["memory"][0]
+
+
+def test_one_poison_record_never_blocks_the_rest(path: Path) -> None:
+    """A batch that is refused as a whole is divided until only what the sink cannot take is left out."""
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        if any(event.seq in {7, 77} for event in batch):
+            raise PermanentExportError("poison")
+        return Outcome()
+
+    sink = MemorySink(behaviour)
+    delivery = Delivery(path, sink).run()
+    notes = delivery.notebook.take()
+
+    assert [seq for seq in range(1, 101) if seq not in {7, 77}] == sorted(sink.taken)
+    assert [7, 77] == [one.seq for one in notes.dead_letters]
+    assert (98, 2) == (delivery.consumer.state.delivered, delivery.consumer.state.dead_letters)
+
+
+def test_an_unnamed_rejection_keeps_the_batch(path: Path) -> None:
+    """When the sink says how many it refused but not which, the whole batch is kept with what it said."""
+    answers = iter([Outcome(unnamed=3, reason="quota")])
+    delivery = Delivery(path, MemorySink(lambda batch: next(answers, Outcome()))).run()
+    letters = delivery.notebook.take().dead_letters
+
+    assert ["3 of 30 refused, not said which: quota"] == [letter.reason for letter in letters]
+    assert 30 == len(msgspec.json.decode(letters[0].payload))
+
+
+def test_stopping_does_not_wait_for_a_sink_that_is_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer whose sink is away ends when told to, its cursor unmoved."""
+    monkeypatch.setattr(module, "delay", lambda *_: 3600.0)
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        raise TransientExportError("away")
+
+    delivery = Delivery(path, MemorySink(behaviour))
+    delivery.consumer.start(0, None, lambda traces, seq: ([], []))
+    deadline = time.monotonic() + WAIT
+    while delivery.consumer.state.retries == 0 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    delivery.consumer.stop(0.1)
+    delivery.consumer.join(WAIT)
+
+    assert not delivery.consumer._thread.is_alive()
+    assert ("retrying", "away", 0) == (
+        delivery.consumer.state.state, delivery.consumer.state.last_error, delivery.consumer.state.seq,
+    )  # fmt: skip
+    assert {} == delivery.notebook.take().cursors

@@ -1,0 +1,22 @@
+"""Laws of waiting before the next attempt."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.worker.deliver.retry import CAP_SECONDS, FIRST_SECONDS, LONGEST_RETRY_AFTER, delay
+
+
+@given(st.integers(1, 10_000), st.integers())
+def test_waits_grow_to_a_cap(attempt: int, seed: int) -> None:
+    """A wait lies between nothing and the exponential bound, which never passes the cap."""
+    waited = delay(attempt, None, random.Random(seed))
+
+    assert 0 <= waited <= min(CAP_SECONDS, FIRST_SECONDS * 2 ** min(attempt - 1, 60))
+
+
+@given(st.integers(1, 100), st.floats(allow_nan=False))
+def test_what_the_sink_asks_for_wins(attempt: int, asked: float) -> None:
+    """The sink's own wait is kept, within ten minutes, and never negative."""
+    assert min(max(asked, 0.0), LONGEST_RETRY_AFTER) == delay(attempt, asked, random.Random(0))

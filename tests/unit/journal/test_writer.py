@@ -1,0 +1,195 @@
+"""Laws of the journal: durable, ordered, numbered once, trimmed without a trace."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+
+from sidecar import events
+from sidecar.errors import JournalError, NotDurableError
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, schema, writer
+from tests.recorded_events import recorded_events
+
+WAIT = 10.0
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture(name="journal")
+def _journal(path: Path) -> Iterator[JournalWriter]:
+    journal = JournalWriter(path)
+    yield journal
+    journal.close()
+
+
+def append(journal: JournalWriter, *entries: Entry) -> list[Appended]:
+    """Appends in one request and waits for the answer."""
+    answered = threading.Event()
+    answers: list[Any] = []
+
+    def done(answer: Any) -> None:
+        answers.append(answer)
+        answered.set()
+
+    journal.append(entries, done)
+    assert answered.wait(WAIT)
+    if isinstance(answers[0], NotDurableError):
+        raise answers[0]
+    return list(answers[0])
+
+
+def entries(count: int) -> list[Entry]:
+    return [Entry(event.event_id, events.encode(event)) for event in recorded_events(count)]
+
+
+def test_sequence_numbers_rise_by_one(journal: JournalWriter) -> None:
+    """Events get consecutive numbers in the order of their appending, over requests and within one."""
+    first = append(journal, *entries(3))
+    second = append(journal, *entries(2))
+
+    assert [1, 2, 3, 4, 5] == [appended.seq for appended in first + second]
+    assert 5 == journal.last_seq
+
+
+def test_reader_gives_back_what_was_appended(journal: JournalWriter, path: Path) -> None:
+    """What was acknowledged is read back whole, in order, by another connection."""
+    expected = recorded_events(205)
+    append(journal, *(Entry(event.event_id, events.encode(event)) for event in expected))
+    reader = JournalReader(path)
+
+    found = reader.after(0, limit=1000, max_bytes=1 << 30)
+
+    assert expected == [msgspec.structs.replace(event, payload=msgspec.Raw(event.payload)) for event in found]
+    reader.close()
+
+
+def test_reader_bounds_its_batches(journal: JournalWriter, path: Path) -> None:
+    """A batch ends at its limit of events or bytes, but always holds at least one event."""
+    append(journal, *entries(10))
+    reader = JournalReader(path)
+
+    assert [3, 4, 5, 6] == [event.seq for event in reader.after(2, limit=4)]
+    assert [3] == [event.seq for event in reader.after(2, limit=4, max_bytes=1)]
+    assert [] == reader.after(10, limit=4)
+    assert 10 == reader.last_seq()
+    reader.close()
+
+
+def test_given_id_is_taken_once(journal: JournalWriter, path: Path) -> None:
+    """An id that the client gave is known again, also after trimming and a restart."""
+    first = append(journal, Entry("mine", b"{}", given=True))
+    journal.trim(1)
+    journal.close()
+    again = JournalWriter(path)
+
+    assert [Appended(1, repeated=False)] == first
+    assert [Appended(1, repeated=True)] == append(again, Entry("mine", b"{}", given=True))
+    assert [Appended(2, repeated=False)] == append(again, Entry("other", b"{}", given=True))
+    again.close()
+
+
+def test_trimmed_numbers_are_never_given_again(journal: JournalWriter, path: Path) -> None:
+    """Trimming forgets rows up to the given number and no others; their numbers are gone for ever."""
+    append(journal, *entries(1200))
+    journal.trim(1150)
+    wait_for_first(path, 1151)
+    journal.close()
+    again = JournalWriter(path)
+
+    assert [Appended(1201, repeated=False)] == append(again, Entry("new", b"{}"))
+    again.close()
+
+
+def test_trimming_gives_space_back(path: Path) -> None:
+    """A journal that everyone has passed shrinks to next to nothing."""
+    journal = JournalWriter(path)
+    append(journal, *(Entry(str(number), bytes(4000)) for number in range(2000)))
+    journal.trim(2000)
+    wait_for_first(path, None)
+    journal.close()
+
+    assert path.stat().st_size < 200_000
+
+
+def test_every_commit_is_synced(path: Path) -> None:
+    """A commit is on disk when it returns: the log is written ahead and synced in full."""
+    connection = schema.open_for_writing(path)
+
+    assert "wal" == connection.execute("PRAGMA journal_mode").get
+    assert 2 == connection.execute("PRAGMA synchronous").get
+    assert 1 == connection.execute("PRAGMA auto_vacuum").get or 2 == connection.execute("PRAGMA auto_vacuum").get
+    connection.close()
+
+
+def test_trimming_leaves_commits_synced(journal: JournalWriter, path: Path) -> None:
+    """A trim, itself not synced, leaves the connection syncing."""
+    append(journal, *entries(5))
+    journal.trim(5)
+    wait_for_first(path, None)
+
+    assert 2 == journal._connection.execute("PRAGMA synchronous").get
+
+
+def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When too many bytes wait, an append is refused at once instead of growing the process."""
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 10)
+
+    with pytest.raises(NotDurableError):
+        append(journal, Entry("big", bytes(11)))
+
+
+def test_a_failed_commit_is_said_and_taken_back(journal: JournalWriter) -> None:
+    """When the file cannot be written no event is acknowledged, the reason is told, and later ones are taken."""
+    journal._connection.execute("PRAGMA query_only=1")
+    with pytest.raises(NotDurableError):
+        append(journal, Entry("lost", b"{}"))
+    assert journal.last_error is not None
+
+    journal._connection.execute("PRAGMA query_only=0")
+    assert [Appended(1, repeated=False)] == append(journal, Entry("kept", b"{}"))
+    assert journal.last_error is None
+
+
+def test_closed_journal_refuses(path: Path) -> None:
+    """After closing, which may be done twice, nothing is taken."""
+    journal = JournalWriter(path)
+    journal.close()
+    journal.close()
+
+    with pytest.raises(NotDurableError):
+        append(journal, Entry("late", b"{}"))
+
+
+def test_a_file_that_is_no_journal(path: Path) -> None:
+    """A file that is no database is refused with its name."""
+    path.write_bytes(b"this is no database, but long enough to be looked at as one" * 50)
+
+    with pytest.raises(JournalError, match=path.name):
+        JournalWriter(path)
+
+
+def test_files_are_private(journal: JournalWriter, path: Path) -> None:
+    """Journal, log and index are readable by their owner only."""
+    append(journal, *entries(1))
+
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+
+
+def wait_for_first(path: Path, seq: int | None) -> None:
+    """Waits until the journal's lowest row is `seq`."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    pause = threading.Event()
+    for _ in range(int(WAIT / 0.01)):
+        if connection.execute("SELECT min(seq) FROM journal").get == seq:
+            connection.close()
+            return
+        pause.wait(0.01)
+    raise AssertionError("the journal was not trimmed")
