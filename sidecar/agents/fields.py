@@ -1,6 +1,7 @@
 """Reading fields of a payload that may hold anything: the wrong type is as good as absent."""
 
 import math
+import re
 from typing import Any
 
 from sidecar.errors import BadRequestError
@@ -8,11 +9,15 @@ from sidecar.errors import BadRequestError
 MAX_ERROR_CHARS = 2000
 """The `error` column is for reading and grouping; the payload holds the whole text."""
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def text(payload: dict[str, Any], key: str) -> str | None:
-    """A non-empty string, else None."""
+    """A non-empty string, else None; half of a surrogate pair, which no sink can hold, becomes U+FFFD."""
     value = payload.get(key)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
 
 
 def number(payload: dict[str, Any], key: str) -> float | None:

@@ -1,5 +1,6 @@
 """PerformanceMonitor: how fast events are processed, how many could not be, and what that says of health."""
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -112,8 +113,8 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of ascending values, rounded to microseconds; 0 for none."""
     if not ordered:
         return 0.0
-    rank = max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))
-    return round(ordered[rank], 3)
+    rank = math.ceil(round(share * len(ordered), 6))  # 0.07 * 100 is a little more than 7
+    return round(ordered[max(rank, 1) - 1], 3)
 
 
 def level_of(average_ms: float, failure_rate: float) -> str:
