@@ -1,56 +1,20 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
-import re
+import threading
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from sidecar.redact import salvage
+from sidecar.redact.boundary import SEPARATOR
+from sidecar.redact.engine import Engine, Found
+from sidecar.redact.leaves import Leaf, leaves, rename
+from sidecar.redact.named import named
 from sidecar.redact.policy import Policy
-
-_SECRET_NAME = re.compile(
-    r"(?i)(?:^|[_.-])(?:password|passwd|token|secret|key|auth|authorization|email|phone|ssn|credit_card|"
-    r"database_url|connection_string)$"
-)
-_RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    (
-        "private-key",
-        re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END [A-Z ]{0,30}-----|$)"),
-        "[API_KEY_REDACTED]",
-    ),
-    (
-        "assignment",
-        re.compile(
-            r"(?i)((?:password|passwd|token|secret|api[_-]?key|auth|pwd)\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
-            r"(?:bearer |basic )?)(?![\[$])[^\s\"'&;,]{6,}"
-        ),
-        r"\1[API_KEY_REDACTED]",
-    ),
-    ("userinfo", re.compile(r"(://[^\s:/@]{0,64}:)[^\s@/]{1,128}(?=@)"), r"\1[API_KEY_REDACTED]"),
-    (
-        "vendor-token",
-        re.compile(
-            r"(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|AKIA|ASIA|glpat-|npm_|AIza|eyJ)[A-Za-z0-9_.=-]{12,}"
-        ),
-        "[API_KEY_REDACTED]",
-    ),
-    ("documented-example", re.compile(r"\babc123def456\b"), "[API_KEY_REDACTED]"),
-    ("email", re.compile(r"[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"), "[EMAIL_REDACTED]"),
-    ("ssn", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), "[SSN_REDACTED]"),
-    (
-        "credit-card",
-        re.compile(r"(?<!\d)[3-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?!\d)"),
-        "[CREDIT_CARD_REDACTED]",
-    ),
-    (
-        "phone",
-        re.compile(r"(?<!\d)(?:\+\d{1,3} ?)?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}(?!\d)"),
-        "[PHONE_REDACTED]",
-    ),
-    (
-        "home-path",
-        re.compile(r"((?:/Users/|/home/|\\Users\\+|-Users-|-home-))(?!\[USER\])[^\s/\\:\"'<>-]{1,64}"),
-        r"\1[USER]",
-    ),
-)
+from sidecar.redact.rules import shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,48 +30,96 @@ class Redacted:
 
 
 class PIIRedactor:
-    """Takes personal data and secrets out of decoded JSON."""
+    """Takes personal data and secrets out of decoded JSON; thread-safe.
 
-    engine = "python"
+    Args:
+        policy: which rules act and how; all rules redact when not given.
+        engine: "hyperscan" or "python"; the best there is when empty.
+        cache: a folder where compiled rules may be kept for the next start.
+    """
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, *, engine: str = "", cache: Path | None = None) -> None:
         self._policy = policy or Policy()
+        rules = [rule for rule in (*shipped(), *self._policy.rules) if self._policy.action(rule) != "off"]
+        self._engine = Engine(rules, prefer=engine, cache=cache)
+        self.engine = self._engine.name
 
     def redact(self, payload: Any) -> Redacted:
-        """The payload without secrets and personal data; never raises; thread-safe."""
+        """The payload without secrets and personal data; the payload itself is changed and given away."""
         counts: dict[str, int] = {}
         try:
-            return Redacted(_walk(payload, "", counts), counts)
+            root = [payload]
+            self._redact(leaves(root), counts)
+            return Redacted(root[0], counts)
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
-            return Redacted({}, counts, failed=True)
+            return Redacted(salvage.ids_of(payload), {}, failed=True)
 
     def redact_text(self, text: str) -> str:
-        """The text without secrets and personal data."""
-        return _redact(text, {})
+        """The text without secrets and personal data; all of it is dropped when that cannot be had."""
+        redacted = self.redact(text).value
+        return redacted if isinstance(redacted, str) else salvage.DROPPED
+
+    def findings(self, text: str) -> list[tuple[str, int, int, str]]:
+        """(rule, start, end, what would stand there instead), offsets in bytes of the text in UTF-8."""
+        data = text.encode("utf-8", "surrogatepass")
+        return [
+            (rule.id, start, end, self._policy.replacement(rule, data[start:end]).decode())
+            for start, end, rule in self._engine.find(data)
+            if data[start:end].decode("utf-8", "surrogatepass") not in self._policy.allow
+        ]
+
+    def _redact(self, found: list[Leaf], counts: dict[str, int]) -> None:
+        texts = [leaf.text.encode("utf-8", "surrogatepass") for leaf in found]
+        starts, at = [], 0
+        for text in texts:
+            starts.append(at)
+            at += len(text) + 1
+        spans = self._engine.find(SEPARATOR.join(texts))
+        of_leaf: dict[int, list[Found]] = {}
+        for span in spans:
+            of_leaf.setdefault(bisect_right(starts, span[0]) - 1, []).append(span)
+        keys = []
+        for number, leaf in enumerate(found):
+            inside = of_leaf.get(number)
+            if inside is None and leaf.field is None:
+                continue
+            new = self._text(leaf, texts[number], inside or (), starts[number], counts)
+            if new is None:
+                continue
+            if leaf.is_key:
+                keys.append((leaf, new))
+            else:
+                leaf.container[leaf.key] = new
+        if keys:
+            rename(iter(keys))
+
+    def _text(self, leaf: Leaf, text: bytes, spans: Sequence[Found], offset: int, counts: dict[str, int]) -> str | None:
+        rule = named(leaf.field, text, spans, number=leaf.number) if leaf.field else None
+        if rule is not None and self._policy.action(rule) != "off":
+            spans = [(offset, offset + len(text), rule)]
+        pieces, at = [], 0
+        for start, end, by in spans:
+            secret = text[start - offset : end - offset]
+            if self._policy.allow and secret.decode("utf-8", "surrogatepass") in self._policy.allow:
+                continue
+            pieces += [text[at : start - offset], self._policy.replacement(by, secret)]
+            at = end - offset
+            counts[by.id] = counts.get(by.id, 0) + 1
+        if not pieces:
+            return None
+        return b"".join((*pieces, text[at:])).decode("utf-8", "surrogatepass")
+
+
+_building = threading.Lock()
+
+
+@cache
+def _default() -> PIIRedactor:
+    return PIIRedactor()
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets and personal data, by the default policy."""
-    return PIIRedactor().redact_text(text)
-
-
-def _walk(value: Any, name: str, counts: dict[str, int]) -> Any:
-    if isinstance(value, dict):
-        return {_redact(str(key), counts): _walk(item, str(key), counts) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_walk(item, name, counts) for item in value]
-    if isinstance(value, str):
-        redacted = _redact(value, counts)
-        if redacted == value and value and _SECRET_NAME.search(name) and not value.startswith("["):
-            counts["field-name"] = counts.get("field-name", 0) + 1
-            return "[API_KEY_REDACTED]"
-        return redacted
-    return value
-
-
-def _redact(text: str, counts: dict[str, int]) -> str:
-    for rule, pattern, replacement in _RULES:
-        text, found = pattern.subn(replacement, text)
-        if found:
-            counts[rule] = counts.get(rule, 0) + found
-    return text
+    """The text without secrets and personal data, by the default policy; the engine is built at the first call."""
+    with _building:
+        redactor = _default()
+    return redactor.redact_text(text)
