@@ -52,6 +52,8 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     if link is None or (link["gap"] is not None and link["close"]):
         return None
     name = _name(data, start, after)
+    if _in_userinfo(data, after - len(name)):
+        return None
     kind = classify(name.decode("ascii", "ignore"))
     if kind is None or kind in _CONTEXTS_OF_WORDS:
         return None
@@ -66,6 +68,11 @@ def _name(data: bytes, start: int, after: int) -> bytes:
         run = run[1:]
     in_front = _WORDS_IN_FRONT.search(left[: len(left) - len(run)]) if not run else None
     return (in_front[1] if in_front else b"") + run + data[start:after]
+
+
+def _in_userinfo(data: bytes, at: int) -> bool:
+    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where its password ends.
+    return data[at - 3 : at] == b"://"
 
 
 def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span | None:

@@ -84,7 +84,7 @@ def random(found: bytes) -> bool:
     """A token, not a row of x: enough different characters, and a digit or letters that form no words."""
     if len(set(found[-24:])) < _FEW_DIFFERENT:
         return False
-    return _DIGIT_RUN.search(found[4:]) is not None or _gibberish(found[4:])
+    return _DIGIT_RUN.search(found[4:]) is not None or _gibberish(found[4:], 4.5)
 
 
 def opaque(found: bytes) -> bool:
@@ -110,12 +110,12 @@ def _mixed(chunk: bytes) -> bool:
     return len(numbers) > 1 or (len(chunk) >= 16 and sum(map(len, numbers)) >= 3)  # noqa: PLR2004
 
 
-def _gibberish(found: bytes) -> bool:
+def _gibberish(found: bytes, longest_hump: float = 3) -> bool:
     longest = max(_CHUNK.findall(found), key=len, default=b"")
     humps = _HUMP.findall(longest)
     if len(longest) < _SHORTEST_RANDOM:
         return False
-    return len(longest) / len(humps) < 3 or (len(longest) >= 16 and _NO_WORD.search(longest) is not None)  # noqa: PLR2004
+    return len(longest) / len(humps) < longest_hump or (len(longest) >= 16 and _NO_WORD.search(longest) is not None)  # noqa: PLR2004
 
 
 def dense(found: bytes) -> bool:
