@@ -1,6 +1,7 @@
 """Secrets that a name gives away: `NAME=value` in the syntax of every language and configuration file."""
 
 import re
+from functools import lru_cache
 
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.fields import Field, classify
@@ -12,7 +13,7 @@ _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
 _WORDS_IN_FRONT = re.compile(rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z")
 
-_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?:\[\])?")
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
 _TYPE = (
     rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
     rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
@@ -41,23 +42,31 @@ _SHELL = re.compile(rb"(?:^|[^a-z])-{1,2}[a-z]*\Z", re.IGNORECASE)
 _LONGEST_VALUE = 4096
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
 
-_CONTEXTS_OF_WORDS = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
+_FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
 
 
 def find(data: bytes, start: int, end: int) -> Span | None:
     """The span of the secret that a keyword at `start..end` names, None where it names none."""
+    while data[end - 1] not in _NAME:  # a gate may hold the sign behind the name
+        end -= 1
     tail = _TAIL.match(data, end)
-    after = tail.end() if tail else end
+    if tail is None:
+        return None
+    after = tail.end()
+    name = _name(data, start, after)
+    kind = _claim(name)
+    if kind is None or _in_userinfo(data, after - len(name)):
+        return None
     link = _TO_VALUE.match(data, after)
     if link is None or (link["gap"] is not None and link["close"]):
         return None
-    name = _name(data, start, after)
-    if _in_userinfo(data, after - len(name)):
-        return None
-    kind = classify(name.decode("ascii", "ignore"))
-    if kind is None or kind in _CONTEXTS_OF_WORDS:
-        return None
     return _value(data, link, name, kind)
+
+
+@lru_cache(maxsize=4096)
+def _claim(name: bytes) -> Field | None:
+    kind = classify(name.decode("ascii", "ignore"))
+    return None if kind in _FOUND_BY_THEMSELVES else kind
 
 
 def _name(data: bytes, start: int, after: int) -> bytes:

@@ -1,76 +1,95 @@
 """The strings of a JSON value: gathered for one scan, put back when they changed."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sidecar.redact.fields import Field, classify
 
 _PLAIN_NAME = 32
 _SMALLEST_NUMBER = 1_000_000
-_PAIR_NAMES = ("name", "key", "Name", "Key")
-_PAIR_VALUES = ("value", "Value")
+_EXACT = 1e19
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
 
-
-class Leaf:
-    """One string or number: what it holds, where it stands, what its name says about it."""
-
-    __slots__ = ("container", "field", "is_key", "key", "number", "text")
-
-    def __init__(self, container: Any, key: Any, text: str, field: Field | None, *, is_key: bool = False,
-                 number: bool = False) -> None:
-        self.container = container
-        self.key = key
-        self.text = text
-        self.field = field
-        self.is_key = is_key
-        self.number = number
+STRING, KEY, NUMBER = range(3)
+"""What a text was in the JSON value."""
 
 
-def leaves(root: list[Any]) -> list[Leaf]:
+class Leaves(NamedTuple):
+    """Texts, and for each its place: container, key or index, what its name says, what it was."""
+
+    texts: list[str]
+    places: list[tuple[Any, Any, Field | None, int]]
+
+
+def leaves(root: list[Any]) -> Leaves:
     """Every string, every telling key and every long number below `root`, a list around the payload."""
-    found: list[Leaf] = []
+    found = Leaves([], [])
     pending: list[tuple[Any, Field | None]] = [(root, None)]
     while pending:
         container, inherited = pending.pop()
-        items = container.items() if type(container) is dict else enumerate(container)
-        named = type(container) is dict
-        pair = _pair(container) if named else None
-        for key, value in items:
-            field = inherited
-            if named:
-                field = classify(key) or (pair if key in _PAIR_VALUES else None) or inherited
-                if len(key) > _PLAIN_NAME or not key.replace("_", "a").isalpha():
-                    found.append(Leaf(container, key, key, None, is_key=True))
-            kind = type(value)
-            if kind is str:
-                if value:
-                    found.append(Leaf(container, key, value, field))
-            elif kind is dict or kind is list:
-                pending.append((value, field if field is not Field.WEAK else None))
-            elif (kind is int or kind is float) and (abs(value) >= _SMALLEST_NUMBER or field in _NAMED_NUMBERS):
-                found.append(Leaf(container, key, _digits(value), field, number=True))
+        if type(container) is dict:
+            _of_dict(container, inherited, found, pending)
+        else:
+            for index, value in enumerate(container):
+                _add(container, index, value, inherited, found, pending)
     return found
 
 
-def _digits(value: float) -> str:
-    return str(int(value)) if value == value and abs(value) < 1e19 and value == int(value) else repr(value)  # noqa: PLR0124, PLR2004
+def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
+    pair = _pair(container) if "value" in container or "Value" in container else None
+    texts, places = found.texts, found.places
+    for key, value in container.items():
+        field, plain = _facts(key)
+        if not plain:
+            texts.append(key)
+            places.append((container, key, None, KEY))
+        if field is None:
+            field = pair if pair and key in {"value", "Value"} else inherited
+        if type(value) is str:  # the most frequent case, without a call
+            texts.append(value)
+            places.append((container, key, field, STRING))
+        else:
+            _add(container, key, value, field, found, pending)
+
+
+def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]) -> None:
+    kind = type(value)
+    if kind is str:
+        found.texts.append(value)
+        found.places.append((container, key, field, STRING))
+    elif kind is dict or kind is list:
+        pending.append((value, None if field is Field.WEAK else field))
+    elif (kind is int or kind is float) and (abs(value) >= _SMALLEST_NUMBER or field in _NAMED_NUMBERS):
+        found.texts.append(_written(value))
+        found.places.append((container, key, field, NUMBER))
+
+
+@lru_cache(maxsize=4096)
+def _facts(key: str) -> tuple[Field | None, bool]:
+    """What a key says about its value, and whether it is so plain a name that nothing can hide in it."""
+    return classify(key), len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
+
+
+def _written(value: float) -> str:
+    whole = abs(value) < _EXACT and value == int(value)
+    return str(int(value)) if whole else repr(value)
 
 
 def _pair(container: dict[str, Any]) -> Field | None:
     """What `{"name": "API_KEY", "value": …}` says about its value."""
-    for key in _PAIR_NAMES:
+    for key in ("name", "key", "Name", "Key"):
         name = container.get(key)
-        if type(name) is str and any(value in container for value in _PAIR_VALUES):
+        if type(name) is str:
             return classify(name)
     return None
 
 
-def rename(leaf_keys: Iterator[tuple[Leaf, str]]) -> None:
-    """Put redacted keys in place, order kept; keys that became the same are numbered."""
+def rename(renamed: Iterable[tuple[dict[str, Any], str, str]]) -> None:
+    """Put (container, key, redacted key) in place, order kept; keys that became the same are numbered."""
     by_container: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
-    for leaf, new in leaf_keys:
-        by_container.setdefault(id(leaf.container), (leaf.container, {}))[1][leaf.key] = new
+    for container, key, new in renamed:
+        by_container.setdefault(id(container), (container, {}))[1][key] = new
     for container, names in by_container.values():
         items = list(container.items())
         container.clear()

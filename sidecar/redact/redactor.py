@@ -2,16 +2,17 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from sidecar.redact import salvage
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.engine import Engine, Found
-from sidecar.redact.leaves import Leaf, leaves, rename
+from sidecar.redact.fields import Field
+from sidecar.redact.leaves import KEY, NUMBER, Leaves, leaves, rename
 from sidecar.redact.named import named
 from sidecar.redact.policy import Policy
 from sidecar.redact.rules import shipped
@@ -68,46 +69,57 @@ class PIIRedactor:
             if data[start:end].decode("utf-8", "surrogatepass") not in self._policy.allow
         ]
 
-    def _redact(self, found: list[Leaf], counts: dict[str, int]) -> None:
-        texts = [leaf.text.encode("utf-8", "surrogatepass") for leaf in found]
-        starts, at = [], 0
-        for text in texts:
-            starts.append(at)
-            at += len(text) + 1
-        spans = self._engine.find(SEPARATOR.join(texts))
-        of_leaf: dict[int, list[Found]] = {}
-        for span in spans:
-            of_leaf.setdefault(bisect_right(starts, span[0]) - 1, []).append(span)
-        keys = []
-        for number, leaf in enumerate(found):
-            inside = of_leaf.get(number)
-            if inside is None and leaf.field is None:
+    def _redact(self, found: Leaves, counts: dict[str, int]) -> None:
+        data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
+        of_leaf = by_leaf(self._engine.find(SEPARATOR.join(data)), data)
+        renamed = []
+        for number, (container, key, name, role) in enumerate(found.places):
+            if name is None and number not in of_leaf:
                 continue
-            new = self._text(leaf, texts[number], inside or (), starts[number], counts)
+            new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
             if new is None:
                 continue
-            if leaf.is_key:
-                keys.append((leaf, new))
+            if role == KEY:
+                renamed.append((container, key, new))
             else:
-                leaf.container[leaf.key] = new
-        if keys:
-            rename(iter(keys))
+                container[key] = new
+        rename(renamed)
 
-    def _text(self, leaf: Leaf, text: bytes, spans: Sequence[Found], offset: int, counts: dict[str, int]) -> str | None:
-        rule = named(leaf.field, text, spans, number=leaf.number) if leaf.field else None
+    def _text(self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]) -> str | None:
+        name, role = named_as
+        rule = named(name, text, spans, number=role == NUMBER) if name else None
         if rule is not None and self._policy.action(rule) != "off":
-            spans = [(offset, offset + len(text), rule)]
-        pieces, at = [], 0
-        for start, end, by in spans:
-            secret = text[start - offset : end - offset]
-            if self._policy.allow and secret.decode("utf-8", "surrogatepass") in self._policy.allow:
-                continue
-            pieces += [text[at : start - offset], self._policy.replacement(by, secret)]
-            at = end - offset
+            spans = [(0, len(text), rule)]
+        if self._policy.allow:
+            spans = [span for span in spans if not self._allowed(text[span[0] : span[1]])]
+        for _, _, by in spans:
             counts[by.id] = counts.get(by.id, 0) + 1
-        if not pieces:
-            return None
-        return b"".join((*pieces, text[at:])).decode("utf-8", "surrogatepass")
+        return spliced(text, spans, self._policy).decode("utf-8", "surrogatepass") if spans else None
+
+    def _allowed(self, secret: bytes) -> bool:
+        return secret.decode("utf-8", "surrogatepass") in self._policy.allow
+
+
+def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
+    """Spans of the joined texts, by the number of the text that they lie in and relative to its start."""
+    found: dict[int, list[Found]] = {}
+    if not spans:
+        return found
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    for start, end, rule in spans:
+        number = bisect_right(starts, start) - 1
+        offset = starts[number]
+        found.setdefault(number, []).append((start - offset, end - offset, rule))
+    return found
+
+
+def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
+    """The text with what stands for each span in its place."""
+    pieces, at = [], 0
+    for start, end, rule in spans:
+        pieces += [text[at:start], policy.replacement(rule, text[start:end])]
+        at = end
+    return b"".join((*pieces, text[at:]))
 
 
 _building = threading.Lock()

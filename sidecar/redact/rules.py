@@ -12,7 +12,7 @@ from sidecar import resources
 from sidecar.errors import SettingsError
 from sidecar.redact.validators import VALIDATORS
 
-_TAIL = re.compile(r"\[[^\]]+\]\{([0-9]{1,2})\}")
+_TAIL_PART = re.compile(r"\[[^\]]+\]\{([0-9]{1,2})\}|[^\[\]{}]")
 SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 
 
@@ -20,8 +20,8 @@ SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 class Rule:
     """One kind of secret or personal data, and how to find it.
 
-    `gate` are literals, one of which every occurrence begins with or is found by, and `tail` a class of
-    characters, so many of which must follow a short one. `pattern` is matched (not searched) where a literal
+    `gate` are literals, one of which every occurrence begins with or is found by, and `tail` what must
+    follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not searched) where a literal
     was seen; what is replaced is its group `s`, else the whole match, together with up to `maximum` characters
     of the set `before` on the left, `minimum` bytes in all. `finder` names code where a pattern is not enough:
     assignments, numbers, e-mail addresses. `label` is what must stand shortly before a number.
@@ -53,8 +53,7 @@ class Rule:
 
     def tail_length(self) -> int:
         """How many characters the tail takes."""
-        counted = _TAIL.fullmatch(self.tail)
-        return int(counted[1]) if counted else 0
+        return sum(int(part[1] or 1) for part in _TAIL_PART.finditer(self.tail))
 
 
 @cache

@@ -124,11 +124,16 @@ def dense(found: bytes) -> bool:
     return opaque(body) and sum(map(len, _DIGIT_RUN.findall(body))) * 12 >= len(body)
 
 
+def strongly_opaque(found: bytes) -> bool:
+    """Opaque with at least four digits, and no date or version among words."""
+    return sum(map(len, _DIGIT_RUN.findall(found))) >= 4 and opaque(found)  # noqa: PLR2004
+
+
 def anything(found: bytes) -> bool:
     """Whatever the pattern took."""
     return bool(found)
 
 
 VALIDATORS: dict[str, Callable[[bytes], bool]] = {
-    "anything": anything, "dense": dense, "random": random, "opaque": opaque, "card": card, "iban": iban, "ssn": ssn, "phone": phone,
+    "anything": anything, "dense": dense, "strongly-opaque": strongly_opaque, "random": random, "opaque": opaque, "card": card, "iban": iban, "ssn": ssn, "phone": phone,
 }  # fmt: skip

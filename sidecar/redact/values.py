@@ -61,10 +61,12 @@ def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
         quoted: it stood in quotes, so it is no expression of a program.
         tight: the name is all capitals or the value follows `=` at once, as in shells and .env files.
     """
-    if len(value) < _SHORTEST.get(kind, 6) or is_reference(value):
+    if len(value) < _SHORTEST.get(kind, 6):
         return False
     if kind is Field.WEAK:
-        return _weak(value)
+        return opaque(value) and not is_reference(value) and _weak(value)
+    if is_reference(value):
+        return False
     if not quoted and _is_code(value, tight=tight):
         return False
     return _password(value) if kind is Field.PASSWORD else _secret(value, quoted=quoted, tight=tight)
@@ -102,4 +104,4 @@ def _irregular(value: bytes) -> bool:
 def _weak(value: bytes) -> bool:
     if b" " in value or b"/" in value[:1] or _WEB.fullmatch(value) or _PATH.fullmatch(value):
         return False
-    return opaque(value) and not _MEMBER.fullmatch(value) and not _CONSTANT.fullmatch(value)
+    return not _MEMBER.fullmatch(value) and not _CONSTANT.fullmatch(value)
