@@ -11,7 +11,9 @@ Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
-_WORDS_IN_FRONT = re.compile(rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z")
+_WORDS_IN_FRONT = re.compile(
+    rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z"
+)
 
 _TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
 _TYPE = (
@@ -138,7 +140,9 @@ def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, d
 
 
 def _is_connection(value: bytes) -> bool:
-    return not is_reference(value) and (b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value)
+    return not is_reference(value) and (
+        b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
+    )
 
 
 def clipped(data: bytes, span: Span) -> Span:

@@ -29,7 +29,11 @@ def _in_base64(data: bytes, at: int) -> bool:
     if data[at - 1] not in b"+/" or at < _BASE64_REACH:
         return False
     before = data[at - _BASE64_REACH : at]
-    return not before.strip(_BASE64) and not (before.islower() or before.isupper()) and before.count(b"/") < _MANY_SLASHES
+    return (
+        not before.strip(_BASE64)
+        and not (before.islower() or before.isupper())
+        and before.count(b"/") < _MANY_SLASHES
+    )
 
 
 def token(data: bytes, at: int) -> bool:
@@ -52,4 +56,9 @@ def anywhere(_data: bytes, _at: int) -> bool:
     return True
 
 
-BOUNDARIES: dict[str, Callable[[bytes, int], bool]] = {"token": token, "word": word, "dotted": dotted, "any": anywhere}
+BOUNDARIES: dict[str, Callable[[bytes, int], bool]] = {
+    "token": token,
+    "word": word,
+    "dotted": dotted,
+    "any": anywhere,
+}

@@ -116,7 +116,9 @@ def _gates(rules: Sequence[Rule]) -> tuple[list[Gate], list[tuple[tuple[finders.
     for rule in rules:
         find: Callable[[bytes, int, int], finders.Span | None] = finders.build(rule)
         for literal in rule.gate:
-            of_gate.setdefault(Gate(literal.encode(), rule.nocase, rule.tail, rule.tail_length()), []).append((find, rule))
+            of_gate.setdefault(Gate(literal.encode(), rule.nocase, rule.tail, rule.tail_length()), []).append(
+                (find, rule)
+            )
     return list(of_gate), [tuple(pairs) for pairs in of_gate.values()]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from sidecar.redact import salvage
 from sidecar.redact.boundary import SEPARATOR
-from sidecar.redact.engine import Engine, Found
+from sidecar.redact.capture import leave_out
+from sidecar.redact.engine import Engine, Found, TooManyError
 from sidecar.redact.fields import Field
 from sidecar.redact.leaves import KEY, NUMBER, Leaves, leaves, rename
 from sidecar.redact.named import named
@@ -22,7 +23,7 @@ from sidecar.redact.rules import shipped
 class Redacted:
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
-    When `failed` is true the content strings were dropped and only ids kept.
+    When `failed` is true, strings were dropped: those that hold too much to look at, or everything but the ids.
     """
 
     value: Any
@@ -50,8 +51,10 @@ class PIIRedactor:
         counts: dict[str, int] = {}
         try:
             root = [payload]
-            self._redact(leaves(root), counts)
-            return Redacted(root[0], counts)
+            if self._policy.leave_out:
+                leave_out(root, self._policy.leave_out)
+            complete = self._redact(leaves(root), counts)
+            return Redacted(root[0], counts, failed=not complete)
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
             return Redacted(salvage.ids_of(payload), {}, failed=True)
 
@@ -69,14 +72,17 @@ class PIIRedactor:
             if data[start:end].decode("utf-8", "surrogatepass") not in self._policy.allow
         ]
 
-    def _redact(self, found: Leaves, counts: dict[str, int]) -> None:
+    def _redact(self, found: Leaves, counts: dict[str, int]) -> bool:
+        """Put redacted texts in place; false when some had to be dropped."""
         data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
-        of_leaf = by_leaf(self._engine.find(SEPARATOR.join(data)), data)
+        of_leaf, dropped = self._find(data)
         renamed = []
         for number, (container, key, name, role) in enumerate(found.places):
-            if name is None and number not in of_leaf:
+            if name is None and number not in of_leaf and not dropped:
                 continue
-            new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
+            new: str | None = salvage.DROPPED
+            if number not in dropped:
+                new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
             if new is None:
                 continue
             if role == KEY:
@@ -84,8 +90,25 @@ class PIIRedactor:
             else:
                 container[key] = new
         rename(renamed)
+        return not dropped
 
-    def _text(self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]) -> str | None:
+    def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
+        """Spans by text, and the texts that hold too many candidates to be looked at."""
+        try:
+            return by_leaf(self._engine.find(SEPARATOR.join(data)), data), set()
+        except TooManyError:
+            spans: dict[int, list[Found]] = {}
+            dropped = set()
+        for number, text in enumerate(data):
+            try:
+                spans[number] = self._engine.find(text)
+            except TooManyError:
+                dropped.add(number)
+        return spans, dropped
+
+    def _text(
+        self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]
+    ) -> str | None:
         name, role = named_as
         rule = named(name, text, spans, number=role == NUMBER) if name else None
         if rule is not None and self._policy.action(rule) != "off":

@@ -82,12 +82,16 @@ def parse(tables: Iterable[Mapping[str, Any]], origin: str) -> list[Rule]:
     Raises:
         SettingsError: a rule has wrong or missing keys, or a pattern that is no regular expression.
     """
-    return [_rule(table, f"{origin}: rule {table.get('id', number)!r}") for number, table in enumerate(tables, 1)]
+    return [
+        _rule(table, f"{origin}: rule {table.get('id', number)!r}") for number, table in enumerate(tables, 1)
+    ]
 
 
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
-    fields = {key: tuple(_text(item) for item in value) if isinstance(value, list) else value
-              for key, value in table.items()}
+    fields = {
+        key: tuple(_text(item) for item in value) if isinstance(value, list) else value
+        for key, value in table.items()
+    }
     try:
         rule = Rule(**fields)
         rule.compiled()
