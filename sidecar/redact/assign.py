@@ -30,7 +30,7 @@ _TO_VALUE = re.compile(
     rb"[ \t]{0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
 )
 _BEFORE_VALUE = re.compile(
-    rb"(?:(?:[bBrRuUfFL]|[A-Za-z_][A-Za-z_.]{0,24}\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
+    rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
     rb"(?:(?i:bearer|basic|token|apikey|api-key|key|digest|bot|splunk|genie[kK]ey|oauth|negotiate)(?:[ \t]|%20|\+){1,3}"
     rb"(?![:=]))?(?P<inner>[\"'])?"
 )
@@ -42,6 +42,8 @@ _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
 _TRAILING = b".,;:)]}!?"
 _SHELL = re.compile(rb"(?:^|[^a-z])-{1,2}[a-z]*\Z", re.IGNORECASE)
 _LONGEST_VALUE = 4096
+_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
+_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*")
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -61,6 +63,8 @@ def find(data: bytes, start: int, end: int) -> Span | None:
         return None
     link = _TO_VALUE.match(data, after)
     if link is None or (link["gap"] is not None and link["close"]):
+        return None
+    if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
         return None
     return _value(data, link, name, kind)
 
@@ -134,9 +138,9 @@ def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, d
     if value[:1] in b"=:-" or is_reference(value):
         return False
     if name.startswith(b"-"):
-        return not value.startswith(b"-")
+        return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
     digits = sum(48 <= sign <= 57 for sign in value)  # noqa: PLR2004 - ASCII digits
-    return len(value) >= 16 and (digits >= 3 or (quoted and name.isupper())) and b" " not in value  # noqa: PLR2004
+    return len(value) >= 16 and not _ENGLISH.fullmatch(value) and (digits >= 3 or (quoted and name.isupper())) and b" " not in value  # noqa: PLR2004
 
 
 def _is_connection(value: bytes) -> bool:

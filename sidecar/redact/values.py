@@ -14,13 +14,15 @@ _REFERENCE = re.compile(
     | ^%[a-z_][a-z0-9_.]{1,64}%?$ | ^%\(? [a-z_]* \)? [sdr]$ | ^\{[a-z_.\[\]"'0-9]*\}$ | ^<[^<>]{1,64}>$ | ^\#\{
     | ^(?: os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
          | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
-         | std::|system\.|\w{1,40}\( | new[ ] | await[ ] | lambda | f["'] | @
+         | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
+         | \(|(?:optional|union|list|dict|literal|type|annotated)\[
          | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt) )
     """
 )
 _STAND_IN = re.compile(
     rb"""(?xi)
     abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz) |
+    ^\#[0-9a-f]{3,8}$ | :[ ]?$ | ^\[+[a-z_ .-]+\]+$ |
     ^(?: x{3,} | \*{2,} | \.{3,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)? )[.'"]*$
     | x{5,} | \*{3,} | \.{3}$ | ^(?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
     | (?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | ^placeholder | ^change[-_ ]?(?:me|it|this) | ^redacted | \bredacted\b
