@@ -1,0 +1,155 @@
+"""Secrets that a name gives away: `NAME=value` in the syntax of every language and configuration file."""
+
+import re
+from functools import lru_cache
+
+from sidecar.redact.boundary import SEPARATOR
+from sidecar.redact.fields import Field, classify
+from sidecar.redact.values import is_reference, is_secret
+
+Span = tuple[int, int]
+
+_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_LONGEST_NAME = 48
+_WORDS_IN_FRONT = re.compile(
+    rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z"
+)
+
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
+_TYPE = (
+    rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
+    rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
+)
+_TO_VALUE = re.compile(
+    rb"(?:(?P<close>\\{0,7}[\"'`]|&quot;|%22)?\]?)(?:" + _TYPE + rb")?"
+    rb"(?:[ \t]{0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
+    rb"|(?P<xml>>)(?=[^\s<>&])"
+    rb"|(?P<pair>[\s,]{1,24}(?:\\n|\\t)?\s{0,12}\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,2}[:=])"
+    rb"|(?P<arg>\s{0,4},\s{0,8}(?=\\{0,7}[\"'`]))"
+    rb"|(?P<gap>[ \t]{1,8}(?:is[ ]|was[ ])?))"
+    rb"[ \t]{0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
+)
+_BEFORE_VALUE = re.compile(
+    rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
+    rb"(?:(?i:bearer|basic|token|apikey|api-key|key|digest|bot|splunk|genie[kK]ey|oauth|negotiate)(?:[ \t]|%20|\+){1,3}"
+    rb"(?![:=]))?(?P<inner>[\"'])?"
+)
+_BARE = re.compile(
+    rb"(?:[^\s\"'`\\<>&;,|\xff(){}\[\]]|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
+    rb"|\\(?![nrtu\"'\\]))+"
+)
+_XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
+_TRAILING = b".,;:)]}!?"
+_SHELL = re.compile(rb"(?:^|[^a-z])-{1,2}[a-z]*\Z", re.IGNORECASE)
+_LONGEST_VALUE = 4096
+_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
+_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*")
+_BODIES: dict[bytes, re.Pattern[bytes]] = {}
+
+_FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
+
+
+def find(data: bytes, start: int, end: int) -> Span | None:
+    """The span of the secret that a keyword at `start..end` names, None where it names none."""
+    while data[end - 1] not in _NAME:  # a gate may hold the sign behind the name
+        end -= 1
+    tail = _TAIL.match(data, end)
+    if tail is None:
+        return None
+    after = tail.end()
+    name = _name(data, start, after)
+    kind = _claim(name)
+    if kind is None or _in_userinfo(data, after - len(name)):
+        return None
+    link = _TO_VALUE.match(data, after)
+    if link is None or (link["gap"] is not None and link["close"]):
+        return None
+    if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
+        return None
+    return _value(data, link, name, kind)
+
+
+@lru_cache(maxsize=4096)
+def _claim(name: bytes) -> Field | None:
+    kind = classify(name.decode("ascii", "ignore"))
+    return None if kind in _FOUND_BY_THEMSELVES else kind
+
+
+def _name(data: bytes, start: int, after: int) -> bytes:
+    left = data[max(0, start - _LONGEST_NAME) : start]
+    run = left[len(left.rstrip(_NAME)) :]
+    # An escaped newline before the name is no part of it.
+    if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
+        run = run[1:]
+    in_front = _WORDS_IN_FRONT.search(left[: len(left) - len(run)]) if not run else None
+    return (in_front[1] if in_front else b"") + run + data[start:after]
+
+
+def _in_userinfo(data: bytes, at: int) -> bool:
+    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where its password ends.
+    return data[at - 3 : at] == b"://"
+
+
+def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span | None:
+    opened = _BEFORE_VALUE.match(data, link.end())
+    if opened is None:
+        return None
+    begin = opened.end()
+    quote = opened["inner"] or opened["quote"]
+    finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
+    value = data[begin:finish]
+    if kind is Field.URL:
+        return (begin, finish) if _is_connection(value) else None
+    if link["gap"] is not None and not _by_gap(name, value, link, quoted=quote is not None, data=data):
+        return None
+    tight = quote is None and _is_tight(name, link)
+    return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
+
+
+def _end_of(data: bytes, begin: int, quote: bytes | None, *, xml: bool) -> int:
+    if quote is not None:
+        found = _body(quote).match(data, begin)
+    elif xml:
+        found = _XML_VALUE.match(data, begin)
+    else:
+        found = _BARE.match(data, begin, begin + _LONGEST_VALUE)
+    if found is None:
+        return begin
+    return found.end() if quote is not None or xml else begin + len(found[0].rstrip(_TRAILING))
+
+
+def _body(quote: bytes) -> re.Pattern[bytes]:
+    pattern = _BODIES.get(quote)
+    if pattern is None:
+        closing = b"]]>" if quote.startswith(b"<") else quote
+        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n\xff]){0,4096}")
+        _BODIES[quote] = pattern
+    return pattern
+
+
+def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
+    if link["sep"] is None:
+        return link["xml"] is not None or link["gap"] is not None
+    return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
+
+
+def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, data: bytes) -> bool:
+    """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
+    if value[:1] in b"=:-" or is_reference(value):
+        return False
+    if name.startswith(b"-"):
+        return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
+    digits = sum(48 <= sign <= 57 for sign in value)  # noqa: PLR2004 - ASCII digits
+    return len(value) >= 16 and not _ENGLISH.fullmatch(value) and (digits >= 3 or (quoted and name.isupper())) and b" " not in value  # noqa: PLR2004
+
+
+def _is_connection(value: bytes) -> bool:
+    return not is_reference(value) and (
+        b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
+    )
+
+
+def clipped(data: bytes, span: Span) -> Span:
+    """The span, ended where the string ends that it begins in."""
+    border = data.find(SEPARATOR, *span)
+    return span if border < 0 else (span[0], border)

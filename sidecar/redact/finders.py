@@ -1,0 +1,120 @@
+"""From a literal that was seen to the exact span that a rule takes out."""
+
+import re
+from collections.abc import Callable
+
+from sidecar.redact import assign, boundary
+from sidecar.redact.rules import Rule
+from sidecar.redact.validators import VALIDATORS
+from sidecar.redact.values import REDACTED, is_reference
+
+Span = tuple[int, int]
+Finder = Callable[[bytes, int, int], Span | None]
+
+_LOCAL_PART = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'" + bytes(
+    range(0x80, 0xFE)
+)
+_LONGEST_LOCAL_PART = 64
+_PATH_BEFORE = re.compile(rb"[^\s\"'`<>(),;|=\xff]{1,200}\Z")
+_ROOT = re.compile(
+    rb"(?i)(?:^|[:@])(?:file:/{0,2}|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|system/volumes/data)"
+    rb"(?:/[a-z])?|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z])\Z"
+)
+
+
+def build(rule: Rule) -> Finder:
+    """The finder of a rule: called with data and the place of a gate's literal, answers the span or None."""
+    makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment}
+    return makers[rule.finder](rule)
+
+
+def _token(rule: Rule) -> Finder:
+    match = rule.compiled().match
+    free = boundary.BOUNDARIES[rule.left]
+    valid = VALIDATORS[rule.validator]
+    group = "s" if "(?P<s>" in rule.pattern else 0
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        found = match(data, start)
+        if found is None or not free(data, start):
+            return None
+        value = found[group]
+        if not valid(value) or (group and is_reference(value)):
+            return None
+        return found.span(group)
+
+    return _extended(rule, find) if rule.before else find
+
+
+def _extended(rule: Rule, find: Finder) -> Finder:
+    """The finder of a rule whose literal stands in the middle of the secret or at its end."""
+    taken = bytes(
+        byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,)))
+    )
+    maximum, minimum = rule.maximum, rule.minimum
+
+    def find_extended(data: bytes, start: int, end: int) -> Span | None:
+        span = find(data, start, end)
+        if span is None:
+            return None
+        before = data[max(0, start - maximum) : start]
+        begin = start - (len(before) - len(before.rstrip(taken)))
+        return (begin, span[1]) if begin < start and span[1] - begin >= minimum else None
+
+    return find_extended
+
+
+def _email(rule: Rule) -> Finder:
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        domain = match(data, start)
+        if domain is None:
+            return None
+        before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
+        local = before[len(before.rstrip(_LOCAL_PART)) :]
+        # `\n` before an address is an escape, not its first letter.
+        if (
+            len(local) < len(before)
+            and before[-len(local) - 1 : -len(local)] == b"\\"
+            and local[:1] in b"nrt"
+        ):
+            local = local[1:]
+        local = local.lstrip(b".'%-")
+        return (start - len(local), domain.end()) if local else None
+
+    return find
+
+
+def _home(rule: Rule) -> Finder:
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        found = match(data, start)
+        if found is None or not _is_root(data, start):
+            return None
+        return found.span("s")
+
+    return find
+
+
+def _is_root(data: bytes, start: int) -> bool:
+    """`/home/` begins a path here: it is no folder of a web address or inside a project."""
+    if not start or data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\":
+        return True
+    before = _PATH_BEFORE.search(data, max(0, start - 200), start)
+    return (
+        before is None
+        or _ROOT.search(before[0]) is not None
+        or boundary.token(data, start)
+        and before[0].endswith(b"\\n")
+    )
+
+
+def _assignment(_rule: Rule) -> Finder:
+    return assign.find
+
+
+def is_redacted(data: bytes, span: Span) -> bool:
+    """The span holds nothing but what redaction itself has put there."""
+    return REDACTED.fullmatch(data, *span) is not None
