@@ -140,7 +140,12 @@ def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, d
     if name.startswith(b"-"):
         return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
     digits = sum(48 <= sign <= 57 for sign in value)  # noqa: PLR2004 - ASCII digits
-    return len(value) >= 16 and not _ENGLISH.fullmatch(value) and (digits >= 3 or (quoted and name.isupper())) and b" " not in value  # noqa: PLR2004
+    return (
+        len(value) >= 16
+        and not _ENGLISH.fullmatch(value)
+        and (digits >= 3 or (quoted and name.isupper()))
+        and b" " not in value
+    )  # noqa: PLR2004
 
 
 def _is_connection(value: bytes) -> bool:

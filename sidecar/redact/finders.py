@@ -11,9 +11,7 @@ from sidecar.redact.values import REDACTED, is_reference
 Span = tuple[int, int]
 Finder = Callable[[bytes, int, int], Span | None]
 
-_LOCAL_PART = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'" + bytes(
-    range(0x80, 0xFE)
-)
+_LOCAL_PART = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'" + bytes(range(0x80, 0xFE))
 _LONGEST_LOCAL_PART = 64
 _PATH_BEFORE = re.compile(rb"[^\s\"'`<>(),;|=\xff]{1,200}\Z")
 _ROOT = re.compile(
@@ -48,9 +46,7 @@ def _token(rule: Rule) -> Finder:
 
 def _extended(rule: Rule, find: Finder) -> Finder:
     """The finder of a rule whose literal stands in the middle of the secret or at its end."""
-    taken = bytes(
-        byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,)))
-    )
+    taken = bytes(byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,))))
     maximum, minimum = rule.maximum, rule.minimum
 
     def find_extended(data: bytes, start: int, end: int) -> Span | None:
@@ -74,11 +70,7 @@ def _email(rule: Rule) -> Finder:
         before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
         local = before[len(before.rstrip(_LOCAL_PART)) :]
         # `\n` before an address is an escape, not its first letter.
-        if (
-            len(local) < len(before)
-            and before[-len(local) - 1 : -len(local)] == b"\\"
-            and local[:1] in b"nrt"
-        ):
+        if len(local) < len(before) and before[-len(local) - 1 : -len(local)] == b"\\" and local[:1] in b"nrt":
             local = local[1:]
         local = local.lstrip(b".'%-")
         return (start - len(local), domain.end()) if local else None

@@ -86,9 +86,7 @@ def from_table(table: Mapping[str, Any], origin: str) -> Policy:
 def _actions(table: Mapping[str, str], origin: str) -> dict[str, Action]:
     for rule, action in table.items():
         if action not in _ACTIONS:
-            raise SettingsError(
-                f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS)
-            )
+            raise SettingsError(f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS))
     return cast("dict[str, Action]", dict(table))
 
 

@@ -18,9 +18,7 @@ _NOT_DIGIT = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
 _DIGIT_RUN = re.compile(rb"[0-9]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9]+")
 _HUMP = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_NO_WORD = re.compile(
-    rb"(?i)[bcdfghjklmnpqrstvwxz]{6}|q(?!u|l)[a-z]|j[bcdfghjklmnpqrstvwxz]|(?:abcdef|xyz|zx)"
-)
+_NO_WORD = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{6}|q(?!u|l)[a-z]|j[bcdfghjklmnpqrstvwxz]|(?:abcdef|xyz|zx)")
 _SHORTEST_RANDOM = 8
 _FEW_DIFFERENT = 4
 
@@ -117,9 +115,7 @@ def _gibberish(found: bytes, longest_hump: float = 3) -> bool:
     humps = _HUMP.findall(longest)
     if len(longest) < _SHORTEST_RANDOM:
         return False
-    return len(longest) / len(humps) < longest_hump or (
-        len(longest) >= 16 and _NO_WORD.search(longest) is not None
-    )  # noqa: PLR2004
+    return len(longest) / len(humps) < longest_hump or (len(longest) >= 16 and _NO_WORD.search(longest) is not None)  # noqa: PLR2004
 
 
 def dense(found: bytes) -> bool:
