@@ -250,6 +250,8 @@ def test_failures(error: str, interrupted: bool, expected: tuple[str, int | None
         ("<tool_use_error>InputValidationError: Bash failed", "invalid_input"),
         ("<tool_use_error>String to replace not found", "tool_error"),
         ("Permission to use Bash with command x has been denied.", "permission_denied"),
+        (f"Permission to use Bash with command {'x ' * 99} has been denied.", "permission_denied"),
+        ("Claude requested permissions to use Bash, but you haven't granted it yet.", "permission_denied"),
         ("total 12\ndrwxr-xr-x", None),
     ],
 )
