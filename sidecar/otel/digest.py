@@ -11,6 +11,7 @@ from sidecar.otel.kinds import Kind, is_guide, kind_of
 
 MAX_CONTENT_BYTES = 8192
 MAX_TOOL_NAME = 256
+MAX_DURATION_MS = 1e12
 MAX_WORD = 64
 """Characters of a word from the payload (a mode, a trigger) that goes onto a span."""
 
@@ -133,7 +134,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         call_id=event.tool_use_id,
         error_type=error_type,
         exit_code=exit_code,
-        duration_ms=None if event.execution_time_ms is None else float(event.execution_time_ms),
+        duration_ms=_duration(event.execution_time_ms),
         input_mark=blake2b(arguments, digest_size=8).digest() if kind in _MARKED else b"",
         input_size=loose.size(arguments),
         result_size=loose.size(result),
@@ -164,6 +165,11 @@ def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | Non
         interrupted = loose.typed(payload.is_interrupt, bool) or False
         return failures.failure_of(event.error or loose.head(payload.error), interrupted=interrupted)
     return None, None
+
+
+def _duration(value: float | None) -> float | None:
+    """Milliseconds that can have passed; what cannot is as good as absent."""
+    return float(value) if value is not None and 0 <= value <= MAX_DURATION_MS else None
 
 
 def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
