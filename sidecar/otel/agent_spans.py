@@ -90,7 +90,7 @@ def _message(role: str, text: str) -> str:
     """One message as JSON, at most `MAX_CONTENT_BYTES` long."""
     wrapped = [{"role": role, "parts": [{"type": "text", "content": text}]}]
     encoded = msgspec.json.encode(wrapped)
-    excess = len(encoded) - MAX_CONTENT_BYTES
-    if excess <= 0:
+    if len(encoded) <= MAX_CONTENT_BYTES:
         return encoded.decode()
-    return _message(role, text[: max(0, min(len(text) - 1, len(text) - excess))])
+    fitting = len(text) * MAX_CONTENT_BYTES // len(encoded)
+    return _message(role, text[: min(fitting, len(text) - 1)])

@@ -31,8 +31,9 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event of a turn. `at` is its receipt in microseconds since the epoch.
 
     `owner` is the subagent that it belongs to, None for the main agent; `queue` tells agents apart where
-    calls can only be paired by order. `words` are attributes as they will stand on a span, `content` is
-    (input, output).
+    calls can only be paired by order. `label` and `count` mean what the kind says: the type of a
+    notification or the trigger of a compaction; the length of a prompt or the background tasks at a Stop.
+    `content` is (input, output), empty unless it is captured.
     """
 
     at: int
@@ -87,19 +88,19 @@ class _Payload(msgspec.Struct):
 
 
 class _Effort(msgspec.Struct):
-    level: str = ""
+    level: str | None = None
 
 
 class _Task(msgspec.Struct):
-    id: str = ""
-    type: str = ""
-    status: str = ""
+    id: str
+    type: str | None = None
+    status: str | None = None
 
 
 class _Launch(msgspec.Struct):
-    agentId: str = ""  # noqa: N815 - the client's own name
-    status: str = ""
-    resolvedModel: str = ""  # noqa: N815 - the same
+    agentId: str | None = None  # noqa: N815 - the client's own name
+    status: str | None = None
+    resolvedModel: str | None = None  # noqa: N815 - the same
 
 
 class _Listed(msgspec.Struct):
@@ -139,7 +140,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         input_size=loose.size(arguments),
         result_size=loose.size(result),
         calls=_calls(payload) if kind is Kind.BATCH else (),
-        child=launch.agentId or None,
+        child=_shared(launch.agentId),
         child_ended=launch.status == "completed",
         child_model=_word(launch.resolvedModel),
         running=_running(payload) if kind is Kind.STOP else (),

@@ -85,6 +85,11 @@ class TurnAssembler:
         return trace_id in self._departed
 
     @property
+    def open_turns(self) -> int:
+        """Turns under way now."""
+        return sum(turn.has_shape for turn in self._turns.values())
+
+    @property
     def held(self) -> int:
         """Digests held now."""
         return self._held
