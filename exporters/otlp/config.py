@@ -78,6 +78,8 @@ def config_from_env(env: Mapping[str, str]) -> OtlpConfig | None:
     if off or given is None:
         return None
     protocol = _protocol(env)
+    if protocol is Protocol.GRPC and "://" not in given[0]:
+        given = (_with_scheme(given[0], env), given[1])
     parts = _split(*given, protocol)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     certificate, key = _otlp(env, "CLIENT_CERTIFICATE"), _otlp(env, "CLIENT_KEY")
@@ -115,9 +117,12 @@ def _endpoint(env: Mapping[str, str]) -> tuple[str, bool] | None:
     return (base, False) if base else None
 
 
+def _with_scheme(address: str, env: Mapping[str, str]) -> str:
+    """For gRPC a bare `host:port` will do; it is encrypted unless `_INSECURE` says otherwise."""
+    return ("http://" if _otlp(env, "INSECURE").lower() == "true" else "https://") + address
+
+
 def _split(url: str, verbatim: bool, protocol: Protocol) -> SplitResult:  # noqa: FBT001 - unpacked from a pair
-    if protocol is Protocol.GRPC and "://" not in url:
-        url = f"https://{url}"
     parts = urlsplit(url)
     try:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0

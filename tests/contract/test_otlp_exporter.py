@@ -139,6 +139,17 @@ def test_partial_success_is_seen(receiver: OtlpReceiver, exporter: OtlpExporter)
     assert Outcome(reason="a warning") == exporter.export(batch)
 
 
+def test_large_batches_go_out_in_pieces(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
+    """No request is larger than servers take by default, and a rejected piece is told by its indexes."""
+    batch = [span(n + 1, attributes={f"a{n}": "x" * 8192 for n in range(100)}) for n in range(10)]
+    receiver.answer(Answer(), partial(3, "no"))
+    outcome = exporter.export(batch)
+    assert [3, 4, 5] == [one.index for one in outcome.rejected]
+    assert 4 == len(receiver.requests)
+    assert max(len(request.body) for request in receiver.requests) < 4 * 2**20
+    assert [one.span_id for one in batch] == [one.span_id for one in receiver.spans]
+
+
 def test_partial_success_in_json(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
     """Vendors that answer JSON to protobuf are understood."""
     said = b'{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "no"}}'

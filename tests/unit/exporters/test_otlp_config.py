@@ -64,6 +64,8 @@ def test_own_variables_of_traces_win() -> None:
 def test_grpc() -> None:
     """An endpoint for gRPC is taken with or without a scheme, without a path."""
     assert "https://collector:4317/" == config(PROTOCOL="grpc", ENDPOINT="collector:4317").endpoint
+    bare = config(PROTOCOL="grpc", ENDPOINT="collector:4317", INSECURE="true")
+    assert "http://collector:4317/" == bare.endpoint
     assert "http://collector:4317/" == config(PROTOCOL="grpc", ENDPOINT="http://collector:4317").endpoint
 
 

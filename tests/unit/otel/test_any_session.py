@@ -39,7 +39,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         max_size=2,
     ),
     "error": st.sampled_from(["Exit code 3", "overloaded", "boom"]),
-    "duration_ms": st.sampled_from([0, 1.5, 1e9, -4]),
+    "duration_ms": st.sampled_from([0, 1.5, 1e9, -4, 1e308, float("inf"), float("nan")]),
     "success": st.booleans(),
 }
 WEIRD = dict.fromkeys(("tool_input", "tool_response", "tool_calls", "background_tasks", "effort", "prompt"), JSON)
