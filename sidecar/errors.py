@@ -19,6 +19,7 @@ LeanvibeError
 └── ExportError              a sink did not take a batch
     ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
     └── PermanentExportError trying again cannot help: the batch is refused as it is
+        └── SignalNotTakenError  the backend takes nothing of this kind at all
 """
 
 
@@ -129,3 +130,7 @@ class TransientExportError(ExportError):
 
 class PermanentExportError(ExportError):
     """The sink will never take this batch as it is."""
+
+
+class SignalNotTakenError(PermanentExportError):
+    """The backend takes nothing of this kind at all, whatever the batch."""

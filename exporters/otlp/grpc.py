@@ -12,9 +12,8 @@ from google.rpc.status_pb2 import Status
 from exporters.otlp.answers import Partial, from_protobuf, not_otlp
 from exporters.otlp.config import OtlpConfig
 from exporters.otlp.proxies import is_loopback
-from sidecar.errors import ExportError, PermanentExportError, TransientExportError
+from sidecar.errors import ExportError, PermanentExportError, SignalNotTakenError, TransientExportError
 
-METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 DETAILS = "grpc-status-details-bin"
 
 RETRYABLE = frozenset(
@@ -31,7 +30,7 @@ RETRYABLE = frozenset(
 
 
 class GrpcTransport:
-    """Calls the trace service over one channel.
+    """Calls the service of one signal over one channel.
 
     Raises:
         PermanentExportError: a certificate or key file cannot be used.
@@ -40,7 +39,7 @@ class GrpcTransport:
     def __init__(self, config: OtlpConfig) -> None:
         self._config = config
         self._channel = _channel(config)
-        self._export = self._channel.unary_unary(METHOD)
+        self._export = self._channel.unary_unary(config.signal.grpc_method)
 
     def send(self, body: bytes) -> Partial:
         """Sends one request within the configured timeout."""
@@ -90,9 +89,8 @@ def _refusal(error: Any, shown: str) -> ExportError:
     message = f"{shown} answered {code.name}"
     if code in RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and wait is not None):
         return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
-    return PermanentExportError(
-        message, hint="check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS, and the backend's log"
-    )
+    refused = SignalNotTakenError if code is grpc.StatusCode.UNIMPLEMENTED else PermanentExportError
+    return refused(message, hint="check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS, and the backend's log")
 
 
 def _retry_info(error: Any) -> float | None:

@@ -32,7 +32,7 @@ class Replay:
             for body in recording:
                 answer = sidecar.post_native(body)
                 assert (204, b"") == (answer.status_code, answer.content)
-        sidecar.wait_for_sinks("redis", "postgres", "otlp")
+        sidecar.wait_for_sinks("redis", "postgres", "otlp", "otlp-logs")
         until(lambda: self.tool_use_ids() <= call_ids(receiver.spans), "every tool call is exported", sidecar.output)
         self.rows = [
             dict(zip(FIELDS, row, strict=True)) for row in sidecar.sql(f"SELECT {', '.join(FIELDS)} FROM events")
@@ -40,6 +40,7 @@ class Replay:
         self.entries = stream(redis_url)
         self.table = table(dsn)
         self.spans = list(receiver.spans)
+        self.logs = list(receiver.logs)
         self.requests = [request.body for request in receiver.requests]
 
     def tool_use_ids(self, name: str | None = None) -> set[str]:
@@ -87,6 +88,15 @@ def test_every_event_is_in_redis(replay: Replay) -> None:
 def test_every_event_is_in_postgres(replay: Replay) -> None:
     """The table holds the same events as the store, field by field."""
     assert [comparable(row) for row in replay.rows] == [comparable(row) for row in replay.table]
+
+
+def test_every_event_is_a_log_record(replay: Replay) -> None:
+    """Each event is one log record with its id; where it names a span, that span was exported."""
+    exported = {(span.trace_id, span.span_id) for span in replay.spans} | {(None, None)}
+
+    assert [row["event_id"] for row in replay.rows] == [one.attributes["log.record.uid"] for one in replay.logs]
+    assert set() == {(one.trace_id, one.span_id) for one in replay.logs} - exported
+    assert {"claude-code"} == {one.resource["service.name"] for one in replay.logs}
 
 
 @pytest.mark.parametrize("name", EXPECTED_TOOL_CALLS)
