@@ -1,7 +1,8 @@
 """What a server's answer means: taken, taken in part, come back later, or never.
 
-Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures": only 429, 502, 503 and 504 may be tried
-    again.
+Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures". Of the other refusals only those that speak of
+the request itself are for ever: a wrong URL, redirect or credential is put right by an operator, and until then
+everything waits instead of being given up span by span.
 """
 
 import datetime as dt
@@ -16,7 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from sidecar.errors import ExportError, PermanentExportError, TransientExportError
 
-RETRYABLE = frozenset({429, 502, 503, 504})
+OF_THE_REQUEST = frozenset({400, 413, 422})
+"""The backend read this request and will never take it."""
 MAX_REASON = 200
 
 HINTS = {
@@ -29,7 +31,7 @@ HINTS = {
     415: "check OTEL_EXPORTER_OTLP_PROTOCOL: the backend takes no http/protobuf",
 }
 REDIRECT_HINT = "redirects are not followed, they would carry credentials elsewhere: set the final URL"
-OTHER_HINT = "the backend will not take this however often it is sent; its log may say why"
+OTHER_HINT = "it is tried again by itself; the backend's log may say why"
 
 
 class Partial(msgspec.Struct, frozen=True):
@@ -48,11 +50,12 @@ def refusal(status: int, headers: Mapping[str, str], shown: str) -> ExportError:
         shown: the URL without credentials.
     """
     message = f"{shown} answered {status}"
-    if status in RETRYABLE:
-        wait = retry_after(headers.get("Retry-After"), time.time())
-        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
     redirected = 300 <= status < 400  # noqa: PLR2004 - the 3xx class
-    return PermanentExportError(message, hint=REDIRECT_HINT if redirected else HINTS.get(status, OTHER_HINT))
+    hint = REDIRECT_HINT if redirected else HINTS.get(status, OTHER_HINT)
+    if status in OF_THE_REQUEST:
+        return PermanentExportError(message, hint=hint)
+    wait = retry_after(headers.get("Retry-After"), time.time())
+    return TransientExportError(message, retry_after=wait, hint=hint)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -72,7 +75,7 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
     """What a 2xx answer says of single spans.
 
     Raises:
-        PermanentExportError: the answer is not OTLP: something else listens there.
+        TransientExportError: the answer is not OTLP: something else listens there.
     """
     read = READERS.get(content_type.partition(";")[0].strip().lower(), _from_nothing)
     try:
@@ -81,9 +84,9 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
         raise not_otlp(shown) from None
 
 
-def not_otlp(shown: str) -> PermanentExportError:
+def not_otlp(shown: str) -> TransientExportError:
     """The error of an answer that no OTLP server gives."""
-    return PermanentExportError(
+    return TransientExportError(
         f"{shown} answered with something that is not OTLP",
         hint="check OTEL_EXPORTER_OTLP_ENDPOINT: another service seems to listen there",
     )

@@ -19,9 +19,7 @@ def test_the_head_is_a_prefix(text: str, times: int, escaped: bool) -> None:
 
 def _escaped(text: str) -> bytes:
     units = text.encode("utf-16-be")
-    return (
-        b'"' + b"".join(b"\\u" + units[at : at + 2].hex().encode() for at in range(0, len(units), 2)) + b'"'
-    )
+    return b'"' + b"".join(b"\\u" + units[at : at + 2].hex().encode() for at in range(0, len(units), 2)) + b'"'
 
 
 @pytest.mark.parametrize(

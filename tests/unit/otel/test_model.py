@@ -30,7 +30,5 @@ def test_spans_survive_storage(name: str) -> None:
 def test_heavy_imports_are_lazy(module: str, heavy: list[str]) -> None:
     """A process that does not use a sink does not pay for its libraries."""
     code = f"import sys, {module}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert [] == [name for name in heavy if name in loaded]
