@@ -145,7 +145,7 @@ def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, d
         and not _ENGLISH.fullmatch(value)
         and (digits >= 3 or (quoted and name.isupper()))
         and b" " not in value
-    )  # noqa: PLR2004
+    )
 
 
 def _is_connection(value: bytes) -> bool:

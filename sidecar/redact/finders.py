@@ -92,14 +92,13 @@ def _home(rule: Rule) -> Finder:
 
 def _is_root(data: bytes, start: int) -> bool:
     """`/home/` begins a path here: it is no folder of a web address or inside a project."""
-    if not start or data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\":
+    if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
         return True
     before = _PATH_BEFORE.search(data, max(0, start - 200), start)
     return (
         before is None
         or _ROOT.search(before[0]) is not None
-        or boundary.token(data, start)
-        and before[0].endswith(b"\\n")
+        or (boundary.token(data, start) and before[0].endswith(b"\\n"))
     )
 
 
