@@ -5,14 +5,14 @@ from functools import lru_cache
 
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.fields import Field, classify
-from sidecar.redact.values import is_reference, is_secret
+from sidecar.redact.values import REDACTED, is_reference, is_secret
 
 Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
-_WORDS_IN_FRONT = re.compile(
-    rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z"
+_WORDS_IN_FRONT = frozenset(
+    b"api access secret private auth account session bot client app service subscription signing encryption".split()
 )
 
 _TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
@@ -81,8 +81,14 @@ def _name(data: bytes, start: int, after: int) -> bytes:
     # An escaped newline before the name is no part of it.
     if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
         run = run[1:]
-    in_front = _WORDS_IN_FRONT.search(left[: len(left) - len(run)]) if not run else None
-    return (in_front[1] if in_front else b"") + run + data[start:after]
+    in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
+    return in_front + run + data[start:after]
+
+
+def _word_in_front(left: bytes) -> bytes:
+    # `Client Secret: …`, `API key …`: names of two words.
+    words = left.split()
+    return words[-1] + b" " if words and words[-1].lower() in _WORDS_IN_FRONT else b""
 
 
 def _in_userinfo(data: bytes, at: int) -> bool:
@@ -95,6 +101,8 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     if opened is None:
         return None
     begin = opened.end()
+    if REDACTED.match(data, begin):
+        return None
     quote = opened["inner"] or opened["quote"]
     finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
     value = data[begin:finish]
@@ -140,7 +148,12 @@ def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, d
     if name.startswith(b"-"):
         return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
     digits = sum(48 <= sign <= 57 for sign in value)  # noqa: PLR2004 - ASCII digits
-    return len(value) >= 16 and not _ENGLISH.fullmatch(value) and (digits >= 3 or (quoted and name.isupper())) and b" " not in value  # noqa: PLR2004
+    return (
+        len(value) >= 16
+        and not _ENGLISH.fullmatch(value)
+        and (digits >= 3 or (quoted and name.isupper()))
+        and b" " not in value
+    )  # noqa: PLR2004
 
 
 def _is_connection(value: bytes) -> bool:

@@ -66,16 +66,20 @@ class Engine:
     def _by_literals(self, data: bytes, hits: list[tuple[int, int]], deadline: float) -> list[Found]:
         found: list[Found] = []
         sizes, finders_of = self._sizes, self._finders
+        covered: dict[str, int] = {}  # what a rule has taken already it does not read again
         for number, (gate, end) in enumerate(hits):
             if not number & _CHECK_EVERY and number:
                 _check(deadline)
             start = end - sizes[gate]
             for find, rule in finders_of[gate]:
+                if covered and start < covered.get(rule.id, 0):
+                    continue
                 span = find(data, start, end)
                 if span is not None:
                     begin, stop = clipped(data, span)
                     if begin < stop:
                         found.append((begin, stop, rule))
+                        covered[rule.id] = stop
         return found
 
     def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], deadline: float) -> None:

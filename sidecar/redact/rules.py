@@ -12,6 +12,10 @@ from sidecar import resources
 from sidecar.errors import SettingsError
 from sidecar.redact.validators import VALIDATORS
 
+LONGEST = 8192
+"""Characters that a secret has at most, so that no run of them is read again and again to its end."""
+
+_OPEN_REPEAT = re.compile(r"\{([0-9]+),\}")
 _TAIL_PART = re.compile(r"\[[^\]]+\]\{([0-9]{1,2})\}|[^\[\]{}]")
 SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 
@@ -47,9 +51,12 @@ class Rule:
     miss: tuple[str, ...] = ()
 
     def compiled(self) -> re.Pattern[bytes]:
-        """The pattern over UTF-8 bytes; ASCII classes, so that other scripts are no word characters."""
+        """The pattern over UTF-8 bytes; ASCII classes, so that other scripts are no word characters.
+
+        A repeat without an upper bound ends at `LONGEST`.
+        """
         flags = re.VERBOSE | (re.IGNORECASE if self.nocase else 0)
-        return re.compile(self.pattern.encode(), flags)
+        return re.compile(_OPEN_REPEAT.sub(rf"{{\1,{LONGEST}}}", self.pattern).encode(), flags)
 
     def tail_length(self) -> int:
         """How many characters the tail takes."""
