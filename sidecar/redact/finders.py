@@ -15,7 +15,8 @@ _LOCAL_PART = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._
     range(0x80, 0xFE)
 )
 _LONGEST_LOCAL_PART = 64
-_PATH_BEFORE = re.compile(rb"[^\s\"'`<>(),;|=\xff]{1,200}\Z")
+_IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=\xff")
+_LONGEST_PATH = 200
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,2}|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|system/volumes/data)"
     rb"(?:/[a-z])?|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z])\Z"
@@ -33,13 +34,14 @@ def _token(rule: Rule) -> Finder:
     free = boundary.BOUNDARIES[rule.left]
     valid = VALIDATORS[rule.validator]
     group = "s" if "(?P<s>" in rule.pattern else 0
+    behind_name = group and rule.kind == "secret"
 
     def find(data: bytes, start: int, _end: int) -> Span | None:
         found = match(data, start)
         if found is None or not free(data, start):
             return None
         value = found[group]
-        if not valid(value) or (group and is_reference(value)):
+        if not valid(value) or (behind_name and is_reference(value)):
             return None
         return found.span(group)
 
@@ -102,13 +104,9 @@ def _is_root(data: bytes, start: int) -> bool:
     """`/home/` begins a path here: it is no folder of a web address or inside a project."""
     if not start or data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\":
         return True
-    before = _PATH_BEFORE.search(data, max(0, start - 200), start)
-    return (
-        before is None
-        or _ROOT.search(before[0]) is not None
-        or boundary.token(data, start)
-        and before[0].endswith(b"\\n")
-    )
+    text = data[max(0, start - _LONGEST_PATH) : start]
+    before = text[len(text.rstrip(_IN_PATHS)) :]
+    return not before or _ROOT.search(before) is not None or before.endswith((b"\\n", b"\\t", b"\\r"))
 
 
 def _assignment(_rule: Rule) -> Finder:

@@ -10,23 +10,26 @@ REDACTED = re.compile(rb"\[(?:[A-Z_]{2,40}(?::[0-9a-f]{8,32})?|USER)\]")
 
 _REFERENCE = re.compile(
     rb"""(?xi)
-    \$\{ | \$\( | (?:^|[-:/ ])\$[a-z_][a-z0-9_]*(?:\W|$) | ^\$[0-9@*]$ | \{\{ | <%
-    | ^%[a-z_][a-z0-9_.]{1,64}%?$ | ^%\(? [a-z_]* \)? [sdr]$ | ^\{[a-z_.\[\]"'0-9]*\}$ | ^<[^<>]{1,64}>$ | ^\#\{
-    | ^(?: os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
-         | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
-         | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
-         | \(|(?:optional|union|list|dict|literal|type|annotated)\[
-         | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt) )
+    \$[a-z_][a-z0-9_]*(?:\W|$) | \$[0-9@*]$
+    | %[a-z_][a-z0-9_.]{1,64}%?$ | %\(? [a-z_]* \)? [sdr]$ | \{[a-z_.\[\]"'0-9]*\}$ | <[^<>]{1,64}>$ | \#\{
+    | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
+    | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
+    | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
+    | \(|(?:optional|union|list|dict|literal|type|annotated)\[
+    | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
+)
+_REFERENCE_INSIDE = re.compile(
+    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
 )
 _STAND_IN = re.compile(
     rb"""(?xi)
-    abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz) |
-    ^\#[0-9a-f]{3,8}$ | :[ ]?$ | ^\[+[a-z_ .-]+\]+$ |
-    ^(?: x{3,} | \*{2,} | \.{3,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)? )[.'"]*$
-    | x{5,} | \*{3,} | \.{3}$ | ^(?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
-    | (?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | ^placeholder | ^change[-_ ]?(?:me|it|this) | ^redacted | \bredacted\b
-    | ^(?:example|sample|dummy|fake|test|testing|foo|bar|foobar|baz|todo|tbd|fixme|n/a|na|unknown|unset|missing|empty
+    abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz)
+    | \#[0-9a-f]{3,8}$ | .{0,64}:[ ]?$ | \[+[a-z_ .-]+\]+$ | .{0,64}\.{3}$
+    | (?: x{3,} | \*{2,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)? )[.'"]*$
+    | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
+    | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
+    | (?:example|sample|dummy|fake|test|testing|foo|bar|foobar|baz|todo|tbd|fixme|n/a|na|unknown|unset|missing|empty
          | true|false|null|nil|none|undefined|void|yes|no|on|off|disabled|enabled|optional|required|default|auto
          | str|string|strings|int|integer|number|float|bool|boolean|bytes|byte|char|object|array|list|dict|map|any|uuid
          | text|textarea|hidden|input|password|passwd|pwd|pass|passphrase|secret|secrets|token|tokens|key|keys|apikey
@@ -57,7 +60,7 @@ _LONGEST_WORD = 24
 
 def is_reference(value: bytes) -> bool:
     """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`."""
-    return bool(_REFERENCE.search(value) or _STAND_IN.search(value) or REDACTED.search(value))
+    return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
 
 
 def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:

@@ -40,11 +40,16 @@ def test_same_on_recordings(redactor: PIIRedactor, slow_redactor: PIIRedactor, s
 
 @given(st.lists(PIECES | st.text(max_size=6), max_size=14).map("".join))
 def test_same_on_random_text(text: str) -> None:
-    """Both engines agree on text that is nothing but fragments of secrets, and redacting again changes nothing."""
+    """Both engines agree on text that is nothing but fragments of secrets, however they are glued."""
     fast, slow = ENGINES
     assert slow.findings(text) == fast.findings(text)
-    once = fast.redact_text(text)
-    assert once == fast.redact_text(once)
+
+
+@given(st.lists(PIECES | st.text(max_size=20), max_size=14).map(" ".join) | st.text())
+def test_idempotent_on_random_text(text: str) -> None:
+    """What was redacted does not change when it is redacted again, whatever the text."""
+    once = ENGINES[0].redact_text(text)
+    assert once == ENGINES[0].redact_text(once)
 
 
 ENGINES = (PIIRedactor(), PIIRedactor(engine="python"))
