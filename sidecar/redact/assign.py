@@ -15,19 +15,19 @@ _WORDS_IN_FRONT = frozenset(
     b"api access secret private auth account session bot client app service subscription signing encryption".split()
 )
 
-_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n\xc2\xe2-])")
 _TYPE = (
     rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
     rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
 )
 _TO_VALUE = re.compile(
     rb"(?:(?P<close>\\{0,7}[\"'`]|&quot;|%22)?\]?)(?:" + _TYPE + rb")?"
-    rb"(?:[ \t]{0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
+    rb"(?:(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf]){0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
     rb"|(?P<xml>>)(?=[^\s<>&])"
     rb"|(?P<pair>[\s,]{1,24}(?:\\n|\\t)?\s{0,12}\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,2}[:=])"
     rb"|(?P<arg>\s{0,4},\s{0,8}(?=\\{0,7}[\"'`]))"
     rb"|(?P<gap>[ \t]{1,8}(?:is[ ]|was[ ])?))"
-    rb"[ \t]{0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
+    rb"(?:[ \t]|\xc2\xa0){0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
 )
 _BEFORE_VALUE = re.compile(
     rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"

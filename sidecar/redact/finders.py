@@ -11,9 +11,15 @@ from sidecar.redact.values import REDACTED, is_reference
 Span = tuple[int, int]
 Finder = Callable[[bytes, int, int], Span | None]
 
-_LOCAL_PART = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'" + bytes(
-    range(0x80, 0xFE)
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_LOCAL_PART = (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'"
+    + b"\xc3\xc4\xc5"  # Latin letters with accents
+    + _CONTINUATION
 )
+_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_COLOUR = re.compile(rb"[0-9]{0,3}m")
+_NOBODY = frozenset({b"git", b"hg", b"svn"})
 _LONGEST_LOCAL_PART = 64
 _IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=\xff")
 _LONGEST_PATH = 200
@@ -73,19 +79,23 @@ def _email(rule: Rule) -> Finder:
         domain = match(data, start)
         if domain is None:
             return None
-        before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
-        local = before[len(before.rstrip(_LOCAL_PART)) :]
-        # `\n` before an address is an escape, not its first letter.
-        if (
-            len(local) < len(before)
-            and before[-len(local) - 1 : -len(local)] == b"\\"
-            and local[:1] in b"nrt"
-        ):
-            local = local[1:]
-        local = local.lstrip(b".'%-")
-        return (start - len(local), domain.end()) if local else None
+        local = _local_part(data[max(0, start - _LONGEST_LOCAL_PART) : start])
+        return (start - len(local), domain.end()) if local and local not in _NOBODY else None
 
     return find
+
+
+def _local_part(before: bytes) -> bytes:
+    """The part of an address that the text before its `@` ends with; escapes in front are no part of it."""
+    local = before[len(before.rstrip(_LOCAL_PART)) :]
+    sign = before[-len(local) - 1 : -len(local)] if local else b""
+    if sign == b"\\" and local[:1] in b"nrt":
+        local = local[1:]
+    elif sign in {b"[", b";"}:
+        colour = _COLOUR.match(local)
+        local = local[colour.end() :] if colour else local
+    quoted = _PERCENT.match(local)
+    return local[quoted.end() if quoted else 0 :].lstrip(b".'%-" + _CONTINUATION)
 
 
 def _home(rule: Rule) -> Finder:
