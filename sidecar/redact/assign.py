@@ -32,10 +32,10 @@ _TO_VALUE = re.compile(
 _BEFORE_VALUE = re.compile(
     rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
     rb"(?:(?i:bearer|basic|token|apikey|api-key|key|digest|bot|splunk|genie[kK]ey|oauth|negotiate)(?:[ \t]|%20|\+){1,3}"
-    rb"(?![:=]))?(?P<inner>[\"'])?"
+    rb"(?![:=]))?(?P<inner>(?!(?P=quote))[\"'])?"
 )
 _BARE = re.compile(
-    rb"(?:[^\s\"'`\\<>&;,|\xff(){}\[\]]|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
+    rb"(?:[^\s\"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]|\xc2(?!\xa0)|\xe2(?!\x80)|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
     rb"|\\(?![nrtu\"'\\]))+"
 )
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")

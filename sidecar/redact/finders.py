@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sidecar.redact import assign, boundary
 from sidecar.redact.rules import Rule
-from sidecar.redact.validators import VALIDATORS
+from sidecar.redact.validators import VALIDATORS, opaque
 from sidecar.redact.values import REDACTED, is_reference
 
 Span = tuple[int, int]
@@ -17,6 +17,7 @@ _LOCAL_PART = (
     + b"\xc3\xc4\xc5"  # Latin letters with accents
     + _CONTINUATION
 )
+_USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _COLOUR = re.compile(rb"[0-9]{0,3}m")
 _NOBODY = frozenset({b"git", b"hg", b"svn"})
@@ -79,10 +80,19 @@ def _email(rule: Rule) -> Finder:
         domain = match(data, start)
         if domain is None:
             return None
-        local = _local_part(data[max(0, start - _LONGEST_LOCAL_PART) : start])
-        return (start - len(local), domain.end()) if local and local not in _NOBODY else None
+        before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
+        local = _local_part(before)
+        if not local or local in _NOBODY or _is_userinfo(before[: len(before) - len(local)], local):
+            return None
+        return start - len(local), domain.end()
 
     return find
+
+
+def _is_userinfo(before: bytes, local: bytes) -> bool:
+    # In https://user:token@host no address stands, and the host is no secret.
+    found = _USERINFO.search(before)
+    return found is not None and (found[0] != b"://" or opaque(local))
 
 
 def _local_part(before: bytes) -> bytes:

@@ -47,6 +47,7 @@ _MEMBER = re.compile(
     rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?"
 )
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
 _PROSE = re.compile(rb"(?:[A-Za-z']{1,20}[.,:;!?]?[ ]){2,}[A-Za-z']{1,20}[.!?]?")
 _PATH = re.compile(
     rb"(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w.@~-]+(?:[/\\][\w.@~-]+)*/?|[\w./-]+\.(?:pem|crt|cer|p12|jks|key|json|ya?ml|toml|txt|env|py|js|ts|php|html?|md|sh)"
@@ -72,7 +73,7 @@ def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
         quoted: it stood in quotes, so it is no expression of a program.
         tight: the name is all capitals or the value follows `=` at once, as in shells and .env files.
     """
-    if len(value) < _SHORTEST.get(kind, 6):
+    if len(value) < _SHORTEST.get(kind, 6) or not _LETTERS.search(value):
         return False
     if kind is Field.WEAK:
         return opaque(value) and not is_reference(value) and _weak(value)
