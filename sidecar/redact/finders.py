@@ -14,8 +14,7 @@ Finder = Callable[[bytes, int, int], Span | None]
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _LOCAL_PART = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'"
-    + b"\xc3\xc4\xc5"  # Latin letters with accents
-    + _CONTINUATION
+    b"\xc3\xc4\xc5" + _CONTINUATION  # Latin letters with accents
 )
 _USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
@@ -122,7 +121,7 @@ def _home(rule: Rule) -> Finder:
 
 def _is_root(data: bytes, start: int) -> bool:
     """`/home/` begins a path here: it is no folder of a web address or inside a project."""
-    if not start or data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\":
+    if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
         return True
     text = data[max(0, start - _LONGEST_PATH) : start]
     before = text[len(text.rstrip(_IN_PATHS)) :]

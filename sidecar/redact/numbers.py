@@ -1,7 +1,7 @@
 """Numbers that belong to people: cards, social security, phones, bank accounts.
 
-Such numbers have no literal to go by, so one gate looks for seven digits close together, and the rules are searched
-in the whole run of digits and separators around it.
+Such numbers have no literal to go by, so one gate looks for seven digits close together, and the rules are
+searched in the whole run of digits and separators around it.
 """
 
 import re

@@ -23,7 +23,7 @@ from sidecar.redact.rules import Rule, shipped
 class Redacted:
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
-    When `failed` is true, strings were dropped: those that hold too much to look at, or everything but the ids.
+    When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
@@ -155,7 +155,7 @@ def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
 
 
 def rules(policy: Policy) -> tuple[Rule, ...]:
-    """Every rule that there is: those that come with the sidecar, the user's own, those that go by a field's name."""
+    """Every rule: those that come with the sidecar, the user's own, those that go by a field's name."""
     return (*shipped(), *policy.rules, *RULES.values())
 
 
@@ -168,7 +168,7 @@ def _default() -> PIIRedactor:
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets and personal data, by the default policy; the engine is built at the first call."""
+    """The text without secrets and personal data, by the default policy; the first call builds the engine."""
     with _building:
         redactor = _default()
     return redactor.redact_text(text)

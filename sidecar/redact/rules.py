@@ -25,10 +25,11 @@ class Rule:
     """One kind of secret or personal data, and how to find it.
 
     `gate` are literals, one of which every occurrence begins with or is found by, and `tail` what must
-    follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not searched) where a literal
-    was seen; what is replaced is its group `s`, else the whole match, together with up to `maximum` characters
-    of the set `before` on the left, `minimum` bytes in all. `finder` names code where a pattern is not enough:
-    assignments, numbers, e-mail addresses. `label` is what must stand shortly before a number.
+    follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not
+    searched) where a literal was seen; what is replaced is its group `s`, else the whole match, together with
+    up to `maximum` characters of the set `before` on the left, `minimum` bytes in all. `finder` names code
+    where a pattern is not enough: assignments, numbers, e-mail addresses. `label` is what must stand shortly
+    before a number.
     """
 
     id: str
@@ -95,7 +96,7 @@ def parse(tables: Iterable[Mapping[str, Any]], origin: str) -> list[Rule]:
 
 
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
-    fields = {
+    fields: dict[str, Any] = {
         key: tuple(_text(item) for item in value) if isinstance(value, list) else value
         for key, value in table.items()
     }

@@ -1,7 +1,10 @@
 """Is the text behind a telling name a secret, or a reference, a placeholder, a word of a program?"""
 
 import re
+import tomllib
+from functools import cache
 
+from sidecar import resources
 from sidecar.redact.fields import Field
 from sidecar.redact.validators import opaque
 
@@ -20,24 +23,17 @@ _REFERENCE = re.compile(
     """
 )
 _REFERENCE_INSIDE = re.compile(
-    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
+    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
+    rb"|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
 )
 _STAND_IN = re.compile(
     rb"""(?xi)
     abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz)
     | \#[0-9a-f]{3,8}$ | .{0,64}:[ ]?$ | \[+[a-z_ .-]+\]+$ | .{0,64}\.{3}$
-    | (?: x{3,} | \*{2,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)? )[.'"]*$
+    | (?: x{3,} | \*{2,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 1234?5?6?7?8?9?0? )[.'"]*$
     | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
     | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
-    | (?:example|sample|dummy|fake|test|testing|foo|bar|foobar|baz|todo|tbd|fixme|n/a|na|unknown|unset|missing|empty
-         | true|false|null|nil|none|undefined|void|yes|no|on|off|disabled|enabled|optional|required|default|auto
-         | str|string|strings|int|integer|number|float|bool|boolean|bytes|byte|char|object|array|list|dict|map|any|uuid
-         | text|textarea|hidden|input|password|passwd|pwd|pass|passphrase|secret|secrets|token|tokens|key|keys|apikey
-         | api[-_ ]key|api[-_ ]token|auth|oauth2?|bearer|basic|digest|jwt|credential|credentials|username|user|admin
-         | email|phone|header|query|cookie|body|form|json|yaml|xml|public|private|read|write|readonly|inherit|include
-         | same-origin|omit|encrypted|plaintext|hashed|argon2\w*|bcrypt|scrypt|sha\d+|md5|rsa|ed25519|aes\S{0,16}
-         | value|values|enter|return|escape|tab|space|arrow\w*|id|name|type|is|are|was|and|or|not|of|for|to|in|with
-       )$
+    | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
     """
 )
 _IDENTIFIER = re.compile(
@@ -61,7 +57,15 @@ _LONGEST_WORD = 24
 
 def is_reference(value: bytes) -> bool:
     """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`."""
+    if value.lower() in _words():
+        return True
     return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
+
+
+@cache
+def _words() -> frozenset[bytes]:
+    data = tomllib.loads(resources.path("config", "redaction", "fields.toml").read_text("utf-8"))
+    return frozenset(word.encode() for word in data["words"])
 
 
 def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:

@@ -1,7 +1,7 @@
 """How fast redaction is, and how much memory it takes: `uv run python -m tests.bench.redact`.
 
-Decode, redact and encode together, medians, over bodies that carry home paths as every real event does. The texts are
-the standard library's own sources, directory listings and prose. Budgets stand beside the figures.
+Decode, redact and encode together, medians, over bodies that carry home paths as every real event does. The
+texts are the standard library's own sources, directory listings and prose. Budgets stand beside the figures.
 """
 
 import base64
@@ -18,22 +18,35 @@ from pathlib import Path
 from sidecar.redact import PIIRedactor, decode, encode
 
 SECRETS = (
-    "AKIAIOSFODNN7EXAMPLE ghp_0123456789abcdefghijABCDEFGHIJ012345 jane@example.com +14155552671 password=hunter2x "
-    "sk-ant-api03-FAKEfake0FAKEfakeFAKEfake xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx 078-05-1120 "
+    "AKIAIOSFODNN7EXAMPLE ghp_0123456789abcdefghijABCDEFGHIJ012345 jane@example.com +14155552671 "
+    "password=hunter2x sk-ant-api03-FAKEfake0FAKEfakeFAKEfake "
+    "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx 078-05-1120 "
 )
 MEGABYTE = 1_000_000
 HOSTILE = {
-    "one digit": "1", "cards": "4111 1111 1111 1111 ", "a@": "a@", "+1 2": "+1 2 ", "password=": "password=",
-    "key:": "key: ", "://a:": "://a:", "PEM heads": "-----BEGIN PRIVATE KEY-----", "eyJ": "eyJ", "/home/a": "/home/a",
-    "sk-": "sk-", "mysql a": "mysql a ", "a.": "a.", "1.": "1.", "quotes": '"',
-}  # fmt: skip
+    "one digit": "1",
+    "cards": "4111 1111 1111 1111 ",
+    "a@": "a@",
+    "+1 2": "+1 2 ",
+    "password=": "password=",
+    "key:": "key: ",
+    "://a:": "://a:",
+    "PEM heads": "-----BEGIN PRIVATE KEY-----",
+    "eyJ": "eyJ",
+    "/home/a": "/home/a",
+    "sk-": "sk-",
+    "mysql a": "mysql a ",
+    "a.": "a.",
+    "1.": "1.",
+    "quotes": '"',
+}
 
 
 def body(size: int, text: str) -> bytes:
     """A PostToolUse body of about that many bytes, with the paths of a developer's machine."""
     event = {
         "session_id": "02639198-5b19-43b8-be2b-d0421d0fd7a3",
-        "transcript_path": "/Users/jane/.claude/projects/-Users-jane-shop/02639198-5b19-43b8-be2b-d0421d0fd7a3.jsonl",
+        "transcript_path": "/Users/jane/.claude/projects/-Users-jane-shop/02639198-5b19-43b8-be2b.jsonl",
         "cwd": "/Users/jane/shop",
         "permission_mode": "default",
         "hook_event_name": "PostToolUse",
@@ -51,7 +64,7 @@ def median(work: Callable[[], object], seconds: float = 1.0) -> float:
     work()
     times: list[float] = []
     until = time.perf_counter() + seconds
-    while time.perf_counter() < until or len(times) < 3:  # noqa: PLR2004
+    while time.perf_counter() < until or len(times) < 3:
         begin = time.perf_counter()
         work()
         times.append(time.perf_counter() - begin)
@@ -81,7 +94,8 @@ def resident() -> float:
 
 
 def say(what: str, figure: float, unit: str, budget: float) -> None:
-    print(f"{what:<34} {figure:10.1f} {unit:<4} budget {budget:g}")
+    """One line: the figure beside its budget."""
+    print(f"{what:<34} {figure:10.1f} {unit:<4} budget {budget:g}")  # noqa: T201 - a benchmark prints
 
 
 def main() -> None:

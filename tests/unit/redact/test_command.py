@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -16,22 +17,22 @@ def run(*arguments: str, text: str = TEXT) -> Result:
 def test_prints_what_would_be_kept() -> None:
     """The redacted text goes to standard output, and the exit status says that something was found."""
     result = run()
-    assert "Grüße\nmail [EMAIL_REDACTED], key [API_KEY_REDACTED]\n" == result.output
-    assert 1 == result.exit_code
+    assert result.output == "Grüße\nmail [EMAIL_REDACTED], key [API_KEY_REDACTED]\n"
+    assert result.exit_code == 1
 
 
 def test_nothing_found() -> None:
     """A text without secrets comes back as it is with exit status 0."""
     result = run("-", text="plain prose\n")
-    assert ("plain prose\n", 0) == (result.output, result.exit_code)
+    assert (result.output, result.exit_code) == ("plain prose\n", 0)
 
 
 def test_json() -> None:
     """As JSON each finding has rule, place and placeholder, in characters of the text."""
     shown = json.loads(run("--json").output)
     first = shown["findings"][0]
-    assert "jane@example.com" == TEXT[first["start"] : first["end"]]
-    assert ("email", 2, "[EMAIL_REDACTED]") == (first["rule"], first["line"], first["placeholder"])
+    assert TEXT[first["start"] : first["end"]] == "jane@example.com"
+    assert (first["rule"], first["line"], first["placeholder"]) == ("email", 2, "[EMAIL_REDACTED]")
 
 
 def test_explain_never_shows_the_secret() -> None:
@@ -55,12 +56,12 @@ def test_policy_file(tmp_path: Path) -> None:
     assert "jane@example.com" in run("--policy", str(file)).output
     file.write_text("nonsense = 1", "utf-8")
     refused = run("--policy", str(file))
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "'nonsense'" in refused.output
 
 
 def test_findings_are_in_order() -> None:
     """Findings come in the order of the text and do not overlap."""
     found = findings("a@example.com b@example.com 123-45-6789")
-    assert ["email", "email", "ssn"] == [item.rule for item in found]
-    assert all(left.end <= right.start for left, right in zip(found, found[1:], strict=False))
+    assert [item.rule for item in found] == ["email", "email", "ssn"]
+    assert all(left.end <= right.start for left, right in itertools.pairwise(found))

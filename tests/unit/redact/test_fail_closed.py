@@ -40,9 +40,9 @@ def test_an_exception_drops_all_but_ids(
     monkeypatch.setattr(redactor._engine, "find", broken)
     redacted = redactor.redact(event())
     assert redacted.failed
-    assert {**KEPT, "dropped": DROPPED} == redacted.value
+    assert redacted.value == {**KEPT, "dropped": DROPPED}
     assert SECRET not in caplog.text
-    assert DROPPED == redactor.redact_text(SECRET)
+    assert redactor.redact_text(SECRET) == DROPPED
 
 
 @pytest.mark.parametrize("name", ["session_id", "tool_name", "hook_event_name"])
@@ -53,7 +53,7 @@ def test_what_is_no_id_is_not_kept(monkeypatch: pytest.MonkeyPatch, name: str, v
     """After a failure only what has the form of an id stays in the fields that hold ids."""
     redactor = PIIRedactor()
     monkeypatch.setattr(redactor, "_find", None)
-    assert {"dropped": DROPPED} == redactor.redact({name: value}).value
+    assert redactor.redact({name: value}).value == {"dropped": DROPPED}
 
 
 def test_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "SECONDS", 0.0)
     redacted = PIIRedactor().redact({**event(), "text": "a1@example.com " * 2000})
     assert redacted.failed
-    assert {**KEPT, "dropped": DROPPED} == redacted.value
+    assert redacted.value == {**KEPT, "dropped": DROPPED}
 
 
 def test_too_many_candidates_cost_only_that_string() -> None:
@@ -70,21 +70,56 @@ def test_too_many_candidates_cost_only_that_string() -> None:
         {**event(), "flood": "token=" * 50_000, "mail": "x@example.com", "note": "hello"}
     )
     assert redacted.failed
-    assert (DROPPED, "[EMAIL_REDACTED]", "hello") == tuple(
-        redacted.value[key] for key in ("flood", "mail", "note")
+    assert tuple(redacted.value[key] for key in ("flood", "mail", "note")) == (
+        DROPPED,
+        "[EMAIL_REDACTED]",
+        "hello",
     )
 
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "4111 1111 1111 1111 ", "a@", "+1 2 ", "password=", "key: ", 'token="', "://a:", "-----BEGIN PRIVATE KEY-----", "eyJ",
-     "eyJaaaaaaaaaaaaa.", "/home/a", "sk-", "curl -u ", "mysql a ", "docker login b ", "\\", "(1", "a.", "$1$", "GB29 NWBK ",
-     "phone 1234567 ", "\n", '"', "x1", "key:\n", "AAAA", "-1", "secret-", "a_live_", "Bearer ", "[", "\u00e9@", "\U0001f600"],
-)  # fmt: skip
+    [
+        "1",
+        "4111 1111 1111 1111 ",
+        "a@",
+        "+1 2 ",
+        "password=",
+        "key: ",
+        'token="',
+        "://a:",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        "eyJaaaaaaaaaaaaa.",
+        "/home/a",
+        "sk-",
+        "curl -u ",
+        "mysql a ",
+        "docker login b ",
+        "\\",
+        "(1",
+        "a.",
+        "$1$",
+        "GB29 NWBK ",
+        "phone 1234567 ",
+        "\n",
+        '"',
+        "x1",
+        "key:\n",
+        "AAAA",
+        "-1",
+        "secret-",
+        "a_live_",
+        "Bearer ",
+        "[",
+        "\u00e9@",
+        "\U0001f600",
+    ],
+)
 def test_hostile_repeats(redactor: PIIRedactor, unit: str) -> None:
     """Text made to be slow is either redacted or dropped, within the budget, and never raises."""
     redacted = redactor.redact({"session_id": "s-1", "text": unit * (SIZE // len(unit))})
-    assert "s-1" == redacted.value["session_id"]
+    assert redacted.value["session_id"] == "s-1"
     assert redacted.failed == (redacted.value["text"] == DROPPED)
 
 
@@ -102,7 +137,7 @@ def test_deep_nesting(redactor: PIIRedactor) -> None:
     redacted = redactor.redact(value).value
     while isinstance(redacted, list):
         redacted = redacted[0]
-    assert "[EMAIL_REDACTED]" == redacted
+    assert redacted == "[EMAIL_REDACTED]"
 
 
 def test_threads(redactor: PIIRedactor) -> None:
@@ -118,4 +153,4 @@ def test_threads(redactor: PIIRedactor) -> None:
     for thread in threads:
         thread.join()
     assert {"mail [EMAIL_REDACTED] " * 50} == set(results)
-    assert 400 == len(results)
+    assert len(results) == 400

@@ -19,13 +19,7 @@ IDS = {
     "message_id",
     "parent_tool_use_id",
 }
-MADE_UP = [
-    line
-    for line in gzip.open(DATA / "sessions" / "pii.secrets.txt.gz", "rt", encoding="utf-8")
-    .read()
-    .splitlines()
-    if line
-]
+MADE_UP = gzip.decompress((DATA / "sessions" / "pii.secrets.txt.gz").read_bytes()).decode().split("\n")
 
 
 def strings(value: Any) -> list[str]:
@@ -44,9 +38,9 @@ def ids(value: Any) -> list[tuple[str, Any]]:
 
 
 def test_no_made_up_secret_survives(redactor: PIIRedactor) -> None:
-    """Every personal datum and secret that the recording was seeded with is gone, in keys and nested JSON too."""
+    """Every personal datum and secret that the recording was seeded with is gone, nested JSON included."""
     texts = [text for body in payloads("pii") for text in strings(redactor.redact(body).value)]
-    assert [] == [secret for secret in MADE_UP if any(secret in text for text in texts)]
+    assert [secret for secret in filter(None, MADE_UP) if any(secret in text for text in texts)] == []
 
 
 @pytest.mark.parametrize("session", sessions())
@@ -57,9 +51,9 @@ def test_recordings(redactor: PIIRedactor, session: str) -> None:
         redacted = redactor.redact(body)
         assert not redacted.failed
         assert before == ids(redacted.value)
-        assert [] == [
+        assert [
             text for text in strings(redacted.value) if "/home/jane/" in text or "-home-jane-" in text
-        ]
+        ] == []
         again = redactor.redact(decode(encode(redacted.value)))
         assert encode(redacted.value) == encode(again.value)
 
@@ -105,22 +99,31 @@ def test_a_secret_in_an_id_goes(redactor: PIIRedactor, value: str) -> None:
         ({"ssn": 513670732}, {"ssn": "[SSN_REDACTED]"}),
         ({"password": 12345678}, {"password": "[API_KEY_REDACTED]"}),
         ({"dbPassword": {"value": "plain"}}, {"dbPassword": {"value": "[API_KEY_REDACTED]"}}),
-        ({"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5}, {"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5}),
+        (
+            {"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5},
+            {"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5},
+        ),
         ({"name": "API_KEY", "value": "q9w8e7r6t5y4"}, {"name": "API_KEY", "value": "[API_KEY_REDACTED]"}),
-        ({"auth": False, "key": "ArrowDown", "author": "x"}, {"auth": False, "key": "ArrowDown", "author": "x"}),
-        ({"password": "$DB_PASSWORD", "token": "${{ secrets.X }}"}, {"password": "$DB_PASSWORD", "token": "${{ secrets.X }}"}),
+        (
+            {"auth": False, "key": "ArrowDown", "author": "x"},
+            {"auth": False, "key": "ArrowDown", "author": "x"},
+        ),
+        (
+            {"password": "$DB_PASSWORD", "token": "${{ secrets.X }}"},
+            {"password": "$DB_PASSWORD", "token": "${{ secrets.X }}"},
+        ),
         ("plain", "plain"),
         (None, None),
         ([], []),
         ({"n": float("nan"), "i": 2**80}, {"n": float("nan"), "i": 2**80}),
     ],
-)  # fmt: skip
+)
 def test_places(redactor: PIIRedactor, payload: Any, expected: Any) -> None:
-    """Keys, numbers, lists and values that only their field's name gives away are redacted where they stand."""
+    """Keys, numbers and values that only their field's name gives away are redacted where they stand."""
     assert json.dumps(expected) == json.dumps(redactor.redact(payload).value)
 
 
 def test_counts_name_rules_only(redactor: PIIRedactor) -> None:
     """The account of a redaction says which rule acted how often, and nothing of what was found."""
     redacted = redactor.redact({"a": "x@example.com y@example.com", "b": "123-45-6789"})
-    assert {"email": 2, "ssn": 1} == redacted.counts
+    assert redacted.counts == {"email": 2, "ssn": 1}

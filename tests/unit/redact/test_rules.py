@@ -22,8 +22,8 @@ def test_examples_hold(rule: Rule) -> None:
     """Every rule has an example that it finds and one that it must not find, and both hold."""
     assert rule.match
     assert rule.miss
-    assert [] == [text for text in rule.match if not found(rule, text)]
-    assert [] == [text for text in rule.miss if found(rule, text)]
+    assert [text for text in rule.match if not found(rule, text)] == []
+    assert [text for text in rule.miss if found(rule, text)] == []
 
 
 def test_ids_are_unique() -> None:
