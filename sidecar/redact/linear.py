@@ -1,7 +1,7 @@
 """Can a pattern be matched in time that grows with the text only?
 
-Python's `re` tries alternatives one after the other. What makes it slow without bound are repeats inside repeats,
-several unbounded repeats in a row, and references back to a group.
+Python's `re` tries alternatives one after the other. What makes it slow without bound are repeats inside
+repeats, several unbounded repeats in a row, and references back to a group.
 """
 
 import importlib
@@ -35,7 +35,11 @@ def _of_sequence(items: Any, *, inside: bool) -> str:
             reason = _of_sequence(body, inside=inside or most > 1)
         else:
             reason = next(
-                (found for found in (_of_sequence(part, inside=inside) for part in _parts(argument)) if found),
+                (
+                    found
+                    for found in (_of_sequence(part, inside=inside) for part in _parts(argument))
+                    if found
+                ),
                 "",
             )
         if reason:

@@ -1,4 +1,4 @@
-"""Scanners: where in a text does one of many literals stand? Hyperscan when it is there, else plain Python."""
+"""Scanners: where in a text does one of many literals stand? Hyperscan where it is installed, else Python."""
 
 import re
 import threading
@@ -110,7 +110,9 @@ class PythonScanner:
         return hits
 
 
-def _find_all(text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int) -> None:
+def _find_all(
+    text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int
+) -> None:
     number, size = gate
     at = text.find(literal)
     while at >= 0:
