@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sidecar import wire
-from sidecar.errors import WorkerUnavailableError
+from sidecar.errors import LeanvibeError
 from sidecar.settings import Settings
 
 FIRST_WAIT_SECONDS = 0.2
@@ -25,6 +25,8 @@ ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
+BLOCKED_SECONDS = 60.0
+"""A running worker that is silent for so long is ended. Longer than any store takes to open."""
 
 
 class WorkerLink:
@@ -43,6 +45,7 @@ class WorkerLink:
         self._stopping = False
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
+        self._heard_at = 0.0
         self.starts = 0
         self.last_exit: int | None = None
 
@@ -98,9 +101,11 @@ class WorkerLink:
         wait = FIRST_WAIT_SECONDS
         while not self._stopping:
             started = time.monotonic()
-            self._process = await self._spawn()
-            self.starts += 1
-            self.last_exit = await self._process.wait()
+            with contextlib.suppress(OSError):  # no process or file to be had just now: tried again like a death
+                self._process = await self._spawn()
+                self.starts += 1
+                self._heard_at = started
+                self.last_exit = await self._process.wait()
             wait = FIRST_WAIT_SECONDS if time.monotonic() - started > STEADY_SECONDS else wait
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -118,14 +123,28 @@ class WorkerLink:
 
     async def _follow_progress(self) -> None:
         while True:
-            with contextlib.suppress(WorkerUnavailableError):
+            try:
                 raw = await self.ask("progress", {}, PROGRESS_SECONDS * 2)
+            except LeanvibeError:
+                self._end_if_blocked()
+            else:
                 self._progress = msgspec.json.decode(raw)
-                self._progress_at = time.monotonic()
+                self._progress_at = self._heard_at = time.monotonic()
                 self._passed(self._progress["passed"])
             await asyncio.sleep(PROGRESS_SECONDS)
 
+    def _end_if_blocked(self) -> None:
+        """Kills a worker that runs and says nothing, so that it is started anew."""
+        if self.pid is not None and self._process and time.monotonic() - self._heard_at > BLOCKED_SECONDS:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
 
 def _environment() -> dict[str, str]:
-    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages.
+
+    glibc keeps 64 MB of address space per arena and takes eight arenas per core: with two of them most of the
+    worker's ceiling is left for what it holds.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {"MALLOC_ARENA_MAX": "2", **kept}
