@@ -14,6 +14,7 @@ COMMANDS = {
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
+    "redact": "sidecar.commands.redact",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

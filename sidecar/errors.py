@@ -18,8 +18,8 @@ LeanvibeError
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
 └── ExportError              a sink did not take a batch
     ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
+    │   └── SignalNotTakenError  the backend takes nothing of this kind as it is set up now
     └── PermanentExportError trying again cannot help: the batch is refused as it is
-        └── SignalNotTakenError  the backend takes nothing of this kind at all
 """
 
 
@@ -128,9 +128,9 @@ class TransientExportError(ExportError):
         self.retry_after = retry_after
 
 
+class SignalNotTakenError(TransientExportError):
+    """The backend takes nothing of this kind as it is set up now: a backend for traces alone, or a wrong URL."""
+
+
 class PermanentExportError(ExportError):
     """The sink will never take this batch as it is."""
-
-
-class SignalNotTakenError(PermanentExportError):
-    """The backend takes nothing of this kind at all, whatever the batch."""

@@ -57,8 +57,17 @@ RESPONSE = {"status", "event_id", "processing_time_ms", "redacted", "performance
 
 SECRETS = ("user@example.com", "555-123-4567", "123-45-6789", "4532015112830366", "john", "abc123def456")
 
-FIELD_NAMES = ("password", "token", "secret", "key", "auth", "email", "phone", "ssn", "credit_card")
-FIELD_NAMES += ("database_url", "connection_string")
+FIELDS = {
+    "password": "correct horse battery",
+    **dict.fromkeys(("token", "secret", "key", "auth"), "k7Qm2xV9bT4w"),
+    "email": "someone@intranet",
+    "phone": "030 1234567",
+    "ssn": "078051120",
+    "credit_card": "4532 0151",
+    "database_url": "mysql://db.internal/shop",
+    "connection_string": "Server=db;Database=shop",
+}
+"""The field names that the guide lists, each with a value that shows only by its name what it is."""
 
 BAD_BODIES = (b"", b"not JSON", b"\xff", b"3", b"null", b'"text"', b"{}", b'{"session_id":5}', b'{"session_id":""}')
 """No event: not JSON, no object, no session."""

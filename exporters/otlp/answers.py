@@ -1,7 +1,8 @@
 """What a server's answer means: taken, taken in part, come back later, or never.
 
-Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures": only 429, 502, 503 and 504 may be tried
-    again.
+Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures". Of the other refusals only those that speak of
+the request itself are for ever: a wrong URL, redirect or credential is put right by an operator, and until then
+everything waits instead of being given up span by span.
 """
 
 import datetime as dt
@@ -16,10 +17,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from sidecar.errors import ExportError, PermanentExportError, SignalNotTakenError, TransientExportError
 
-RETRYABLE = frozenset({429, 502, 503, 504})
 NOT_TAKEN = (404, 405, 501)
 """Answers of a server that does not know the path of a signal: one for traces knows none for logs."""
 
+OF_THE_REQUEST = frozenset({400, 413, 422})
+"""The backend read this request and will never take it."""
 MAX_REASON = 200
 
 HINTS = {
@@ -32,7 +34,7 @@ HINTS = {
     415: "check OTEL_EXPORTER_OTLP_PROTOCOL: the backend takes no http/protobuf",
 }
 REDIRECT_HINT = "redirects are not followed, they would carry credentials elsewhere: set the final URL"
-OTHER_HINT = "the backend will not take this however often it is sent; its log may say why"
+OTHER_HINT = "it is tried again by itself; the backend's log may say why"
 
 
 class Partial(msgspec.Struct, frozen=True):
@@ -51,13 +53,14 @@ def refusal(status: int, headers: Mapping[str, str], shown: str) -> ExportError:
         shown: the URL without credentials.
     """
     message = f"{shown} answered {status}"
-    if status in RETRYABLE:
-        wait = retry_after(headers.get("Retry-After"), time.time())
-        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
-    if status in NOT_TAKEN:
-        return SignalNotTakenError(message, hint=HINTS[NOT_TAKEN[0]])
     redirected = 300 <= status < 400  # noqa: PLR2004 - the 3xx class
-    return PermanentExportError(message, hint=REDIRECT_HINT if redirected else HINTS.get(status, OTHER_HINT))
+    known = HINTS.get(404 if status in NOT_TAKEN else status, OTHER_HINT)
+    hint = REDIRECT_HINT if redirected else known
+    if status in OF_THE_REQUEST:
+        return PermanentExportError(message, hint=hint)
+    wait = retry_after(headers.get("Retry-After"), time.time())
+    refused = SignalNotTakenError if status in NOT_TAKEN else TransientExportError
+    return refused(message, retry_after=wait, hint=hint)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -77,7 +80,7 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
     """What a 2xx answer says of single items.
 
     Raises:
-        PermanentExportError: the answer is not OTLP: something else listens there.
+        TransientExportError: the answer is not OTLP: something else listens there.
     """
     read = READERS.get(content_type.partition(";")[0].strip().lower(), _from_nothing)
     try:
@@ -86,9 +89,9 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
         raise not_otlp(shown) from None
 
 
-def not_otlp(shown: str) -> PermanentExportError:
+def not_otlp(shown: str) -> TransientExportError:
     """The error of an answer that no OTLP server gives."""
-    return PermanentExportError(
+    return TransientExportError(
         f"{shown} answered with something that is not OTLP",
         hint="check OTEL_EXPORTER_OTLP_ENDPOINT: another service seems to listen there",
     )

@@ -16,17 +16,9 @@ from sidecar.errors import ExportError, PermanentExportError, SignalNotTakenErro
 
 DETAILS = "grpc-status-details-bin"
 
-RETRYABLE = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
-"""OTLP specification 1.9, "OTLP/gRPC Response". RESOURCE_EXHAUSTED is retryable only with a RetryInfo."""
+OF_THE_REQUEST = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED})
+"""The backend will never take this request (OTLP specification 1.9, "OTLP/gRPC Response"), unless it sends a
+RetryInfo. All other refusals pass, or are put right by an operator."""
 
 
 class GrpcTransport:
@@ -87,10 +79,11 @@ def _refusal(error: Any, shown: str) -> ExportError:
     code = error.code()
     wait = _retry_info(error)
     message = f"{shown} answered {code.name}"
-    if code in RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and wait is not None):
-        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
-    refused = SignalNotTakenError if code is grpc.StatusCode.UNIMPLEMENTED else PermanentExportError
-    return refused(message, hint="check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS, and the backend's log")
+    hint = "it is tried again by itself; check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS"
+    if code in OF_THE_REQUEST and wait is None:
+        return PermanentExportError(message, hint="the backend will never take this request; its log may say why")
+    refused = SignalNotTakenError if code is grpc.StatusCode.UNIMPLEMENTED else TransientExportError
+    return refused(message, retry_after=wait, hint=hint)
 
 
 def _retry_info(error: Any) -> float | None:

@@ -42,6 +42,7 @@ def demo(once: bool, speed: float, port: int) -> None:  # noqa: FBT001  a flag
         except KeyboardInterrupt:
             click.echo("\nstopping")
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave it running
             _stop(process)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
     from sidecar.front import data_dir as directory
     from sidecar.worker.offline import opened
 
+    os.umask(0o077)
     with directory.held(settings.data_dir), opened(settings) as store, contextlib.closing(store.cursor()) as cursor:
         from sidecar.worker.query.sql import run
 

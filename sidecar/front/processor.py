@@ -102,7 +102,9 @@ class HookEventProcessor:
             answer[place] = event
         return answer
 
-    async def process_metadata(self, metadata: Mapping[str, Any], size_bytes: int, normalise: Normalise) -> HookEvent:
+    async def process_metadata(
+        self, metadata: Mapping[str, Any], size_bytes: int, normalise: Normalise, event_id: str | None = None
+    ) -> HookEvent:
         """Takes what is left of an event whose body was over the limit: its ids, without any content.
 
         Raises:
@@ -110,7 +112,7 @@ class HookEventProcessor:
             NotDurableError: it could not be written.
         """
         self._monitor.dropped("content_over_size_limit")
-        return (await self._one(Incoming(dict(metadata), size_bytes), normalise))[0]
+        return (await self._one(Incoming(dict(metadata), size_bytes, event_id), normalise))[0]
 
     def close(self) -> None:
         """Releases the threads."""

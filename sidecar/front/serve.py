@@ -18,6 +18,7 @@ from sidecar import __version__, log
 from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
+from sidecar.front.bounded_http import BoundedHttpProtocol
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
@@ -58,7 +59,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     front = build(settings, data_dir.token(settings.data_dir), journal)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
-    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    url = _url(settings.host, listener.getsockname()[1])
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
     _settle()
@@ -118,7 +119,7 @@ def bind(host: str, port: int) -> socket.socket:
 def _holder(host: str, port: int) -> str:
     """Who answers on a taken port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"http://{host}:{port}/api/v1/observability/health"
+    url = f"{_url(host, port)}/api/v1/observability/health"
     try:
         with opener.open(url, timeout=PROBE_SECONDS) as answer:
             facts: dict[str, Any] = msgspec.json.decode(answer.read(65_536))
@@ -129,10 +130,14 @@ def _holder(host: str, port: int) -> str:
     return "another program"
 
 
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,

@@ -23,7 +23,7 @@ MAX_GROUP = 2048
 GIVEN_ID_SECONDS = 24 * 3600
 
 _INSERT = "INSERT INTO journal(event_id, body) VALUES (?, ?)"
-_KNOWN = "SELECT seq FROM given_ids WHERE event_id = ?"
+_KNOWN = "SELECT seq FROM given_ids WHERE event_id = ?1 UNION ALL SELECT seq FROM journal WHERE event_id = ?1"
 _REMEMBER = "INSERT INTO given_ids(event_id, seq, given_at) VALUES (?, ?, ?)"
 
 
@@ -144,7 +144,8 @@ class JournalWriter:
                 waiting.done(refusal)
             return
         self.last_error = None
-        self.last_seq = max(self.last_seq, results[-1][-1].seq)
+        newest = max(one.seq for appended in results for one in appended)  # a repeat keeps its old number
+        self.last_seq = max(self.last_seq, newest)
         for waiting, appended in zip(group, results, strict=True):
             waiting.done(appended)
         self._checkpointer.after_commit(self._connection)

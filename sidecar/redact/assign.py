@@ -5,43 +5,45 @@ from functools import lru_cache
 
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.fields import Field, classify
-from sidecar.redact.values import is_reference, is_secret
+from sidecar.redact.validators import digits
+from sidecar.redact.values import REDACTED, is_reference, is_secret
 
 Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
-_WORDS_IN_FRONT = re.compile(
-    rb"(?i)(?:^|[^a-z])((?:api|access|secret|private|auth|account|session|bot|client|app|service|phone|card|credit card|security|social security)[ ])\Z"
+_WORDS_IN_FRONT = frozenset(
+    b"api access secret private auth account session bot client app service signing encryption".split()
 )
 
-_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n-])")
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n\xc2\xe2-])")
 _TYPE = (
     rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
     rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
 )
 _TO_VALUE = re.compile(
     rb"(?:(?P<close>\\{0,7}[\"'`]|&quot;|%22)?\]?)(?:" + _TYPE + rb")?"
-    rb"(?:[ \t]{0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
+    rb"(?:(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf]){0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
     rb"|(?P<xml>>)(?=[^\s<>&])"
     rb"|(?P<pair>[\s,]{1,24}(?:\\n|\\t)?\s{0,12}\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,2}[:=])"
     rb"|(?P<arg>\s{0,4},\s{0,8}(?=\\{0,7}[\"'`]))"
     rb"|(?P<gap>[ \t]{1,8}(?:is[ ]|was[ ])?))"
-    rb"[ \t]{0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
+    rb"(?:[ \t]|\xc2\xa0){0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
 )
 _BEFORE_VALUE = re.compile(
     rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
-    rb"(?:(?i:bearer|basic|token|apikey|api-key|key|digest|bot|splunk|genie[kK]ey|oauth|negotiate)(?:[ \t]|%20|\+){1,3}"
-    rb"(?![:=]))?(?P<inner>[\"'])?"
+    rb"(?:(?i:bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth)(?:[ \t]|%20|\+){1,3}"
+    rb"(?![:=]))?(?P<inner>(?!(?P=quote))[\"'])?"
 )
 _BARE = re.compile(
-    rb"(?:[^\s\"'`\\<>&;,|\xff(){}\[\]]|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
+    rb"(?:[^\s\"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]|\xc2(?!\xa0)|\xe2(?!\x80)|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
     rb"|\\(?![nrtu\"'\\]))+"
 )
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
 _TRAILING = b".,;:)]}!?"
-_SHELL = re.compile(rb"(?:^|[^a-z])-{1,2}[a-z]*\Z", re.IGNORECASE)
 _LONGEST_VALUE = 4096
+_SHORTEST_IN_GAP = 16
+_FEWEST_DIGITS = 3
 _CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
 _ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*")
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
@@ -81,12 +83,18 @@ def _name(data: bytes, start: int, after: int) -> bytes:
     # An escaped newline before the name is no part of it.
     if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
         run = run[1:]
-    in_front = _WORDS_IN_FRONT.search(left[: len(left) - len(run)]) if not run else None
-    return (in_front[1] if in_front else b"") + run + data[start:after]
+    in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
+    return in_front + run + data[start:after]
+
+
+def _word_in_front(left: bytes) -> bytes:
+    # `Client Secret: …`, `API key …`: names of two words.
+    words = left.split()
+    return words[-1] + b" " if words and words[-1].lower() in _WORDS_IN_FRONT else b""
 
 
 def _in_userinfo(data: bytes, at: int) -> bool:
-    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where its password ends.
+    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where it ends.
     return data[at - 3 : at] == b"://"
 
 
@@ -95,12 +103,14 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     if opened is None:
         return None
     begin = opened.end()
+    if REDACTED.match(data, begin):
+        return None
     quote = opened["inner"] or opened["quote"]
     finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
-    if link["gap"] is not None and not _by_gap(name, value, link, quoted=quote is not None, data=data):
+    if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None):
         return None
     tight = quote is None and _is_tight(name, link)
     return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
@@ -133,19 +143,15 @@ def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
     return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
 
 
-def _by_gap(name: bytes, value: bytes, link: re.Match[bytes], *, quoted: bool, data: bytes) -> bool:
+def _by_gap(name: bytes, value: bytes, *, quoted: bool) -> bool:
     """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
     if value[:1] in b"=:-" or is_reference(value):
         return False
     if name.startswith(b"-"):
         return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
-    digits = sum(48 <= sign <= 57 for sign in value)  # noqa: PLR2004 - ASCII digits
-    return (
-        len(value) >= 16
-        and not _ENGLISH.fullmatch(value)
-        and (digits >= 3 or (quoted and name.isupper()))
-        and b" " not in value
-    )  # noqa: PLR2004
+    if len(value) < _SHORTEST_IN_GAP or b" " in value or _ENGLISH.fullmatch(value):
+        return False
+    return len(digits(value)) >= _FEWEST_DIGITS or (quoted and name.isupper())
 
 
 def _is_connection(value: bytes) -> bool:

@@ -7,11 +7,13 @@ NOT_CAPTURED = "[NOT_CAPTURED]"
 """Stands for content that was left out by choice."""
 
 KINDS: dict[str, frozenset[str]] = {
-    "prompts": frozenset({"prompt", "user_prompt", "last_assistant_message", "delta", "custom_instructions", "message"}),
+    "prompts": frozenset({
+        "prompt", "user_prompt", "last_assistant_message", "delta", "custom_instructions", "message",
+    }),
     "results": frozenset({"tool_response", "tool_result", "result", "stdout", "stderr", "error"}),
     "files": frozenset({
-        "content", "file_text", "old_string", "new_string", "oldString", "newString", "originalFile", "structuredPatch",
-        "edits", "new_source", "insert_text", "old_str", "new_str",
+        "content", "file_text", "old_string", "new_string", "oldString", "newString", "originalFile",
+        "structuredPatch", "edits", "new_source", "insert_text", "old_str", "new_str",
     }),
     "commands": frozenset({"command", "cmd"}),
 }  # fmt: skip

@@ -11,7 +11,7 @@ MAX_DEPTH = 200
 """Levels of nesting that are read; a hook payload has fewer than ten."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_DIGITS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 _LONGEST_INTEGER = 4_000
 
@@ -46,7 +46,7 @@ def encode(value: Any) -> bytes:
 
 
 def _load(body: bytes) -> Any:
-    # orjson rounds integers beyond 64 bits to floats: a run of 19 digits anywhere sends the body the slow way.
+    # orjson rounds integers beyond 64 bits to floats: a run of 19 digits sends the body the slow way.
     if _LONG_NUMBER in body.translate(_DIGITS):
         return _load_slowly(body)
     try:

@@ -1,6 +1,8 @@
 """Compiled hyperscan databases, kept in a cache folder when there is one."""
 
+import contextlib
 import hashlib
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,10 +65,8 @@ def _cpu() -> str:
 
 
 def _keep(file: Path, database: bytes) -> None:
-    partial = file.with_suffix(".partial")
-    try:
+    partial = file.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):  # no cache is no harm: the next start compiles again
         file.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(database)
         partial.replace(file)
-    except OSError:
-        partial.unlink(missing_ok=True)  # no cache is no harm: the next start compiles again

@@ -1,7 +1,7 @@
 """Can a pattern be matched in time that grows with the text only?
 
-Python's `re` tries alternatives one after the other. What makes it slow without bound are repeats inside repeats,
-several unbounded repeats in a row, and references back to a group.
+Python's `re` tries alternatives one after the other. What makes it slow without bound are repeats inside
+repeats, several unbounded repeats in a row, and references back to a group.
 """
 
 import importlib

@@ -30,7 +30,7 @@ RULES = {kind: _rule(kind) for kind in Field}
 
 
 def named(kind: Field, value: bytes, spans: Sequence[Found], *, number: bool = False) -> Rule | None:
-    """The rule that takes the whole value of a field of that kind, None when only what was found in it goes."""
+    """The rule that takes the whole value of a field of that kind, None when only what was found in it."""
     if kind in _PLACEHOLDERS:
         return RULES[kind] if not spans and _personal(kind, value) else None
     if number:

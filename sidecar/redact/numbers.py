@@ -1,7 +1,7 @@
 """Numbers that belong to people: cards, social security, phones, bank accounts.
 
-Such numbers have no literal to go by, so one gate looks for seven digits close together, and the rules are searched
-in the whole run of digits and separators around it.
+Such numbers have no literal to go by, so one gate looks for seven digits close together, and the rules are
+searched in the whole run of digits and separators around it.
 """
 
 import re
@@ -19,6 +19,8 @@ _LONGEST_START = 48
 _LETTERS_OF_IBAN = 40
 _LABEL_REACH = 32
 
+_AROUND = 64
+_MOST_ROUNDS = 8
 _WIDE = "iban"
 _SOME_LABEL = re.compile(rb"(?i)ssn|social|tax|itin|phone|tel|mob|cell|fax|whatsapp|sms|call|msisdn")
 _SOME_COUNTRY = re.compile(rb"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ A-Z0-9-]")
@@ -45,11 +47,12 @@ class Numbers:
         for end in ends:
             if end > done:
                 begin, done = _run(data, end, done)
-                if not _glued(data, begin, done) and self._any(data, begin, done + 1):
-                    yield from _search(self._plain, data, begin, done + 1)
-                if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
-                    yield from _search(self._labelled, data, begin, done + 1)
-                if _SOME_COUNTRY.search(data, max(0, begin - _LETTERS_OF_IBAN), begin + 4):
+                if not _glued(data, begin, done):
+                    if self._any(data, begin, done + 1):
+                        yield from _search(self._plain, data, begin, done + 1)
+                    if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
+                        yield from _search(self._labelled, data, begin, done + 1)
+                if _after_capitals(data, begin):
                     yield from _search(self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN)
 
 
@@ -68,10 +71,19 @@ def _glued(data: bytes, begin: int, end: int) -> bool:
     return data[end : end + 1].isalpha() or data[begin - 1 : begin].isalpha()
 
 
+def _after_capitals(data: bytes, begin: int) -> bool:
+    """A country code stands before the run, such as an account number begins with."""
+    before = data[max(0, begin - 5) : begin]
+    return (
+        before != before.lower()
+        and _SOME_COUNTRY.search(data, max(0, begin - _LETTERS_OF_IBAN), begin + 4) is not None
+    )
+
+
 def _label(rule: Rule) -> re.Pattern[bytes] | None:
     if not rule.label:
         return None
-    return re.compile(rb"(?i)(?:^|[^a-z])(?:" + rule.label.encode() + rb")(?![a-z])[^0-9\n\xff]{0,24}\Z")
+    return re.compile(rb"(?i)(?:^|[^a-z])(?:" + rule.label.encode() + rb")(?![a-z])[^0-9\n\xff\]]{0,24}\Z")
 
 
 def _run(data: bytes, end: int, done: int) -> tuple[int, int]:

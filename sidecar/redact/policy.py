@@ -25,7 +25,7 @@ class Policy:
     """Which rules act, and how.
 
     Args:
-        actions: what a rule does when it finds something; "redact" where none is given; "all" stands for every rule.
+        actions: what a rule does when it finds something, "redact" when none is given; "all" is every rule.
         hash_key: the key of "hash"; the same secret then always gives the same token.
         rules: rules of the user's own, beside those that come with the sidecar.
         allow: exact strings that stay although a rule finds them.
@@ -54,8 +54,8 @@ def load(file: Path) -> Policy:
     """The policy of a TOML file.
 
     Raises:
-        SettingsError: the file cannot be read, or something in it is unknown, incomplete or cannot be matched in
-            linear time; says which and what would be right.
+        SettingsError: the file cannot be read, or something in it is unknown, incomplete or cannot be matched
+            in linear time; says which and what would be right.
     """
     try:
         table = tomllib.loads(file.read_text("utf-8"))

@@ -14,16 +14,16 @@ from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError
 from sidecar.redact.fields import Field
 from sidecar.redact.leaves import KEY, NUMBER, Leaves, leaves, rename
-from sidecar.redact.named import named
+from sidecar.redact.named import RULES, named
 from sidecar.redact.policy import Policy
-from sidecar.redact.rules import shipped
+from sidecar.redact.rules import Rule, shipped
 
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
-    When `failed` is true, strings were dropped: those that hold too much to look at, or everything but the ids.
+    When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
@@ -42,8 +42,8 @@ class PIIRedactor:
 
     def __init__(self, policy: Policy | None = None, *, engine: str = "", cache: Path | None = None) -> None:
         self._policy = policy or Policy()
-        rules = [rule for rule in (*shipped(), *self._policy.rules) if self._policy.action(rule) != "off"]
-        self._engine = Engine(rules, prefer=engine, cache=cache)
+        acting = [rule for rule in rules(self._policy) if self._policy.action(rule) != "off"]
+        self._engine = Engine(acting, prefer=engine, cache=cache)
         self.engine = self._engine.name
 
     def redact(self, payload: Any) -> Redacted:
@@ -64,13 +64,20 @@ class PIIRedactor:
         return redacted if isinstance(redacted, str) else salvage.DROPPED
 
     def findings(self, text: str) -> list[tuple[str, int, int, str]]:
-        """(rule, start, end, what would stand there instead), offsets in bytes of the text in UTF-8."""
+        """(rule, start, end, what would stand there instead) in order; offsets in characters.
+
+        Raises:
+            TooManyError, OutOfTimeError: the text is over the budget; nothing can be said about it.
+        """
         data = text.encode("utf-8", "surrogatepass")
-        return [
-            (rule.id, start, end, self._policy.replacement(rule, data[start:end]).decode())
-            for start, end, rule in self._engine.find(data)
-            if data[start:end].decode("utf-8", "surrogatepass") not in self._policy.allow
-        ]
+        spans = [span for span in self._engine.find(data) if not self._allowed(data[span[0] : span[1]])]
+        found, at, characters = [], 0, 0
+        for start, end, rule in spans:
+            first = characters + len(data[at:start].decode("utf-8", "surrogatepass"))
+            characters = first + len(data[start:end].decode("utf-8", "surrogatepass"))
+            found.append((rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode()))
+            at = end
+        return found
 
     def _redact(self, found: Leaves, counts: dict[str, int]) -> bool:
         """Put redacted texts in place; false when some had to be dropped."""
@@ -120,7 +127,7 @@ class PIIRedactor:
         return spliced(text, spans, self._policy).decode("utf-8", "surrogatepass") if spans else None
 
     def _allowed(self, secret: bytes) -> bool:
-        return secret.decode("utf-8", "surrogatepass") in self._policy.allow
+        return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
 
 
 def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
@@ -128,7 +135,7 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     found: dict[int, list[Found]] = {}
     if not spans:
         return found
-    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    starts = list(accumulate([len(text) + 1 for text in texts], initial=0))
     for start, end, rule in spans:
         number = bisect_right(starts, start) - 1
         offset = starts[number]
@@ -145,6 +152,11 @@ def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
     return b"".join((*pieces, text[at:]))
 
 
+def rules(policy: Policy) -> tuple[Rule, ...]:
+    """Every rule: those that come with the sidecar, the user's own, those that go by a field's name."""
+    return (*shipped(), *policy.rules, *RULES.values())
+
+
 _building = threading.Lock()
 
 
@@ -154,7 +166,7 @@ def _default() -> PIIRedactor:
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets and personal data, by the default policy; the engine is built at the first call."""
+    """The text without secrets and personal data, by the default policy; the first call builds the engine."""
     with _building:
         redactor = _default()
     return redactor.redact_text(text)

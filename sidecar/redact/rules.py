@@ -12,6 +12,10 @@ from sidecar import resources
 from sidecar.errors import SettingsError
 from sidecar.redact.validators import VALIDATORS
 
+LONGEST = 8192
+"""Characters that a secret has at most, so that no run of them is read again and again to its end."""
+
+_OPEN_REPEAT = re.compile(r"\{([0-9]+),\}")
 _TAIL_PART = re.compile(r"\[[^\]]+\]\{([0-9]{1,2})\}|[^\[\]{}]")
 SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 
@@ -21,10 +25,11 @@ class Rule:
     """One kind of secret or personal data, and how to find it.
 
     `gate` are literals, one of which every occurrence begins with or is found by, and `tail` what must
-    follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not searched) where a literal
-    was seen; what is replaced is its group `s`, else the whole match, together with up to `maximum` characters
-    of the set `before` on the left, `minimum` bytes in all. `finder` names code where a pattern is not enough:
-    assignments, numbers, e-mail addresses. `label` is what must stand shortly before a number.
+    follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not
+    searched) where a literal was seen; what is replaced is its group `s`, else the whole match, together with
+    up to `maximum` characters of the set `before` on the left, `minimum` bytes in all. `finder` names code
+    where a pattern is not enough: assignments, numbers, e-mail addresses. `label` is what must stand shortly
+    before a number.
     """
 
     id: str
@@ -47,9 +52,12 @@ class Rule:
     miss: tuple[str, ...] = ()
 
     def compiled(self) -> re.Pattern[bytes]:
-        """The pattern over UTF-8 bytes; ASCII classes, so that other scripts are no word characters."""
+        """The pattern over UTF-8 bytes; ASCII classes, so that other scripts are no word characters.
+
+        A repeat without an upper bound ends at `LONGEST`.
+        """
         flags = re.VERBOSE | (re.IGNORECASE if self.nocase else 0)
-        return re.compile(self.pattern.encode(), flags)
+        return re.compile(_OPEN_REPEAT.sub(rf"{{\1,{LONGEST}}}", self.pattern).encode(), flags)
 
     def tail_length(self) -> int:
         """How many characters the tail takes."""
@@ -86,7 +94,7 @@ def parse(tables: Iterable[Mapping[str, Any]], origin: str) -> list[Rule]:
 
 
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
-    fields = {
+    fields: dict[str, Any] = {
         key: tuple(_text(item) for item in value) if isinstance(value, list) else value
         for key, value in table.items()
     }

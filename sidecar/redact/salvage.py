@@ -1,4 +1,4 @@
-"""What is left of an event that could not be redacted: its ids, and nothing that a person or program wrote."""
+"""What is left of an event that could not be redacted: its ids, nothing that anyone wrote."""
 
 import re
 from typing import Any
@@ -7,9 +7,9 @@ DROPPED = "[REDACTION_FAILED]"
 """Stands for content that was dropped because it could not be redacted."""
 
 _KEPT = frozenset({
-    "session_id", "prompt_id", "tool_use_id", "agent_id", "event_id", "turn_id", "message_id", "parent_tool_use_id",
-    "request_id", "hook_event_name", "event_type", "tool_name", "agent_type", "permission_mode", "timestamp", "reason",
-    "source", "trigger",
+    "session_id", "prompt_id", "tool_use_id", "agent_id", "event_id", "turn_id", "message_id", "request_id",
+    "parent_tool_use_id", "hook_event_name", "event_type", "tool_name", "agent_type", "permission_mode",
+    "timestamp", "reason", "source", "trigger",
 })  # fmt: skip
 _ID = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:toolu|call|msg|agent|req|evt|turn|sess|session)_[0-9A-Za-z]{4,64}"

@@ -1,4 +1,4 @@
-"""Scanners: where in a text does one of many literals stand? Hyperscan when it is there, else plain Python."""
+"""Scanners: where in a text does one of many literals stand? Hyperscan where it is installed, else Python."""
 
 import re
 import threading

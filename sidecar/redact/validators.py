@@ -3,24 +3,58 @@
 import re
 from collections.abc import Callable
 
-_IBAN_LENGTHS = {
-    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
-    "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
-    "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
-    "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20,
-    "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19,
-    "MN": 20, "MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29,
-    "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24,
-    "SM": 27, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
-    "YE": 30,
-}  # fmt: skip
-_NOT_DIGIT = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
+_IBAN_COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FK FO GL NL SD",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU YE",
+    31: "MT SC",
+    32: "LC",
+    33: "RU",
+}
+_IBAN_LENGTHS = {country: length for length, names in _IBAN_COUNTRIES.items() for country in names.split()}
+_ISSUERS = (
+    # first four digits from and to, lengths
+    (4000, 4999, (13, 16, 19)),  # Visa
+    (5100, 5599, (16,)),  # Mastercard
+    (2221, 2720, (16,)),  # Mastercard
+    (3400, 3499, (15,)),  # American Express
+    (3700, 3799, (15,)),  # American Express
+    (3000, 3059, (14, 16, 19)),  # Diners Club
+    (3600, 3699, (14, 15, 16, 17, 18, 19)),  # Diners Club
+    (3800, 3999, (14, 15, 16, 17, 18, 19)),  # Diners Club
+    (3528, 3589, (16, 17, 18, 19)),  # JCB
+    (6011, 6011, (16, 17, 18, 19)),  # Discover
+    (6440, 6599, (16, 17, 18, 19)),  # Discover, RuPay
+    (6200, 6299, (16, 17, 18, 19)),  # UnionPay
+    (8100, 8199, (16, 17, 18, 19)),  # UnionPay, RuPay
+    (2200, 2204, (16,)),  # Mir
+    (5000, 5099, (16, 17, 18, 19)),  # Maestro
+    (5600, 5899, (16, 17, 18, 19)),  # Maestro
+    (6000, 6999, (16, 17, 18, 19)),  # Maestro, RuPay, Elo, Hipercard
+    (2014, 2014, (15,)),  # Diners Club enRoute
+    (2149, 2149, (15,)),  # Diners Club enRoute
+)
+_DIGITS = b"0123456789"
+_NOT_DIGIT = bytes(byte for byte in range(256) if byte not in _DIGITS)
 _DIGIT_RUN = re.compile(rb"[0-9]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9]+")
 _HUMP = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NO_WORD = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{6}|q(?!u|l)[a-z]|j[bcdfghjklmnpqrstvwxz]|(?:abcdef|xyz|zx)")
 _SHORTEST_RANDOM = 8
 _FEW_DIFFERENT = 4
+_LONG = 16
 
 
 def luhn(number: bytes) -> bool:
@@ -39,17 +73,8 @@ def card(found: bytes) -> bool:
 
 
 def _issued(number: bytes) -> bool:
-    length, two, four = len(number), int(number[:2]), int(number[:4])
-    return (
-        (number[:1] == b"4" and length in {13, 16, 19})
-        or (length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720))
-        or (length == 15 and two in {34, 37})
-        or (14 <= length <= 19 and (two in {36, 38, 39} or 300 <= int(number[:3]) <= 305))
-        or (16 <= length <= 19 and (two in {62, 64, 65, 81} or four == 6011 or 3528 <= four <= 3589))
-        or (12 <= length <= 19 and (two in {50, 56, 57, 58, 63, 67, 60, 61, 68, 69}) and length >= 16)
-        or (length == 16 and 2200 <= four <= 2204)
-        or (length == 15 and four in {2014, 2149})
-    )
+    first = int(number[:4])
+    return any(low <= first <= high and len(number) in lengths for low, high, lengths in _ISSUERS)
 
 
 def iban(found: bytes) -> bool:
@@ -88,7 +113,7 @@ def random(found: bytes) -> bool:
 
 
 def opaque(found: bytes) -> bool:
-    """Text that no person would type: a long chunk of mixed letters and digits, or letters that form no words."""
+    """Text that nobody would type: long chunks of mixed letters and digits, or letters that form no words."""
     if len(set(found)) < _FEW_DIFFERENT + 2 or len(found) < _SHORTEST_RANDOM:
         return False
     chunks = _CHUNK.findall(found)
@@ -106,8 +131,8 @@ def _mixed(chunk: bytes) -> bool:
         return False
     numbers = _DIGIT_RUN.findall(chunk)
     if chunk.isdigit():
-        return len(chunk) >= 16  # noqa: PLR2004 - shorter ones are times, ids and sizes
-    return len(numbers) > 1 or (len(chunk) >= 16 and sum(map(len, numbers)) >= 3)  # noqa: PLR2004
+        return len(chunk) >= _LONG  # shorter ones are times, ids and sizes
+    return len(numbers) > 1 or (len(chunk) >= _LONG and sum(map(len, numbers)) >= 3)  # noqa: PLR2004
 
 
 def _gibberish(found: bytes, longest_hump: float = 3) -> bool:
@@ -115,7 +140,9 @@ def _gibberish(found: bytes, longest_hump: float = 3) -> bool:
     humps = _HUMP.findall(longest)
     if len(longest) < _SHORTEST_RANDOM:
         return False
-    return len(longest) / len(humps) < longest_hump or (len(longest) >= 16 and _NO_WORD.search(longest) is not None)  # noqa: PLR2004
+    return len(longest) / len(humps) < longest_hump or (
+        len(longest) >= _LONG and _NO_WORD.search(longest) is not None
+    )
 
 
 def dense(found: bytes) -> bool:
@@ -135,5 +162,13 @@ def anything(found: bytes) -> bool:
 
 
 VALIDATORS: dict[str, Callable[[bytes], bool]] = {
-    "anything": anything, "dense": dense, "strongly-opaque": strongly_opaque, "random": random, "opaque": opaque, "card": card, "iban": iban, "ssn": ssn, "phone": phone,
-}  # fmt: skip
+    "anything": anything,
+    "random": random,
+    "opaque": opaque,
+    "strongly-opaque": strongly_opaque,
+    "dense": dense,
+    "card": card,
+    "iban": iban,
+    "ssn": ssn,
+    "phone": phone,
+}

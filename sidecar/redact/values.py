@@ -1,7 +1,10 @@
 """Is the text behind a telling name a secret, or a reference, a placeholder, a word of a program?"""
 
 import re
+import tomllib
+from functools import cache
 
+from sidecar import resources
 from sidecar.redact.fields import Field
 from sidecar.redact.validators import opaque
 
@@ -10,36 +13,33 @@ REDACTED = re.compile(rb"\[(?:[A-Z_]{2,40}(?::[0-9a-f]{8,32})?|USER)\]")
 
 _REFERENCE = re.compile(
     rb"""(?xi)
-    \$\{ | \$\( | (?:^|[-:/ ])\$[a-z_][a-z0-9_]*(?:\W|$) | ^\$[0-9@*]$ | \{\{ | <%
-    | ^%[a-z_][a-z0-9_.]{1,64}%?$ | ^%\(? [a-z_]* \)? [sdr]$ | ^\{[a-z_.\[\]"'0-9]*\}$ | ^<[^<>]{1,64}>$ | ^\#\{
-    | ^(?: os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
-         | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
-         | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
-         | \(|(?:optional|union|list|dict|literal|type|annotated)\[
-         | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt) )
+    \$[a-z_][a-z0-9_]*(?:\W|$) | \$[0-9@*]$
+    | %[a-z_][a-z0-9_.]{1,64}%?$ | %\(? [a-z_]* \)? [sdr]$ | \{[a-z_.\[\]"'0-9]*\}$ | <[^<>]{1,64}>$ | \#\{
+    | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
+    | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
+    | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
+    | \(|(?:optional|union|list|dict|literal|type|annotated)\[
+    | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
+)
+_REFERENCE_INSIDE = re.compile(
+    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
+    rb"|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
 )
 _STAND_IN = re.compile(
     rb"""(?xi)
-    abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz) |
-    ^\#[0-9a-f]{3,8}$ | :[ ]?$ | ^\[+[a-z_ .-]+\]+$ |
-    ^(?: x{3,} | \*{2,} | \.{3,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 123(?:4(?:5(?:6(?:7(?:89?0?)?)?)?)?)? )[.'"]*$
-    | x{5,} | \*{3,} | \.{3}$ | ^(?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
-    | (?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | ^placeholder | ^change[-_ ]?(?:me|it|this) | ^redacted | \bredacted\b
-    | ^(?:example|sample|dummy|fake|test|testing|foo|bar|foobar|baz|todo|tbd|fixme|n/a|na|unknown|unset|missing|empty
-         | true|false|null|nil|none|undefined|void|yes|no|on|off|disabled|enabled|optional|required|default|auto
-         | str|string|strings|int|integer|number|float|bool|boolean|bytes|byte|char|object|array|list|dict|map|any|uuid
-         | text|textarea|hidden|input|password|passwd|pwd|pass|passphrase|secret|secrets|token|tokens|key|keys|apikey
-         | api[-_ ]key|api[-_ ]token|auth|oauth2?|bearer|basic|digest|jwt|credential|credentials|username|user|admin
-         | email|phone|header|query|cookie|body|form|json|yaml|xml|public|private|read|write|readonly|inherit|include
-         | same-origin|omit|encrypted|plaintext|hashed|argon2\w*|bcrypt|scrypt|sha\d+|md5|rsa|ed25519|aes\S{0,16}
-         | value|values|enter|return|escape|tab|space|arrow\w*|id|name|type|is|are|was|and|or|not|of|for|to|in|with
-       )$
+    abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz)
+    | \#[0-9a-f]{3,8}$ | .{0,64}:[ ]?$ | \[+[a-z_ .-]+\]+$ | .{0,64}\.{3}$
+    | (?: x{3,} | \*{2,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 1234?5?6?7?8?9?0? )[.'"]*$
+    | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
+    | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
+    | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
     """
 )
 _IDENTIFIER = re.compile(rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?")
 _MEMBER = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?")
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
 _PROSE = re.compile(rb"(?:[A-Za-z']{1,20}[.,:;!?]?[ ]){2,}[A-Za-z']{1,20}[.!?]?")
 _PATH = re.compile(
     rb"(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w.@~-]+(?:[/\\][\w.@~-]+)*/?|[\w./-]+\.(?:pem|crt|cer|p12|jks|key|json|ya?ml|toml|txt|env|py|js|ts|php|html?|md|sh)"
@@ -53,7 +53,15 @@ _LONGEST_WORD = 24
 
 def is_reference(value: bytes) -> bool:
     """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`."""
-    return bool(_REFERENCE.search(value) or _STAND_IN.search(value) or REDACTED.search(value))
+    if value.lower() in _words():
+        return True
+    return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
+
+
+@cache
+def _words() -> frozenset[bytes]:
+    data = tomllib.loads(resources.path("config", "redaction", "fields.toml").read_text("utf-8"))
+    return frozenset(word.encode() for word in data["words"])
 
 
 def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
@@ -65,7 +73,7 @@ def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
         quoted: it stood in quotes, so it is no expression of a program.
         tight: the name is all capitals or the value follows `=` at once, as in shells and .env files.
     """
-    if len(value) < _SHORTEST.get(kind, 6):
+    if len(value) < _SHORTEST.get(kind, 6) or not _LETTERS.search(value):
         return False
     if kind is Field.WEAK:
         return opaque(value) and not is_reference(value) and _weak(value)

@@ -15,7 +15,7 @@ from sidecar.front.receive.native import PATH as NATIVE_PATH
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 API = "/api/v1/observability"
 OPEN_PATHS = frozenset({f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics", "/"})
-OPEN_PREFIXES = (NATIVE_PATH + "/", "/schema")
+OPEN_TREES = (NATIVE_PATH, "/schema")
 SAFE_SITES = frozenset({"same-origin", "none"})
 
 
@@ -74,11 +74,17 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return True
-    return urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+    try:
+        return (
+            urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+        )
+    except ValueError:  # no URL, so not ours
+        return False
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+    plain = path.rstrip("/") or "/"
+    return plain in OPEN_PATHS or any(plain == tree or plain.startswith(tree + "/") for tree in OPEN_TREES)
 
 
 def _has_token(token: str, headers: Mapping[bytes, bytes]) -> bool:

@@ -48,11 +48,11 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     headers = dict(scope["headers"])
     media_type(headers.get(b"content-type"))
     body = await read_body(receive, max_body_bytes)
+    key = headers.get(b"idempotency-key", b"").decode("latin-1") or None
     if isinstance(body, Oversize):
-        await processor.process_metadata(metadata_of(body), body.size_bytes, normalise)
-        return
-    key = headers.get(b"idempotency-key")
-    await processor.process(body, normalise, key.decode("latin-1") if key else None)
+        await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
+    else:
+        await processor.process(body, normalise, key)
 
 
 class MethodNotAllowedError(IngestError):

@@ -90,10 +90,10 @@ class Store:
         return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
 
     def recent_spans(self, limit: int) -> list[Span]:
-        """The spans that were exported last, at most `limit`, without their events and links."""
+        """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
         columns = "trace_id, span_id, parent_span_id, service, name, started_at, ended_at, status, attributes"
         query = f"SELECT {columns} FROM spans ORDER BY ended_at DESC LIMIT {int(limit)}"
-        return [span_of(row) for row in self.fetch(query)]
+        return [span_of(row) for row in reversed(self.fetch(query))]
 
     def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query of our own, on a cursor of its own.

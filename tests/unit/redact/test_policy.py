@@ -19,7 +19,7 @@ def policy_of(tmp_path: Path, text: str) -> Policy:
 def test_off_leaves_what_that_rule_finds(tmp_path: Path) -> None:
     """A rule that is off changes nothing; the others act on."""
     redactor = PIIRedactor(policy_of(tmp_path, 'actions.email = "off"'))
-    assert "jane@example.com [SSN_REDACTED]" == redactor.redact_text("jane@example.com 123-45-6789")
+    assert redactor.redact_text("jane@example.com 123-45-6789") == "jane@example.com [SSN_REDACTED]"
 
 
 def test_hash_gives_the_same_token_for_the_same_secret(tmp_path: Path) -> None:
@@ -38,14 +38,14 @@ def test_another_key_gives_other_tokens() -> None:
         PIIRedactor(Policy(actions={"email": "hash"}, hash_key=key)).redact_text("jane@example.com")
         for key in (b"a" * 32, b"b" * 32)
     }
-    assert 2 == len(tokens)
+    assert len(tokens) == 2
 
 
 def test_allowed_strings_stay(tmp_path: Path) -> None:
     """An exact string of the allow-list stays, in text and as the value of a telling field."""
     redactor = PIIRedactor(policy_of(tmp_path, 'allow = ["support@example.com", "not-really-secret-1"]'))
-    assert "support@example.com [EMAIL_REDACTED]" == redactor.redact_text("support@example.com x@example.com")
-    assert {"password": "not-really-secret-1"} == redactor.redact({"password": "not-really-secret-1"}).value
+    assert redactor.redact_text("support@example.com x@example.com") == "support@example.com [EMAIL_REDACTED]"
+    assert redactor.redact({"password": "not-really-secret-1"}).value == {"password": "not-really-secret-1"}
 
 
 def test_own_rules_act(tmp_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_own_rules_act(tmp_path: Path) -> None:
     """
     redactor = PIIRedactor(policy_of(tmp_path, own))
     redacted = redactor.redact({"text": "he wears BADGE-004711"})
-    assert {"text": "he wears [BADGE_REDACTED]"} == redacted.value
-    assert {"badge": 1} == redacted.counts
+    assert redacted.value == {"text": "he wears [BADGE_REDACTED]"}
+    assert redacted.counts == {"badge": 1}
 
 
 @pytest.mark.parametrize(
