@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sidecar import wire
-from sidecar.errors import WorkerUnavailableError
+from sidecar.errors import LeanvibeError
 from sidecar.log import LOGGER
 from sidecar.settings import Settings
 
