@@ -180,4 +180,5 @@ def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
         "preserve_insertion_order": False,
+        "allocator_background_threads": True,  # gives back what a large query took, within seconds
     }
