@@ -42,7 +42,7 @@ class PIIRedactor:
 
     def __init__(self, policy: Policy | None = None, *, engine: str = "", cache: Path | None = None) -> None:
         self._policy = policy or Policy()
-        acting = [rule for rule in rules(self._policy) if self._policy.action(rule) != "off"]
+        acting = [rule for rule in all_rules(self._policy) if self._policy.action(rule) != "off"]
         self._engine = Engine(acting, prefer=engine, cache=cache)
         self.engine = self._engine.name
 
@@ -154,7 +154,7 @@ def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
     return b"".join((*pieces, text[at:]))
 
 
-def rules(policy: Policy) -> tuple[Rule, ...]:
+def all_rules(policy: Policy) -> tuple[Rule, ...]:
     """Every rule: those that come with the sidecar, the user's own, those that go by a field's name."""
     return (*shipped(), *policy.rules, *RULES.values())
 
