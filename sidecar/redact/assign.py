@@ -3,7 +3,6 @@
 import re
 from functools import lru_cache
 
-from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.fields import Field, classify
 from sidecar.redact.validators import digits
 from sidecar.redact.values import REDACTED, is_reference, is_secret, is_uuid
@@ -160,9 +159,3 @@ def _is_connection(value: bytes) -> bool:
     return not is_reference(value) and (
         b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
     )
-
-
-def clipped(data: bytes, span: Span) -> Span:
-    """The span, ended where the string ends that it begins in."""
-    border = data.find(SEPARATOR, *span)
-    return span if border < 0 else (span[0], border)
