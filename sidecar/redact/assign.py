@@ -3,10 +3,9 @@
 import re
 from functools import lru_cache
 
-from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.fields import Field, classify
 from sidecar.redact.validators import digits
-from sidecar.redact.values import REDACTED, is_reference, is_secret
+from sidecar.redact.values import REDACTED, is_reference, is_secret, is_uuid
 
 Span = tuple[int, int]
 
@@ -112,6 +111,8 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
         return (begin, finish) if _is_connection(value) else None
     if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None):
         return None
+    if name.lower() == b"key" and is_uuid(value):
+        return None
     tight = quote is None and _is_tight(name, link)
     return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
 
@@ -158,9 +159,3 @@ def _is_connection(value: bytes) -> bool:
     return not is_reference(value) and (
         b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
     )
-
-
-def clipped(data: bytes, span: Span) -> Span:
-    """The span, ended where the string ends that it begins in."""
-    border = data.find(SEPARATOR, *span)
-    return span if border < 0 else (span[0], border)

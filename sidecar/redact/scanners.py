@@ -63,7 +63,7 @@ class HyperscanScanner:
 
         def on_match(gate: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
             add((gate, end))
-            return len(hits) > limit or None
+            return True if len(hits) > limit else None
 
         try:
             self._database.scan(data, match_event_handler=on_match, scratch=self._scratch())

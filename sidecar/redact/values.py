@@ -68,6 +68,11 @@ def _words() -> frozenset[bytes]:
     return frozenset(word.encode() for word in data["words"])
 
 
+def is_uuid(value: bytes) -> bool:
+    """The value has the form of a UUID, which a telling name alone does not make a secret."""
+    return _UUID.fullmatch(value) is not None
+
+
 def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
     """Whether the value of a field of that kind is to be taken out of a text.
 

@@ -69,6 +69,8 @@ def test_recordings(redactor: PIIRedactor, session: str) -> None:
         ("prompt_id", "254b4d6f-f419-460c-9070-2b4962866e07"),
         ("message_id", "msg_01XFDUDYJgAACzvnptvVoYEL"),
         ("request_id", "req_011CSHoEeqs5C35K2UUqR7Fy"),
+        ("session", "02639198-5b19-43b8-be2b-d0421d0fd7a3"),
+        ("key", "02639198-5b19-43b8-be2b-d0421d0fd7a3"),
         ("commit", "9a038989604e8da62ecddbe2094b16ce1b778be1"),
         (
             "integrity",
