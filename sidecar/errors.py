@@ -8,6 +8,7 @@ LeanvibeError
 │   ├── UnknownAgentError    404  no normaliser for that agent
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
 │   ├── MediaTypeError       415  not a JSON content type
+│   ├── DefectError          500  our own fault: the event was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
 ├── JournalError             the journal file cannot be opened or read
 ├── StoreError               the DuckDB store cannot be opened or written
@@ -73,6 +74,12 @@ class MediaTypeError(IngestError):
     """The content type is not JSON or NDJSON."""
 
     status = 415
+
+
+class DefectError(IngestError):
+    """We failed on the event, which was not taken."""
+
+    status = 500
 
 
 class NotDurableError(IngestError):
