@@ -68,6 +68,13 @@ def _words() -> frozenset[bytes]:
     return frozenset(word.encode() for word in data["words"])
 
 
+def is_field_secret(value: bytes) -> bool:
+    """Whether the whole value of a field that is called a secret is one: any word, no path or number."""
+    if len(value) < _SHORTEST[Field.SECRET] or b" " in value or is_reference(value):
+        return is_secret(Field.SECRET, value, quoted=True, tight=True)
+    return not (_PATH.fullmatch(value) or _WEB.fullmatch(value) or _NUMBER.fullmatch(value))
+
+
 def is_uuid(value: bytes) -> bool:
     """The value has the form of a UUID, which a telling name alone does not make a secret."""
     return _UUID.fullmatch(value) is not None
