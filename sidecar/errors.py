@@ -2,6 +2,7 @@
 
 LeanvibeError
 ├── SettingsError            a setting is wrong: says which key, where it came from, what would be right
+├── HooksError               hooks cannot be installed or removed: says which file and line
 ├── StartError               the sidecar cannot start: port taken, directory held, no right to write
 ├── IngestError              one posted event cannot be taken (carries the HTTP status)
 │   ├── BadRequestError      400  not JSON, no object, no session
@@ -42,6 +43,10 @@ class LeanvibeError(Exception):
 
 class SettingsError(LeanvibeError):
     """A setting is wrong."""
+
+
+class HooksError(LeanvibeError):
+    """The hooks of an agent's settings cannot be read or changed."""
 
 
 class StartError(LeanvibeError):
