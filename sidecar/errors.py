@@ -20,6 +20,7 @@ LeanvibeError
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
 └── ExportError              a sink did not take a batch
     ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
+    │   └── SignalNotTakenError  the backend takes nothing of this kind as it is set up now
     └── PermanentExportError trying again cannot help: the batch is refused as it is
 """
 
@@ -137,6 +138,10 @@ class TransientExportError(ExportError):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class SignalNotTakenError(TransientExportError):
+    """The backend takes nothing of this kind as it is set up now: a backend for traces alone, or a wrong URL."""
 
 
 class PermanentExportError(ExportError):

@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from sidecar.events import HookEvent
+from sidecar.otel.log_model import LogRecord
+from sidecar.otel.logs import log_of
 from sidecar.otel.model import Span
 from sidecar.otel.turns import TurnAssembler
 
@@ -29,12 +31,8 @@ class Stage(Protocol[Item]):
         """Learns what left before, and takes the stored events of held traces again."""
 
 
-class EventStage:
-    """Passes events as they are, for sinks that take events."""
-
-    def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
-        """The events themselves."""
-        return list(events)
+class _Stateless:
+    """What a stage that holds nothing back says."""
 
     def state(self) -> None:
         """Nothing is held back."""
@@ -47,11 +45,38 @@ class EventStage:
         """Nothing is held back."""
 
 
-class TraceStage:
-    """Gathers the events of a turn until it is over, then gives its spans."""
+class EventStage(_Stateless):
+    """Passes events as they are, for sinks that take events."""
 
-    def __init__(self) -> None:
-        self._assembler = TurnAssembler()
+    def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
+        """The events themselves."""
+        return list(events)
+
+
+class LogStage(_Stateless):
+    """Gives the log record of each event at once.
+
+    Args:
+        capture_content: puts content on the records.
+    """
+
+    def __init__(self, *, capture_content: bool = False) -> None:
+        self._capture = capture_content
+
+    def feed(self, events: Sequence[HookEvent]) -> list[LogRecord]:
+        """One record for each event."""
+        return [log_of(event, capture_content=self._capture) for event in events]
+
+
+class TraceStage:
+    """Gathers the events of a turn until it is over, then gives its spans.
+
+    Args:
+        capture_content: puts content on the spans.
+    """
+
+    def __init__(self, *, capture_content: bool = False) -> None:
+        self._assembler = TurnAssembler(capture_content=capture_content)
         self._early: list[Span] = []
 
     def feed(self, events: Sequence[HookEvent]) -> list[Span]:
