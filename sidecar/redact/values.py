@@ -23,7 +23,7 @@ _REFERENCE = re.compile(
     """
 )
 _REFERENCE_INSIDE = re.compile(
-    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
+    rb"\$[{(]|\{\{|\{[A-Za-z_][\w.]*\}|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
     rb"|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
 )
 _STAND_IN = re.compile(
@@ -43,6 +43,7 @@ _MEMBER = re.compile(
     rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?"
 )
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_SEED_PHRASE = re.compile(rb"(?:[a-z]{3,8}[ ]){11,23}[a-z]{3,8}")  # BIP 39: 12 to 24 words
 _LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
 _PROSE = re.compile(rb"(?:[A-Za-z']{1,20}[.,:;!?]?[ ]){2,}[A-Za-z']{1,20}[.!?]?")
 _PATH = re.compile(
@@ -107,6 +108,8 @@ def _is_code(value: bytes, *, tight: bool) -> bool:
 
 
 def _password(value: bytes) -> bool:
+    if _SEED_PHRASE.fullmatch(value):
+        return True
     return not (
         _PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/"))
     )
