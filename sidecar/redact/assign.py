@@ -16,27 +16,50 @@ _WORDS_IN_FRONT = frozenset(
 )
 
 _TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%<\n\xc2\xe2-])")
-_TYPE = (
-    rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
-    rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
-)
+_SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
+_QUOTE = rb"\\{0,7}[\"'`]|&quot;|%22"  # up to three levels of JSON inside JSON
 _TO_VALUE = re.compile(
-    rb"(?:(?P<close>\\{0,7}[\"'`]|&quot;|%22)?\]?)(?:" + _TYPE + rb")?"
-    rb"(?:(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf]){0,8}(?P<sep>:?={1,3}>?|::(?=[ \t])|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
-    rb"|(?P<xml>>)(?=[^\s<>&])"
-    rb"|(?P<pair>[\s,]{1,24}(?:\\n|\\t)?\s{0,12}\\{0,7}[\"']?(?i:value)\\{0,7}[\"']?\s{0,2}[:=]|</key>\s{0,8}<string>)"
-    rb"|(?P<arg>\s{0,4},\s{0,8}(?=\\{0,7}[\"'`]))"
-    rb"|(?P<gap>[ \t]{1,8}(?P<told>(?:is|was)[ :=]{1,3})?))"
-    rb"(?:[ \t]|\xc2\xa0){0,8}(?:\\?\n[ \t]{0,12}(?=[\"'])|[|>][-+]?[ \t]{0,4}\n[ \t]{1,16})?"
+    rb"""(?x)
+    (?P<close>"""
+    + _QUOTE
+    + rb""")? \]?  # the end of a quoted name, also in brackets
+    (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
+        (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
+          | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
+        [ \t]{0,4} (?==) )?
+    (?: """
+    + _SPACE
+    + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3[dD] ) [>:]?
+      | (?P<xml>>) (?=[^\s<>&])  # <api_key>value
+      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
+                | </key>\s{0,8}<string> )     # name: X, value:
+      | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
+      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was)[ :=]{1,3} )? )
+    )
+    (?:[ \t]|\xc2\xa0){0,8}
+    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
+    """
 )
 _BEFORE_VALUE = re.compile(
-    rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
-    rb"(?:(?i:bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth)(?:[ \t]|%20|\+){1,3}"
-    rb"(?![:=]))?(?P<inner>(?!(?P=quote))[\"'])?"
+    rb"""(?x)
+    (?: (?: [bBrRuUfFL] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
+    (?P<quote> """
+    + _QUOTE
+    + rb""" | <!\[CDATA\[ )?
+    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
+        (?:[ \t]|%20|\+){1,3} (?![:=]) )?
+    (?P<inner> (?!(?P=quote))["'] )?
+    """
 )
 _BARE = re.compile(
-    rb"(?:[^\s\"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]|\xc2(?!\xa0)|\xe2(?!\x80)|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
-    rb"|\\(?![nrtu\"'\\]))+"
+    rb"""(?x)
+    (?: [^\s"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]
+      | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
+      | [&;,|] (?! [\w.\-]{1,40}= | \s | \xff | \\ | $ )    # not the start of the next setting
+      | [()\[\]{}] (?= [^\s"'`\\<>&;,|\xff(){}\[\]] )
+      | \\ (?![nrtu"'\\])
+    )+
+    """
 )
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
 _TRAILING = b".,;:)]}!?"
