@@ -109,7 +109,9 @@ class PythonScanner:
         return hits
 
 
-def _find_all(text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int) -> None:
+def _find_all(
+    text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int
+) -> None:
     number, size = gate
     at = text.find(literal)
     while at >= 0:
