@@ -2,12 +2,14 @@
 
 LeanvibeError
 ├── SettingsError            a setting is wrong: says which key, where it came from, what would be right
+├── HooksError               hooks cannot be installed or removed: says which file and line
 ├── StartError               the sidecar cannot start: port taken, directory held, no right to write
 ├── IngestError              one posted event cannot be taken (carries the HTTP status)
 │   ├── BadRequestError      400  not JSON, no object, no session
 │   ├── UnknownAgentError    404  no normaliser for that agent
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
 │   ├── MediaTypeError       415  not a JSON content type
+│   ├── DefectError          500  our own fault: the event was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
 ├── JournalError             the journal file cannot be opened or read
 ├── StoreError               the DuckDB store cannot be opened or written
@@ -44,6 +46,10 @@ class SettingsError(LeanvibeError):
     """A setting is wrong."""
 
 
+class HooksError(LeanvibeError):
+    """The hooks of an agent's settings cannot be read or changed."""
+
+
 class StartError(LeanvibeError):
     """The sidecar cannot start."""
 
@@ -74,6 +80,12 @@ class MediaTypeError(IngestError):
     """The content type is not JSON or NDJSON."""
 
     status = 415
+
+
+class DefectError(IngestError):
+    """We failed on the event, which was not taken."""
+
+    status = 500
 
 
 class NotDurableError(IngestError):

@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 import rich_click as click
 
 from sidecar.errors import LeanvibeError
-from sidecar.redact import PIIRedactor, Policy, load_policy, rules
+from sidecar.redact import PIIRedactor, Policy, all_rules, load_policy
 
 _FOUND = 1
 
@@ -31,7 +31,7 @@ def findings(text: str, redactor: PIIRedactor | None = None) -> list[Finding]:
 
 
 @click.command("redact")
-@click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), default="-")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: the redacted text and the findings.")
 @click.option("--explain", is_flag=True, help="List the findings: line, rule, what the rule finds.")
 @click.option("--rules", "list_rules", is_flag=True, help="List every rule and where its format is documented.")
@@ -61,7 +61,7 @@ def redact(file: TextIO, *, as_json: bool, explain: bool, list_rules: bool, poli
 
 
 def _print_findings(found: Iterable[Finding], policy: Policy) -> None:
-    finds = {rule.id: rule.finds for rule in rules(policy)}
+    finds = {rule.id: rule.finds for rule in all_rules(policy)}
     for item in found:
         click.echo(f"line {item.line}: {item.rule}: {finds.get(item.rule, '')} -> {item.placeholder}")
 
@@ -69,7 +69,7 @@ def _print_findings(found: Iterable[Finding], policy: Policy) -> None:
 def _print_rules(policy: Policy, *, as_json: bool) -> None:
     shown = [
         {"id": rule.id, "action": policy.action(rule), "finds": rule.finds, "source": rule.source}
-        for rule in rules(policy)
+        for rule in all_rules(policy)
     ]
     if as_json:
         click.echo(json.dumps(shown))

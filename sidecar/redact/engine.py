@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sidecar.redact import finders
-from sidecar.redact.assign import clipped
+from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.databases import scanner_for
 from sidecar.redact.numbers import GATE, Numbers
 from sidecar.redact.rules import Rule
@@ -78,7 +78,10 @@ class Engine:
                     continue
                 span = find(data, start, end)
                 if span is not None:
-                    begin, stop = clipped(data, span)
+                    begin, stop = span
+                    border = data.find(SEPARATOR, begin, stop)  # a find ends where its string ends
+                    if border >= 0:
+                        stop = border
                     if begin < stop:
                         found.append((begin, stop, rule))
                         covered[rule.id] = stop
@@ -93,7 +96,9 @@ class Engine:
 
 def resolve(found: list[Found]) -> list[Found]:
     """Overlapping spans become one, under the name of the longest; the more exact rule wins a tie."""
-    found.sort(key=lambda item: (item[0], -item[1]))
+    if len(found) == 1:
+        return found
+    found.sort(key=_place)
     kept: list[Found] = []
     longest = 0
     for start, end, rule in found:
@@ -106,6 +111,10 @@ def resolve(found: list[Found]) -> list[Found]:
             kept.append((start, end, rule))
             longest = end - start
     return kept
+
+
+def _place(found: Found) -> tuple[int, int]:
+    return found[0], -found[1]
 
 
 def _vague(rule: Rule) -> int:

@@ -53,7 +53,9 @@ class Numbers:
                     if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
                         yield from _search(self._labelled, data, begin, done + 1)
                 if _after_capitals(data, begin):
-                    yield from _search(self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN)
+                    yield from _search(
+                        self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN
+                    )
 
 
 def _search(rules: list[_Ready], data: bytes, begin: int, end: int) -> Iterator[Found]:
@@ -66,9 +68,9 @@ def _search(rules: list[_Ready], data: bytes, begin: int, end: int) -> Iterator[
 
 def _glued(data: bytes, begin: int, end: int) -> bool:
     """The run is part of a longer word, such as a hash or an id."""
-    if data.find(b" ", begin, end) >= 0:
-        return False
-    return data[end : end + 1].isalpha() or data[begin - 1 : begin].isalpha()
+    if data[end : end + 1].isalpha() or data[begin - 1 : begin].isalpha():
+        return data.find(b" ", begin, end) < 0
+    return False
 
 
 def _after_capitals(data: bytes, begin: int) -> bool:

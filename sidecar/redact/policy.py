@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 from sidecar.errors import SettingsError
 from sidecar.redact.capture import KINDS
 from sidecar.redact.linear import why_not_linear
-from sidecar.redact.rules import Rule, parse
+from sidecar.redact.named import RULES
+from sidecar.redact.rules import Rule, parse, shipped
 
 Action = Literal["redact", "hash", "off"]
 
@@ -67,10 +68,11 @@ def load(file: Path) -> Policy:
 def from_table(table: Mapping[str, Any], origin: str) -> Policy:
     """The policy of a decoded table; `origin` is named in errors. Raises as `load` does."""
     _known(table, _KEYS, f"{origin}: no setting is called")
+    own = _own_rules(table.get("rule", []), origin)
     policy = Policy(
-        actions=_actions(table.get("actions", {}), origin),
+        actions=_actions(table.get("actions", {}), own, origin),
         hash_key=str(table.get("hash_key", "")).encode(),
-        rules=_own_rules(table.get("rule", []), origin),
+        rules=own,
         allow=frozenset(table.get("allow", ())),
         leave_out=frozenset(table.get("leave_out", ())),
     )
@@ -83,10 +85,18 @@ def from_table(table: Mapping[str, Any], origin: str) -> Policy:
     return policy
 
 
-def _actions(table: Mapping[str, str], origin: str) -> dict[str, Action]:
+def _actions(table: Mapping[str, str], own: tuple[Rule, ...], origin: str) -> dict[str, Action]:
+    known = {rule.id for rule in (*shipped(), *RULES.values(), *own)} | {"all"}
+    for rule in table:
+        if rule not in known:
+            raise SettingsError(
+                f"{origin}: actions.{rule}: no rule is called that", hint="leanvibe redact --rules lists them"
+            )
     for rule, action in table.items():
         if action not in _ACTIONS:
-            raise SettingsError(f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS))
+            raise SettingsError(
+                f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS)
+            )
     return cast("dict[str, Action]", dict(table))
 
 

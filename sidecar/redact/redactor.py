@@ -42,7 +42,7 @@ class PIIRedactor:
 
     def __init__(self, policy: Policy | None = None, *, engine: str = "", cache: Path | None = None) -> None:
         self._policy = policy or Policy()
-        acting = [rule for rule in rules(self._policy) if self._policy.action(rule) != "off"]
+        acting = [rule for rule in all_rules(self._policy) if self._policy.action(rule) != "off"]
         self._engine = Engine(acting, prefer=engine, cache=cache)
         self.engine = self._engine.name
 
@@ -75,7 +75,9 @@ class PIIRedactor:
         for start, end, rule in spans:
             first = characters + len(data[at:start].decode("utf-8", "surrogatepass"))
             characters = first + len(data[start:end].decode("utf-8", "surrogatepass"))
-            found.append((rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode()))
+            found.append(
+                (rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode())
+            )
             at = end
         return found
 
@@ -85,7 +87,7 @@ class PIIRedactor:
         of_leaf, dropped = self._find(data)
         renamed = []
         for number, (container, key, name, role) in enumerate(found.places):
-            if name is None and number not in of_leaf and not dropped:
+            if name is None and number not in of_leaf and number not in dropped:
                 continue
             new: str | None = salvage.DROPPED
             if number not in dropped:
@@ -96,7 +98,8 @@ class PIIRedactor:
                 renamed.append((container, key, new))
             else:
                 container[key] = new
-        rename(renamed)
+        if renamed:
+            rename(renamed)
         return not dropped
 
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
@@ -117,9 +120,10 @@ class PIIRedactor:
         self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]
     ) -> str | None:
         name, role = named_as
-        rule = named(name, text, spans, number=role == NUMBER) if name else None
-        if rule is not None and self._policy.action(rule) != "off":
-            spans = [(0, len(text), rule)]
+        if name is not None:
+            rule = named(name, text, spans, number=role == NUMBER)
+            if rule is not None and self._policy.action(rule) != "off":
+                spans = [(0, len(text), rule)]
         if self._policy.allow:
             spans = [span for span in spans if not self._allowed(text[span[0] : span[1]])]
         for _, _, by in spans:
@@ -135,24 +139,30 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     found: dict[int, list[Found]] = {}
     if not spans:
         return found
-    starts = list(accumulate([len(text) + 1 for text in texts], initial=0))
+    starts = [0, *accumulate([len(text) + 1 for text in texts])]
     for start, end, rule in spans:
         number = bisect_right(starts, start) - 1
         offset = starts[number]
-        found.setdefault(number, []).append((start - offset, end - offset, rule))
+        inside = (start - offset, end - offset, rule)
+        if number in found:
+            found[number].append(inside)
+        else:
+            found[number] = [inside]
     return found
 
 
 def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
     """The text with what stands for each span in its place."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     for start, end, rule in spans:
-        pieces += [text[at:start], policy.replacement(rule, text[start:end])]
+        pieces += (text[at:start], policy.replacement(rule, text[start:end]))
         at = end
-    return b"".join((*pieces, text[at:]))
+    pieces.append(text[at:])
+    return b"".join(pieces)
 
 
-def rules(policy: Policy) -> tuple[Rule, ...]:
+def all_rules(policy: Policy) -> tuple[Rule, ...]:
     """Every rule: those that come with the sidecar, the user's own, those that go by a field's name."""
     return (*shipped(), *policy.rules, *RULES.values())
 

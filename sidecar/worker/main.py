@@ -9,7 +9,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
@@ -69,9 +69,9 @@ async def _run(settings: Settings) -> None:
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
-    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], list[HookEvent]]:
+    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
         loader.wait_for(up_to, RESTORE_SECONDS)
-        return store.recent_spans(REMEMBERED_SPANS), store.events_of_traces(traces, up_to)
+        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
 
     cursors = store.cursors()
     for name, sink in sinks.items():

@@ -59,7 +59,7 @@ def test_killing_the_worker_changes_no_answer(sidecar: Sidecar) -> None:
         answers.append(sidecar.post(NATIVE, body))
     assert 205 == len(bodies)
     assert {(204, b"")} == {(answer.status, answer.body) for answer in answers}
-    assert 205 == wait_until(lambda: _stored(sidecar))
+    wait_until(lambda: _stored(sidecar) == 205)
     assert 205 == sidecar.rows("SELECT count(DISTINCT event_id) FROM events")[0][0]
 
 

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -23,8 +23,8 @@ REST_SECONDS = 0.25
 
 Item = TypeVar("Item", bound=HookEvent | Span | LogRecord)
 Result = TypeVar("Result")
-Restore = Callable[[Sequence[str], int], tuple[list[Span], list[HookEvent]]]
-"""The spans that were exported last, and the stored events of these traces up to that sequence number."""
+Restore = Callable[[Sequence[str], int], tuple[list[Span], Iterable[Sequence[HookEvent]]]]
+"""The spans that were exported last, and, up to that sequence number, the stored events of these traces' sessions."""
 
 
 class EventStreamProcessor(Generic[Item]):

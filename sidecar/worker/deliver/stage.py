@@ -1,7 +1,7 @@
 """What happens between the journal and an exporter: events in, items to export out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -27,8 +27,8 @@ class Stage(Protocol[Item]):
     def held_traces(self, state: str) -> list[str]:
         """The traces whose stored events `restore` needs, from a kept state."""
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
-        """Learns what left before, and takes the stored events of held traces again."""
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
+        """Learns what left before, and takes the stored events of the held traces' sessions again, page by page."""
 
 
 class _Stateless:
@@ -41,7 +41,7 @@ class _Stateless:
         """Nothing is held back."""
         return []
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Nothing is held back."""
 
 
@@ -92,7 +92,7 @@ class TraceStage:
         """The traces that were open."""
         return msgspec.json.decode(state, type=list[str])
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Opens the turns again that were open; a span that left before does not leave again."""
         self._assembler.remember(left)
-        self._early = self._assembler.feed(events, 0) if events else []
+        self._early = [span for page in stored if page for span in self._assembler.feed(page, 0)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from sidecar.commands.redact import findings, redact
-from sidecar.redact import Policy, rules
+from sidecar.redact import Policy, all_rules
 
 TEXT = "Grüße\nmail jane@example.com, key AKIAIOSFODNN7EXAMPLE\n"
 
@@ -45,7 +45,7 @@ def test_explain_never_shows_the_secret() -> None:
 def test_rules() -> None:
     """Every rule is listed with its action and source."""
     result = run("--rules", "--json")
-    assert [rule.id for rule in rules(Policy())] == [rule["id"] for rule in json.loads(result.output)]
+    assert [rule.id for rule in all_rules(Policy())] == [rule["id"] for rule in json.loads(result.output)]
     assert "https://docs.github.com" in run("--rules").output
 
 

@@ -51,7 +51,9 @@ def test_recordings(redactor: PIIRedactor, session: str) -> None:
         redacted = redactor.redact(body)
         assert not redacted.failed
         assert before == ids(redacted.value)
-        assert [text for text in strings(redacted.value) if "/home/jane/" in text or "-home-jane-" in text] == []
+        assert [
+            text for text in strings(redacted.value) if "/home/jane/" in text or "-home-jane-" in text
+        ] == []
         again = redactor.redact(decode(encode(redacted.value)))
         assert encode(redacted.value) == encode(again.value)
 
@@ -67,6 +69,8 @@ def test_recordings(redactor: PIIRedactor, session: str) -> None:
         ("prompt_id", "254b4d6f-f419-460c-9070-2b4962866e07"),
         ("message_id", "msg_01XFDUDYJgAACzvnptvVoYEL"),
         ("request_id", "req_011CSHoEeqs5C35K2UUqR7Fy"),
+        ("session", "02639198-5b19-43b8-be2b-d0421d0fd7a3"),
+        ("key", "02639198-5b19-43b8-be2b-d0421d0fd7a3"),
         ("commit", "9a038989604e8da62ecddbe2094b16ce1b778be1"),
         (
             "integrity",
@@ -101,6 +105,9 @@ def test_a_secret_in_an_id_goes(redactor: PIIRedactor, value: str) -> None:
             {"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5},
             {"tokens": ["a1b2c3d4e5f6a7b8", "x"], "max_tokens": 5},
         ),
+        ({"client_secret": "mysecret"}, {"client_secret": "[API_KEY_REDACTED]"}),
+        ({"credentials": "include", "token": "none"}, {"credentials": "include", "token": "none"}),
+        (["login", "--password", "plain", "x"], ["login", "--password", "[API_KEY_REDACTED]", "x"]),
         ({"name": "API_KEY", "value": "q9w8e7r6t5y4"}, {"name": "API_KEY", "value": "[API_KEY_REDACTED]"}),
         (
             {"auth": False, "key": "ArrowDown", "author": "x"},

@@ -67,6 +67,7 @@ def test_own_rules_act(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("action = 1", "no setting is called 'action'"),
+        ('actions.emial = "off"', "actions.emial: no rule is called that"),
         ('actions.email = "maybe"', "actions.email is 'maybe'"),
         ('actions.email = "hash"', "needs a hash_key"),
         ('leave_out = ["everything"]', "no kind of content is called 'everything'"),
