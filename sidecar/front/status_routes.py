@@ -1,16 +1,16 @@
 """Routes that tell how the sidecar is and hold no content of any event."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CollectorRegistry
 
+from sidecar.front.exposition import exposition
 from sidecar.front.health import performance_answer
-from sidecar.front.metrics import exposition
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.receive.guards import API
+from sidecar.otel.metric_model import Metric
 
 WELCOME = """leanvibe-sidecar is running.
 
@@ -26,7 +26,9 @@ and the WebSocket /api/v1/websocket/observability.
 
 
 def status_routes(
-    monitor: PerformanceMonitor, health: Callable[[], dict[str, Any]], registry: CollectorRegistry
+    monitor: PerformanceMonitor,
+    health: Callable[[], dict[str, Any]],
+    gather: Callable[[], Awaitable[list[Metric]]],
 ) -> list[HTTPRouteHandler]:
     """The handlers of performance, health, metrics and the front page."""
 
@@ -41,7 +43,7 @@ def status_routes(
 
     @get("/metrics", summary="Prometheus text or OpenMetrics")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        body, content_type = exposition(await gather(), request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
     @get("/", media_type="text/plain", include_in_schema=False)

@@ -51,6 +51,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     bounds: tuple[float, ...] = ()
     since_ns: int = 0
     points: tuple[Point, ...] = ()
+    service: str = "leanvibe-sidecar"
+    """Who measured: `service.name` of the resource. Which agent it is about is a label."""
 
 
 _UNITS = {"s": "_seconds", "By": "_bytes"}
