@@ -60,9 +60,7 @@ def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, 
             _add(container, key, value, field, found, pending)
 
 
-def _add(
-    container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]
-) -> None:
+def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]) -> None:
     kind = type(value)
     if kind is str:
         found.texts.append(value)

@@ -75,9 +75,7 @@ class PIIRedactor:
         for start, end, rule in spans:
             first = characters + len(data[at:start].decode("utf-8", "surrogatepass"))
             characters = first + len(data[start:end].decode("utf-8", "surrogatepass"))
-            found.append(
-                (rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode())
-            )
+            found.append((rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode()))
             at = end
         return found
 

@@ -70,9 +70,7 @@ class HyperscanScanner:
         return hits
 
 
-def _collect(
-    gate: int, _start: int, end: int, _flags: int, context: tuple[list[tuple[int, int]], int]
-) -> bool:
+def _collect(gate: int, _start: int, end: int, _flags: int, context: tuple[list[tuple[int, int]], int]) -> bool:
     hits, limit = context
     hits.append((gate, end))
     return len(hits) > limit  # true ends the scan
@@ -109,9 +107,7 @@ class PythonScanner:
         return hits
 
 
-def _find_all(
-    text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int
-) -> None:
+def _find_all(text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int) -> None:
     number, size = gate
     at = text.find(literal)
     while at >= 0:

@@ -36,12 +36,8 @@ _STAND_IN = re.compile(
     | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
     """
 )
-_IDENTIFIER = re.compile(
-    rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?"
-)
-_MEMBER = re.compile(
-    rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?"
-)
+_IDENTIFIER = re.compile(rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?")
+_MEMBER = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?")
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _SEED_PHRASE = re.compile(rb"(?:[a-z]{3,8}[ ]){11,23}[a-z]{3,8}")  # BIP 39: 12 to 24 words
 _LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
@@ -110,9 +106,7 @@ def _is_code(value: bytes, *, tight: bool) -> bool:
 def _password(value: bytes) -> bool:
     if _SEED_PHRASE.fullmatch(value):
         return True
-    return not (
-        _PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/"))
-    )
+    return not (_PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/")))
 
 
 def _secret(value: bytes, *, quoted: bool, tight: bool) -> bool:
@@ -125,9 +119,7 @@ def _secret(value: bytes, *, quoted: bool, tight: bool) -> bool:
 
 def _irregular(value: bytes) -> bool:
     """Not a word or name: capitals inside, or a digit or sign between letters."""
-    if _CONSTANT.fullmatch(value) or re.fullmatch(
-        rb"[A-Za-z][a-z]*(?:[-_. /:][A-Za-z]?[a-z]*[0-9]{0,2})*", value
-    ):
+    if _CONSTANT.fullmatch(value) or re.fullmatch(rb"[A-Za-z][a-z]*(?:[-_. /:][A-Za-z]?[a-z]*[0-9]{0,2})*", value):
         return False
     body = re.sub(rb"[^A-Za-z0-9]", b"", value)
     if body.isalpha():
