@@ -144,7 +144,7 @@ class JournalWriter:
                 waiting.done(refusal)
             return
         self.last_error = None
-        self.last_seq = max(self.last_seq, results[-1][-1].seq)
+        self.last_seq = max(self.last_seq, *(one.seq for appended in results for one in appended))
         for waiting, appended in zip(group, results, strict=True):
             waiting.done(appended)
         self._checkpointer.after_commit(self._connection)
