@@ -33,7 +33,10 @@ export interface Session {
   readonly events: number;
   readonly errors: number;
   readonly lastError: string;
-  readonly turn: { readonly prompt: string | null; readonly text: string; readonly since: number } | null;
+  /** What was asked for last, and what was answered. */
+  readonly prompt: string;
+  readonly answer: string;
+  readonly turn: { readonly prompt: string | null; readonly since: number } | null;
   readonly turnEnded: { readonly prompt: string | null; readonly at: number; readonly tookMs: number } | null;
   readonly calls: ReadonlyMap<string, OpenCall>;
   readonly waits: readonly Wait[];
@@ -49,6 +52,8 @@ export const SILENT_MS = 30 * 60_000;
 export const STALE_MS = 12 * 3_600_000;
 
 const ASKING = /^(idle_prompt|agent_needs_input|elicitation)/;
+/** Prompts that the client writes by itself, when something in the background is done. */
+const SYSTEM = /^<task-notification/;
 const NONE: ReadonlySet<string> = new Set();
 
 /** The session after one more event; `before` is undefined for its first. An event that it has already changes nothing. */
@@ -93,7 +98,7 @@ export function inOrder(sessions: Iterable<Session>, now: number): Session[] {
 function fresh(event: HookEvent): Session {
   return {
     id: event.session, agent: event.agent, cwd: event.cwd, startedAt: event.at, lastAt: event.at, lastSeq: 0,
-    events: 0, errors: 0, lastError: "", turn: null, turnEnded: null, calls: new Map(), waits: [], asked: null,
+    events: 0, errors: 0, lastError: "", prompt: "", answer: "", turn: null, turnEnded: null, calls: new Map(), waits: [], asked: null,
     subagents: NONE, background: 0, ended: false,
   };
 }
@@ -108,7 +113,8 @@ function changeOf(session: Session, event: HookEvent): Partial<Session> {
     case "USER_PROMPT":
     case "AGENT_START":
       return {
-        turn: { prompt: event.prompt, text: event.detail, since: event.at },
+        turn: { prompt: event.prompt, since: event.at },
+        prompt: SYSTEM.test(event.detail) ? session.prompt : event.detail || session.prompt, answer: "",
         waits: session.waits.filter((wait) => wait.subagent), asked: null, background: 0, ended: false,
       };
     case "PreToolUse":
@@ -152,7 +158,7 @@ function started(session: Session, event: HookEvent): Partial<Session> {
   const opens = session.turn === null && event.subagent === null && !late;
   return {
     calls: new Map(session.calls).set(keyOf(event), call),
-    ...(opens ? { turn: { prompt: event.prompt, text: "", since: event.at } } : {}),
+    ...(opens ? { turn: { prompt: event.prompt, since: event.at } } : {}),
     asked: null,
     ended: false,
   };
@@ -187,6 +193,7 @@ function turnOver(session: Session, event: HookEvent): Partial<Session> {
   const since = session.turn?.since ?? event.at;
   return {
     turn: null,
+    answer: event.detail,
     turnEnded: { prompt: event.prompt, at: event.at, tookMs: event.at - since },
     calls: new Map([...session.calls].filter(([, call]) => call.subagent !== null)),
     waits: session.waits.filter((wait) => wait.subagent !== null),

@@ -39,7 +39,7 @@ export function csv(answer: Pick<Answer, "columns" | "rows">): string {
   return [answer.columns, ...answer.rows].map((row) => row.map(safe).join(",")).join("\r\n").concat("\r\n");
 }
 
-/** What a simple chart can show: the first column as the axis, numbers of the others as lines; null when there is nothing. */
+/** What a simple chart can show: the first column as the axis, over time the next ones as lines, else the first as bars; null when there is nothing. */
 export function seriesOf(answer: Answer): Series | null {
   if (answer.rows.length < 2) return null;
   const numeric = answer.columns.map((_, i) => answer.rows.some((row) => isNumber(row[i])) && answer.rows.every((row) => row[i] === null || isNumber(row[i])));
@@ -52,7 +52,7 @@ export function seriesOf(answer: Answer): Series | null {
     x: order.map((i) => (isTime ? (times[i] ?? 0) / 1000 : i)),
     isTime,
     labels: order.map((i) => cell(answer.rows[i]?.[0])),
-    lines: chosen.map(({ label, i }) => ({ label, y: order.map((row) => (answer.rows[row]?.[i] as number | null) ?? null) })),
+    lines: (isTime ? chosen : chosen.slice(0, 1)).map(({ label, i }) => ({ label, y: order.map((row) => (answer.rows[row]?.[i] as number | null) ?? null) })),
   };
 }
 

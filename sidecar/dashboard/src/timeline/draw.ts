@@ -141,7 +141,7 @@ function mark(context: CanvasRenderingContext2D, one: Mark, top: number, scene: 
   const { colours } = scene;
   context.fillStyle = { prompt: colours.prompt, permission: colours.asked, failure: colours.failed, stop: colours.soft }[one.kind];
   context.beginPath();
-  if (one.kind === "prompt") triangle(context, x, top + 3);
+  if (one.kind === "prompt") triangle(context, x - 8, top + ROW / 2 - 5);
   else if (one.kind === "stop") context.rect(x - 1, top + 4, 2, ROW - 9);
   else diamond(context, x, top + ROW / 2);
   context.fill();
