@@ -11,6 +11,7 @@ from sidecar.errors import LeanvibeError
 COMMANDS = {
     "serve": "sidecar.commands.serve",
     "demo": "sidecar.commands.demo",
+    "open": "sidecar.commands.open",
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",

@@ -15,6 +15,9 @@ from sidecar.front.health import health_answer
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.page.codes import OneTimeCodes
+from sidecar.front.page.files import page_files
+from sidecar.front.page.routes import access_routes, facts_route, file_route, link_path
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
 from sidecar.front.receive.framework_errors import http_error
@@ -37,6 +40,11 @@ class Front:
     worker: WorkerLink
     processor: HookEventProcessor
     journal: JournalWriter
+    codes: OneTimeCodes
+
+    def page_link(self) -> str:
+        """Path and query that open the page once."""
+        return link_path(self.codes)
 
     async def close(self) -> None:
         """Stops in the order of the flow: what waits is committed, then the worker flushes."""
@@ -49,6 +57,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
+    codes = OneTimeCodes()
     acknowledger = Acknowledger(journal, hub.publish)
     processor = HookEventProcessor(PIIRedactor(), acknowledger, monitor, settings.host_name)
     worker = WorkerLink(settings, journal.trim)
@@ -70,7 +79,10 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
             *status_routes(monitor, health, gatherer.all),
-            live_route(hub),
+            live_route(hub, worker.ask, lambda: acknowledger.last_seq),
+            file_route(page_files()),
+            *access_routes(token, codes),
+            facts_route(settings),
         ],
         openapi_config=OpenAPIConfig(
             title="leanvibe-sidecar",
@@ -82,4 +94,4 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
         exception_handlers={HTTPException: http_error},
     )
     policy = access_policy(settings.host, settings.allowed_hosts, token)
-    return Front(AccessGuard(app, policy), worker, processor, journal)
+    return Front(AccessGuard(app, policy), worker, processor, journal, codes)

@@ -32,7 +32,7 @@ MAX_CONNECTIONS = 2000
 BACKLOG = 2048
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
-Announce = Callable[[str], None]
+Announce = Callable[[str, str], None]
 
 
 def serve(settings: Settings, announce: Announce) -> None:
@@ -40,7 +40,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 
     Args:
         settings: everything that can be set.
-        announce: told the URL once requests are taken.
+        announce: told the URL, and a link that opens the page once, when requests are taken.
 
     Raises:
         StartError: port or data directory cannot be had; says who has them.
@@ -65,7 +65,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
     _settle()
-    announce(url)
+    announce(url, url + front.page_link())
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -137,7 +137,8 @@ class Answers:
 
     def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
-        return recent(self._store, wanted)
+        through = self._loader.cursor  # read before the page: what comes in between may be on it, nothing is missing
+        return {**recent(self._store, wanted), "through": through}
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         if self._waiting >= MAX_QUERIES:

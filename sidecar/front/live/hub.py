@@ -35,22 +35,37 @@ class Subscription:
 
     def __init__(self, filters: Mapping[str, str]) -> None:
         self._filters = tuple(filters.items())
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
         self._dropped = 0
         self._arrived = asyncio.Event()
+        self._has = 0
+        self.lost_through = 0
+        """Sequence number of the last event that was dropped here."""
 
     def offer(self, shown: Sequence[Shown]) -> None:
         """Queues those that pass the filters; drops the oldest beyond the bounds."""
         for one in shown:
-            if self._wants(one.event):
-                self._waiting.append(one.encoded)
+            if one.event.seq > self._has and self._wants(one.event):
+                self._waiting.append((one.event.seq, one.encoded))
                 self._bytes += len(one.encoded)
         while len(self._waiting) > CLIENT_EVENTS or self._bytes > CLIENT_BYTES:
-            self._bytes -= len(self._waiting.popleft())
+            seq, encoded = self._waiting.popleft()
+            self._bytes -= len(encoded)
             self._dropped += 1
+            self.lost_through = seq
         if self._waiting:
             self._arrived.set()
+
+    def skip_through(self, seq: int) -> None:
+        """Whatever is numbered up to `seq` is not for the client: it has it from the store."""
+        self._has = seq
+        while self._waiting and self._waiting[0][0] <= seq:
+            self._bytes -= len(self._waiting.popleft()[1])
+        if self.lost_through <= seq:
+            self._dropped = 0
+        if not self._waiting:
+            self._arrived.clear()
 
     async def next_frame(self, heartbeat_seconds: float) -> bytes:
         """The next message: `{"events": […]}`, with `dropped` when some were; or `{"heartbeat": true}` when quiet."""
@@ -70,8 +85,9 @@ class Subscription:
         taken: list[bytes] = []
         size = 0
         while self._waiting and size < FRAME_BYTES:
-            taken.append(self._waiting.popleft())
-            size += len(taken[-1])
+            _, encoded = self._waiting.popleft()
+            taken.append(encoded)
+            size += len(encoded)
         self._bytes -= size
         return taken
 
