@@ -10,7 +10,13 @@ from sidecar.otel.model import Span, SpanLink
 from sidecar.otel.scope import Scope
 
 MAX_TRACE_BYTES = 4_000_000
-"""Of spans as JSON, longer than protobuf. Tempo discards what comes beyond 5 MB of a trace, and answers 200."""
+"""As `size_of` counts. Tempo discards what comes beyond 5 MB of a trace, and answers 200."""
+
+
+FRAME_BYTES = 256
+"""More than a span has without its attributes: ids, times, name, status; an event or link has less."""
+PAIR_BYTES = 16
+"""More than an attribute has beside its name and text."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class Parts:
     _count: int = 0
     _open: _Part | None = None
     _placed: dict[str, str] = field(default_factory=dict)
+    """Span id → trace, of the spans that are in a further part."""
 
     def place(self, spans: Iterable[Span], turn_root: str) -> list[Span]:
         """The spans in their traces, with the root of each part that is full, and all roots when the turn's comes."""
@@ -71,16 +78,19 @@ class Parts:
 
     def _place(self, span: Span, turn_root: str) -> list[Span]:
         before: list[Span] = []
+        size = size_of(span)
+        if self._count == 0 and self._filled + size <= MAX_TRACE_BYTES:  # as all but the hugest turns
+            self._filled += size
+            return [span]
         stays = span.attributes.get(semconv.OPERATION_NAME) == semconv.INVOKE_AGENT
-        size = len(msgspec.json.encode(span))
         if not stays and self._filled + size > MAX_TRACE_BYTES:
             before = self._end_part(turn_root)
             self._begin_part(span, turn_root)
         self._filled += size
         part = None if stays else self._open
         trace_id = part.trace_id if part else self.scope.trace_id
-        self._placed[span.span_id] = trace_id
         if part:
+            self._placed[span.span_id] = trace_id
             part.start_ns, part.end_ns = min(part.start_ns, span.start_ns), max(part.end_ns, span.end_ns)
         return [*before, self._moved(span, trace_id, part.root_id if part else turn_root)]
 
@@ -113,3 +123,13 @@ class Parts:
         key = f"{turn_root}.{number}"
         trace_id = ids.part_trace_id(self.scope.session_id, self.scope.prompt_id, key)
         return trace_id, self.scope.span_id(ids.PART, key)
+
+
+def size_of(span: Span) -> int:
+    """About how many bytes a span takes in protobuf, never fewer."""
+    size = FRAME_BYTES * (1 + len(span.events) + len(span.links))
+    for name, value in span.attributes.items():
+        size += len(name) + PAIR_BYTES
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else len(value) * 4
+    return size

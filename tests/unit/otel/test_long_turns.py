@@ -7,12 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporters.otlp.encode import wire_span
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.early import AT_ONCE, LONG_TURNS, Early
 from sidecar.otel.memory import is_turn_root
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import IDLE_US
+from sidecar.otel.parts import size_of
 from sidecar.otel.turns import TurnAssembler
 from tests import recorded
 from tests.unit.otel.test_any_session import sessions
@@ -111,12 +113,12 @@ def test_a_huge_turn_goes_on_in_linked_traces(monkeypatch: pytest.MonkeyPatch) -
     spans = run(turn(300, 2.0))
     sizes: dict[str, int] = {}
     for span in spans:
-        sizes[span.trace_id] = sizes.get(span.trace_id, 0) + len(msgspec.json.encode(span))
+        sizes[span.trace_id] = sizes.get(span.trace_id, 0) + wire_span(span).ByteSize()
     root = next(span for span in spans if is_turn_root(span))
     parts = [span for span in spans if semconv.TURN_PART in span.attributes]
     assert spans[-1] == root
     assert len(sizes) == len(parts) + 1 > 5
-    assert max(sizes.values()) < 25_000
+    assert max(sizes.values()) < 20_000
     assert [(part.trace_id, part.span_id) for part in parts] == [(link.trace_id, link.span_id) for link in root.links]
     assert {(root.trace_id, root.span_id)} == {(link.trace_id, link.span_id) for part in parts for link in part.links}
     assert (
@@ -147,3 +149,10 @@ def test_a_permission_waits_until_something_ends(answer: dict[str, str] | None, 
     turns.feed(events, 0)
     expected = events[1].received_at if waits else None
     assert [expected] == [one.waiting_since for one in turns.under_way]
+
+
+@pytest.mark.parametrize("name", recorded.NAMES)
+def test_sizes_are_not_underrated(name: str) -> None:
+    """A span counts at least as many bytes as it takes on the wire."""
+    for span in run(recorded.session(name)):
+        assert size_of(span) >= wire_span(span).ByteSize()
