@@ -48,8 +48,9 @@ def test_what_leaves_is_what_the_events_give(name: str) -> None:
     assert without_links(pure) == without_links(run(events))
 
 
-@given(data=st.data(), name=st.sampled_from(recorded.NAMES))
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("name", recorded.NAMES)
+@given(data=st.data())
+@settings(max_examples=500, deadline=None)
 def test_order_and_repeats_change_nothing(data: st.DataObject, name: str) -> None:
     """Events of any cut, shuffled and repeated, give the same spans, each once, parents present."""
     whole = recorded.session(name)
