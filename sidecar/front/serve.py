@@ -20,6 +20,7 @@ from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
 from sidecar.front.bounded_http import BoundedHttpProtocol
+from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
@@ -64,11 +65,13 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     url = _url(settings.host, listener.getsockname()[1])
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
+    spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()
     announce(url, url + front.page_link())
     try:
         await server.serve(sockets=[listener])
     finally:
+        spooled.cancel()
         data_dir.withdraw(settings.data_dir)
         await front.close()
 

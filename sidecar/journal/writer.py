@@ -133,7 +133,7 @@ class JournalWriter:
         now = int(time.time())
         try:
             with transaction(self._connection):
-                results = [[self._insert(entry, now) for entry in waiting.entries] for waiting in group]
+                results = [[insert(self._connection, entry, now) for entry in waiting.entries] for waiting in group]
         except apsw.Error as error:
             refusal = NotDurableError(
                 f"the journal could not be written: {type(error).__name__}",
@@ -150,16 +150,6 @@ class JournalWriter:
             waiting.done(appended)
         self._checkpointer.after_commit(self._connection)
 
-    def _insert(self, entry: Entry, now: int) -> Appended:
-        if entry.given:
-            for (seq,) in self._connection.execute(_KNOWN, (entry.event_id,)):
-                return Appended(seq, repeated=True)
-        self._connection.execute(_INSERT, (entry.event_id, entry.body))
-        seq = self._connection.last_insert_rowid()
-        if entry.given:
-            self._connection.execute(_REMEMBER, (entry.event_id, seq, now))
-        return Appended(seq, repeated=False)
-
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""
         try:
@@ -170,3 +160,21 @@ class JournalWriter:
         with self._wake:
             if finished:
                 self._trim_to = 0
+
+
+def insert(connection: apsw.Connection, entry: Entry, now: int) -> Appended:
+    """Adds one entry within the transaction that is open, unless its given id is known.
+
+    Args:
+        connection: for writing.
+        entry: the event.
+        now: seconds since the epoch.
+    """
+    if entry.given:
+        for (seq,) in connection.execute(_KNOWN, (entry.event_id,)):
+            return Appended(seq, repeated=True)
+    connection.execute(_INSERT, (entry.event_id, entry.body))
+    seq = connection.last_insert_rowid()
+    if entry.given:
+        connection.execute(_REMEMBER, (entry.event_id, seq, now))
+    return Appended(seq, repeated=False)
