@@ -108,6 +108,7 @@ HEALTH = {
         "live": {"status": "str", "clients": "int"},
     },
     "sinks": {},
+    "turns": {"running": "int", "oldest": "list"},
 }
 """The shape of the health answer of a sidecar without sinks."""
 

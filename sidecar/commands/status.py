@@ -50,6 +50,23 @@ def _show(facts: dict[str, Any]) -> None:
     rows = [_component(name, part) for name, part in health["components"].items()]
     rows += [_component(name, part) for name, part in health["sinks"].items()]
     print_table(["part", "status", "behind", "note"], rows)
+    _show_turns(health["turns"])
+
+
+def _show_turns(turns: dict[str, Any]) -> None:
+    """Turns under way, the oldest first."""
+    if not turns["running"]:
+        return
+    click.echo(f"  turns running: {turns['running']}")
+    rows = [
+        [turn["agent"], f"{turn['seconds']:.0f} s", turn["events"], _waiting(turn["waiting_for_permission_seconds"])]
+        for turn in turns["oldest"]
+    ]
+    print_table(["agent", "since", "events", "waiting for permission"], rows)
+
+
+def _waiting(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.0f} s"
 
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:

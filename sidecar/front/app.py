@@ -10,10 +10,10 @@ from litestar.types import ASGIApp
 
 from sidecar import __version__
 from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
-from sidecar.front.metrics import SidecarCollector, registry_of
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.page.codes import OneTimeCodes
 from sidecar.front.page.files import page_files
@@ -65,7 +65,8 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     def health() -> dict[str, object]:
         return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
 
-    collector = SidecarCollector(monitor, lambda: journal.last_seq, lambda: worker.progress)
+    gatherer = Gatherer(settings, monitor, journal, worker, hub)
+    worker.tell(gatherer.own)
     limits = Limits(
         settings.max_body_bytes,
         settings.max_batch_bytes,
@@ -77,7 +78,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
             native_route(processor, settings.max_body_bytes),
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
-            *status_routes(monitor, health, registry_of(collector)),
+            *status_routes(monitor, health, gatherer.all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq),
             file_route(page_files()),
             *access_routes(token, codes),

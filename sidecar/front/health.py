@@ -1,6 +1,8 @@
 """What the sidecar says of itself: the guide's performance and health answers."""
 
 import os
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +60,9 @@ def health_answer(
     }
     if journal_error:
         components["journal"]["error"] = journal_error
-    sinks = {sink["name"]: _sink(sink, last_seq) for sink in (progress or {}).get("sinks", [])}
+    known = progress or {}
+    components.update({one["name"]: _export(one) for one in known.get("exports", [])})
+    sinks = {sink["name"]: _sink(sink, last_seq) for sink in known.get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
         "status": max((str(part["status"]) for part in parts), key=ORDER.index),
@@ -68,6 +72,10 @@ def health_answer(
         "timestamp": datetime.now(UTC).isoformat(),
         "components": components,
         "sinks": sinks,
+        "turns": {
+            "running": known.get("turns_running", 0),
+            "oldest": [_turn(turn, time.time()) for turn in known.get("turns", [])],
+        },
     }
 
 
@@ -82,6 +90,23 @@ def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
     if progress["store_error"]:
         shown["error"] = progress["store_error"]
     return shown
+
+
+def _export(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent periodically and has no cursor."""
+    shown: dict[str, Any] = {"status": "degraded" if state["state"] == "retrying" else "healthy"}
+    return shown | ({"error": state["last_error"]} if state["last_error"] else {})
+
+
+def _turn(turn: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """A running turn without anything that tells whose it is; seconds since it began, and since it waits."""
+    waits = turn["waiting_since"]
+    return {
+        "agent": turn["agent"],
+        "seconds": round(now - turn["started_at"] / 1e6, 1),
+        "events": turn["events"],
+        "waiting_for_permission_seconds": None if waits is None else round(now - waits / 1e6, 1),
+    }
 
 
 def _sink(sink: dict[str, Any], last_seq: int) -> dict[str, Any]:

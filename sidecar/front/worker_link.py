@@ -13,6 +13,7 @@ import msgspec
 from sidecar import wire
 from sidecar.errors import LeanvibeError
 from sidecar.log import LOGGER
+from sidecar.otel.metric_model import Metric
 from sidecar.settings import Settings
 
 FIRST_WAIT_SECONDS = 0.2
@@ -24,6 +25,7 @@ START_SECONDS = 5.0
 """How long a question waits for a worker that is being started."""
 ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
+REPORT_SECONDS = 5.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
 BLOCKED_SECONDS = 60.0
@@ -47,6 +49,8 @@ class WorkerLink:
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
         self._heard_at = 0.0
+        self._report: Callable[[], list[Metric]] | None = None
+        self._reported_at = 0.0
         self.starts = 0
         self.last_exit: int | None = None
 
@@ -63,6 +67,10 @@ class WorkerLink:
     def start(self) -> None:
         """Begins watching; returns at once, ingest does not wait for the worker."""
         self._tasks = [asyncio.create_task(self._keep_running()), asyncio.create_task(self._follow_progress())]
+
+    def tell(self, report: Callable[[], list[Metric]]) -> None:
+        """Names what gives the front's metrics, for a worker that exports them too."""
+        self._report = report
 
     async def ask(self, op: str, args: dict[str, Any], seconds: float) -> msgspec.Raw:
         """The worker's answer as JSON bytes.
@@ -134,7 +142,7 @@ class WorkerLink:
     async def _follow_progress(self) -> None:
         while True:
             try:
-                raw = await self.ask("progress", {}, PROGRESS_SECONDS * 2)
+                raw = await self.ask("progress", self._news(), PROGRESS_SECONDS * 2)
             except LeanvibeError:
                 self._end_if_blocked()
             else:
@@ -142,6 +150,14 @@ class WorkerLink:
                 self._progress_at = self._heard_at = time.monotonic()
                 self._passed(self._progress["passed"])
             await asyncio.sleep(PROGRESS_SECONDS)
+
+    def _news(self) -> dict[str, Any]:
+        """The front's metrics now and then, if the worker said that it exports them."""
+        wanted = self._progress is not None and self._progress["exports_metrics"]
+        if not wanted or self._report is None or time.monotonic() - self._reported_at < REPORT_SECONDS:
+            return {}
+        self._reported_at = time.monotonic()
+        return {"front": self._report()}
 
     def _end_if_blocked(self) -> None:
         """Kills a worker that runs and says nothing, so that it is started anew."""

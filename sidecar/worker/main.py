@@ -24,6 +24,9 @@ from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
+from sidecar.worker.measure.exporter import NAME as METRICS_SINK
+from sidecar.worker.measure.exporter import MetricExporter, interval_of
+from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
@@ -54,17 +57,21 @@ async def _run(settings: Settings) -> None:
     store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
-    loader = Loader(store, JournalReader(journal), notebook)
+    meter = Meter(store)
+    loader = Loader(store, JournalReader(journal), notebook, meter)
     sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
-    answers = Answers(store, loader, sinks)
+    exporter = build_metric_exporter(settings, os.environ, meter)
+    answers = Answers(store, loader, sinks, meter, exporter)
     server = await wire.serve(settings.data_dir, answers)
     try:
         await _until_stopped()
     finally:
         server.close()
         answers.close()
+        if exporter:
+            await asyncio.to_thread(exporter.close, FLUSH_SECONDS)
         await asyncio.to_thread(_stop, sinks, loader, store)
 
 
@@ -121,7 +128,7 @@ def build_sinks(
         built["redis"] = (lambda: EXPORTERS["redis"](**options), EventStage())
     if settings.postgres_dsn:
         built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
-    standard = {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
+    standard = otel_variables(settings, environment)
     stages: dict[str, Stage[Any]] = {
         "otlp": TraceStage(capture_content=settings.capture_content),
         "otlp-logs": LogStage(capture_content=settings.capture_content),
@@ -134,6 +141,22 @@ def build_sinks(
         name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
         for name, (build, stage) in built.items()
     }
+
+
+def build_metric_exporter(settings: Settings, environment: Mapping[str, str], meter: Meter) -> MetricExporter | None:
+    """The running periodic export of metrics; None when it is not switched on."""
+    standard = otel_variables(settings, environment)
+    if not otlp_wanted(standard, METRICS_SINK):
+        return None
+    build = functools.partial(EXPORTERS[METRICS_SINK], standard, settings.host_name, settings.data_dir)
+    exporter = MetricExporter(built_or_broken(build), meter.metrics, interval_of(standard))
+    exporter.start()
+    return exporter
+
+
+def otel_variables(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The standard variables: those of the environment that are not empty, and the endpoint of our own setting."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
 
 
 def upgrade_database(dsn: str) -> tuple[str | None, str]:

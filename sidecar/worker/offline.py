@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
+from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
@@ -23,7 +24,7 @@ def opened(settings: Settings) -> Iterator[Store]:
     with contextlib.closing(store):
         journal = settings.data_dir / JOURNAL_FILE
         if journal.exists():
-            loader = Loader(store, JournalReader(journal), Notebook())
+            loader = Loader(store, JournalReader(journal), Notebook(), Meter(store))
             loader.start()
             loader.close()
         yield store

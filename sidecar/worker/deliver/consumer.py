@@ -116,6 +116,7 @@ class EventStreamProcessor(Generic[Item]):
         except LeanvibeError as error:
             self.state.failed(str(error))
             return False
+        self.state.oldest_at = events[0].received_at / 1e6 if events else None
         items = self._stage.feed(events)
         dead: list[DeadLetter] = []
         for start in range(0, len(items), self._batch_size):

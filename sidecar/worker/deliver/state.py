@@ -20,6 +20,8 @@ class SinkState(msgspec.Struct, kw_only=True):
     skipped: int = 0
     """Items left out because the sink takes nothing of their kind, such as logs for a tracing backend."""
     retries: int = 0
+    oldest_at: float | None = None
+    """When the first event that the sink has not passed was received; None when it has passed all."""
     last_success_at: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None

@@ -7,6 +7,7 @@ import msgspec
 from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
+from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
 from sidecar.worker.store.store import STORE, Store, UnstorableError
 
@@ -24,12 +25,16 @@ class Loader:
         store: written only by this thread.
         reader: this thread's own reader of the journal.
         notebook: what the other consumers want written.
+        meter: counts what is loaded, in the same transaction.
     """
 
-    def __init__(self, store: Store, reader: JournalReader, notebook: Notebook) -> None:
+    def __init__(self, store: Store, reader: JournalReader, notebook: Notebook, meter: Meter) -> None:
         self._store = store
         self._reader = reader
         self._notebook = notebook
+        self._meter = meter
+        self.oldest_at: float | None = None
+        """When the first event that is not loaded yet was received, in seconds since the epoch."""
         self._moved = threading.Condition()
         self._wake = threading.Event()
         self._stopping = False
@@ -75,6 +80,9 @@ class Loader:
         notes = self._notebook.take()
         try:
             batch = self._reader.after(self.cursor, limit=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            self.oldest_at = batch[0].received_at / 1e6 if batch else None
+            self._meter.feed(batch)
+            self._meter.note(notes)
             if batch or notes:
                 self._load(batch, notes)
         except LeanvibeError as error:
@@ -91,6 +99,7 @@ class Loader:
             batch, refused = self._without_refused(batch)
             notes.dead_letters.extend(refused)
             self._store.load(batch, notes)
+        self._meter.settle(notes)
         with self._moved:
             self.durable.update({name: seq for name, (seq, _) in notes.cursors.items()})
             if batch:

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import duckdb
 
 from sidecar.errors import StoreError
 from sidecar.events import HookEvent
+from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 from sidecar.worker.store.notebook import DeadLetter, Notes
-from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of, span_of, span_row
+from sidecar.worker.store.rows import COLUMNS, counter_of, counter_row, event_of, moment, row_of, span_of, span_row
 
 FILE_NAME = "store.duckdb"
 PAGE_EVENTS = 100
@@ -65,6 +66,8 @@ class Store:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
                 _append(self._connection, "spans", [span_row(span) for span in notes.spans])
+            if notes.counters:
+                self._set_counters(notes.counters)
 
     def takes(self, event: HookEvent) -> bool:
         """Whether DuckDB takes this event's row; nothing is kept of the trial."""
@@ -77,6 +80,15 @@ class Store:
             finally:
                 self._connection.rollback()
         return True
+
+    def counters(self) -> dict[tuple[str, tuple[str, ...]], Point]:
+        """The numbers of every series, by metric and labels."""
+        return dict(map(counter_of, self.fetch("SELECT metric, labels, value, buckets FROM counters")))
+
+    def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
+        """The last sessions, newest first, as (agent, session)."""
+        query = "SELECT agent, session_id FROM events_hot GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
+        return [(agent, session) for agent, session in self.fetch(query, [limit])]
 
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
@@ -139,6 +151,12 @@ class Store:
 
     def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
+
+    def _set_counters(self, counters: Mapping[tuple[str, tuple[str, ...]], Point]) -> None:
+        rows = [counter_row(metric, point) for (metric, _), point in counters.items()]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        places = "unnest(?), unnest(?), unnest(?), unnest(?)"
+        self._connection.execute(f"INSERT OR REPLACE INTO counters SELECT {places}", columns)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
