@@ -84,6 +84,23 @@ def decode(seq: int, body: bytes) -> HookEvent:
     return msgspec.structs.replace(_decoder.decode(body), seq=seq)
 
 
+def unreadable(seq: int, event_id: str, size_bytes: int) -> HookEvent:
+    """What stands for a journal row whose body is damaged: its number and id, the content dropped with the reason."""
+    return HookEvent(
+        seq=seq,
+        event_id=event_id,
+        received_at=0,
+        occurred_at=0,
+        host="",
+        agent="unknown",
+        event_type=EventType.OTHER,
+        hook_event_name="Unreadable",
+        session_id="unreadable",
+        payload=msgspec.Raw(b'{"content_dropped":{"reason":"journal_damaged"}}'),
+        size_bytes=size_bytes,
+    )
+
+
 def new_event_id(micros: int) -> str:
     """A UUIDv7 (RFC 9562, 5.7) of that moment: ids of later events sort after those of earlier milliseconds."""
     bits = (micros // 1000) << 80 | int.from_bytes(os.urandom(10))

@@ -76,11 +76,11 @@ def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
         return {"status": "degraded", "error": "the worker is not answering; it is started again by itself"}
     lag = max(0, last_seq - progress["store_seq"])
     shown: dict[str, Any] = {
-        "status": "healthy" if progress["store_error"] is None else "degraded",
+        "status": "degraded" if progress["store_error"] or progress["store_note"] else "healthy",
         "lag_events": lag,
     }
-    if progress["store_error"]:
-        shown["error"] = progress["store_error"]
+    if problem := progress["store_error"] or progress["store_note"]:
+        shown["error"] = problem
     return shown
 
 

@@ -13,6 +13,7 @@ from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.query.listing import EventFilter, recent
 from sidecar.worker.query.sql import SqlAnswer, run
 from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.opening import broken_note
 from sidecar.worker.store.store import Store
 
 Result = TypeVar("Result")
@@ -29,6 +30,8 @@ class Progress(msgspec.Struct):
     """Every consumer has safely passed this sequence number: the journal may forget up to it."""
     store_seq: int
     store_error: str | None
+    store_note: str | None
+    """A store that was moved aside and not yet removed."""
     sinks: list[dict[str, Any]]
 
 
@@ -72,6 +75,7 @@ class Answers:
             passed=min(durable.get(name, 0) for name in names),
             store_seq=self._loader.cursor,
             store_error=self._loader.last_error,
+            store_note=broken_note(self._store.path),
             sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
         )
 

@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import LeanvibeError
+from sidecar.errors import LeanvibeError, StoreError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
@@ -25,6 +26,7 @@ from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.opening import open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -50,26 +52,34 @@ def main() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
-    loader = Loader(store, JournalReader(journal), notebook)
+    loader = Loader(store, JournalReader(journal), notebook, partial(_set, loop, stopped))
     sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
     answers = Answers(store, loader, sinks)
     server = await wire.serve(settings.data_dir, answers)
     try:
-        await _until_stopped()
+        await _until(stopped)
     finally:
         server.close()
         answers.close()
         await asyncio.to_thread(_stop, sinks, loader, store)
 
 
+def _set(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    """Sets an event of the loop from another thread."""
+    loop.call_soon_threadsafe(event.set)
+
+
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
     def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], list[HookEvent]]:
-        loader.wait_for(up_to, RESTORE_SECONDS)
+        if not loader.wait_for(up_to, RESTORE_SECONDS):
+            raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
         return store.recent_spans(REMEMBERED_SPANS), store.events_of_traces(traces, up_to)
 
     cursors = store.cursors()
@@ -88,9 +98,8 @@ def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
     store.close()
 
 
-async def _until_stopped() -> None:
-    """Returns at SIGTERM, SIGINT or the end of stdin."""
-    stopped = asyncio.Event()
+async def _until(stopped: asyncio.Event) -> None:
+    """Returns when it is set: by SIGTERM, SIGINT, the end of stdin, or a store that must be opened anew."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):

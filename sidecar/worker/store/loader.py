@@ -1,14 +1,16 @@
 """The store's own consumer: from the journal into DuckDB, in batches, rows and cursors in one transaction."""
 
 import threading
+from collections.abc import Callable
 
 import msgspec
 
 from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
+from sidecar.log import LOGGER
 from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
-from sidecar.worker.store.store import STORE, Store, UnstorableError
+from sidecar.worker.store.store import STORE, InvalidatedStoreError, Store, UnstorableError
 
 BATCH_EVENTS = 2000
 BATCH_BYTES = 8 * 1024 * 1024
@@ -24,12 +26,20 @@ class Loader:
         store: written only by this thread.
         reader: this thread's own reader of the journal.
         notebook: what the other consumers want written.
+        give_up: called, on this thread, when the store can only go on after it was opened anew.
     """
 
-    def __init__(self, store: Store, reader: JournalReader, notebook: Notebook) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reader: JournalReader,
+        notebook: Notebook,
+        give_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._reader = reader
         self._notebook = notebook
+        self._give_up = give_up
         self._moved = threading.Condition()
         self._wake = threading.Event()
         self._stopping = False
@@ -78,11 +88,21 @@ class Loader:
             if batch or notes:
                 self._load(batch, notes)
         except LeanvibeError as error:
-            self._notebook.put_back(notes)
-            self.last_error = str(error)
+            self._failed(notes, str(error))
+            if isinstance(error, InvalidatedStoreError):
+                self._give_up()
+            return []
+        except Exception as error:  # noqa: BLE001  whatever it is, a thread that ends would stop everything, unseen
+            self._failed(notes, f"cannot load: {type(error).__name__}")
             return []
         self.last_error = None
         return batch
+
+    def _failed(self, notes: Notes, reason: str) -> None:
+        self._notebook.put_back(notes)
+        if reason != self.last_error:
+            LOGGER.warning("the store is tried again: %s", reason)
+        self.last_error = reason
 
     def _load(self, batch: list[HookEvent], notes: Notes) -> None:
         try:

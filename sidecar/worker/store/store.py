@@ -20,8 +20,23 @@ STORE = "store"
 """The store's own name among the consumers of the journal."""
 
 
+FROM_OUTSIDE = (
+    "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
+    "Is a directory", "No such file", "Cannot allocate", "Out of Memory", "failed to allocate", "could not allocate",
+)  # fmt: skip
+"""Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
+
+
 class UnstorableError(StoreError):
     """DuckDB refuses a value of the rows themselves: trying again cannot help."""
+
+
+class BrokenStoreError(StoreError):
+    """What is in the file will not open, however often it is tried."""
+
+
+class InvalidatedStoreError(StoreError):
+    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps."""
 
 
 class Store:
@@ -32,7 +47,8 @@ class Store:
         memory_mb: DuckDB's memory limit.
 
     Raises:
-        StoreError: the file cannot be opened.
+        BrokenStoreError: the file holds no store that can be opened.
+        StoreError: the file cannot be opened for another reason.
     """
 
     def __init__(self, path: Path, memory_mb: int) -> None:
@@ -45,7 +61,7 @@ class Store:
             for closed in ("enable_external_access = false", "lock_configuration = true"):
                 self._connection.execute(f"SET GLOBAL {closed}")
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"cannot open the store {path}: {error}", hint="is another sidecar using it?") from error
+            raise _not_opened(path, error) from error
 
     def load(self, events: Sequence[HookEvent], notes: Notes) -> None:
         """Adds events, moves the store's cursor and writes the notes, in one transaction.
@@ -62,7 +78,7 @@ class Store:
             if notes.dead_letters:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
-                _append(self._connection, "spans", [span_row(span) for span in notes.spans])
+                self._replace_spans({(span.trace_id, span.span_id): span for span in notes.spans})
 
     def takes(self, event: HookEvent) -> bool:
         """Whether DuckDB takes this event's row; nothing is kept of the trial."""
@@ -130,6 +146,12 @@ class Store:
         with self._lock:
             self._connection.close()
 
+    def _replace_spans(self, spans: dict[tuple[str, str], Span]) -> None:
+        """A span that is exported again, after a crash or by a replay, takes the place of its row."""
+        ids = [list(column) for column in zip(*spans, strict=True)]
+        self._connection.execute(_FORGET_SPANS, ids)
+        _append(self._connection, "spans", [span_row(span) for span in spans.values()])
+
     def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
 
@@ -163,10 +185,24 @@ def _as_store_error(operation: str) -> Iterator[None]:
     """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
     try:
         yield
+    except (duckdb.FatalException, duckdb.InternalException) as error:
+        raise InvalidatedStoreError(
+            f"cannot {operation}: {type(error).__name__}", hint="the worker opens the store anew by itself"
+        ) from error
     except duckdb.DataError as error:
         raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
     except duckdb.Error as error:
         raise StoreError(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+
+
+def _not_opened(path: Path, error: Exception) -> StoreError:
+    reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
+    if isinstance(error, OSError) or any(words in str(error) for words in FROM_OUTSIDE):
+        return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
+    return BrokenStoreError(reason, hint="it is moved aside by itself")
+
+
+_FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"
 
 
 def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:

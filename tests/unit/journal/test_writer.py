@@ -82,6 +82,20 @@ def test_reader_bounds_its_batches(journal: JournalWriter, path: Path) -> None:
     reader.close()
 
 
+def test_a_damaged_row_is_seen_and_blocks_nobody(journal: JournalWriter, path: Path) -> None:
+    """A row that is no event any more is given as one without content, under its number and id."""
+    append(journal, *entries(1), Entry("damaged", b"{nothing"), *entries(2)[1:])
+    reader = JournalReader(path)
+
+    found = reader.after(0, limit=10)
+
+    assert [1, 2, 3] == [event.seq for event in found]
+    assert ("damaged", {"content_dropped": {"reason": "journal_damaged"}}) == (
+        found[1].event_id, msgspec.json.decode(found[1].payload),
+    )  # fmt: skip
+    reader.close()
+
+
 def test_given_id_is_taken_once(journal: JournalWriter, path: Path) -> None:
     """An id that the client gave is known again, also after trimming and a restart."""
     first = append(journal, Entry("mine", b"{}", given=True))
