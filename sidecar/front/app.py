@@ -52,9 +52,9 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker.progress, hub.clients)
 
-    collector = SidecarCollector(monitor, lambda: journal.last_seq, lambda: worker.progress)
+    collector = SidecarCollector(monitor, journal, lambda: worker.progress)
     limits = Limits(
         settings.max_body_bytes,
         settings.max_batch_bytes,

@@ -2,13 +2,33 @@
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sidecar import __version__
 from sidecar.front.monitor import Performance, explain
 
 LAG_WARNING_EVENTS = 10_000
 ORDER = ("healthy", "degraded", "unhealthy")
+
+
+class Journal(Protocol):
+    """What health needs to know of the journal."""
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last append failed, None when it did not."""
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last durable event."""
+
+    @property
+    def recovery(self) -> str | None:
+        """What became of a damaged journal, in one line."""
+
+    @property
+    def lost(self) -> int:
+        """Events of it that could not be read."""
 
 
 def performance_answer(performance: Performance) -> dict[str, Any]:
@@ -35,8 +55,7 @@ def performance_answer(performance: Performance) -> dict[str, Any]:
 
 def health_answer(
     performance: Performance,
-    journal_error: str | None,
-    last_seq: int,
+    journal: Journal,
     progress: dict[str, Any] | None,
     live_clients: int,
 ) -> dict[str, Any]:
@@ -44,20 +63,18 @@ def health_answer(
 
     Args:
         performance: the monitor's snapshot.
-        journal_error: why the last append failed, None when it did not.
-        last_seq: sequence number of the last durable event.
+        journal: how the journal is.
         progress: the worker's; None when it does not answer.
         live_clients: connected WebSocket clients.
     """
+    last_seq = journal.last_seq
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
-        "journal": {"status": "unhealthy" if journal_error else "healthy", "last_seq": last_seq},
+        "journal": _journal(journal),
         "worker": {"status": "healthy" if progress else "degraded"},
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
     }
-    if journal_error:
-        components["journal"]["error"] = journal_error
     sinks = {sink["name"]: _sink(sink, last_seq) for sink in (progress or {}).get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
@@ -69,6 +86,16 @@ def health_answer(
         "components": components,
         "sinks": sinks,
     }
+
+
+def _journal(journal: Journal) -> dict[str, Any]:
+    """Unhealthy while nothing can be made durable; degraded after a damaged file was moved aside."""
+    shown: dict[str, Any] = {"status": "healthy", "last_seq": journal.last_seq}
+    if journal.recovery:
+        shown |= {"status": "degraded", "lost": journal.lost, "error": journal.recovery}
+    if journal.last_error:
+        shown |= {"status": "unhealthy", "error": journal.last_error}
+    return shown
 
 
 def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:

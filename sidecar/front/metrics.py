@@ -12,6 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from sidecar.front.health import Journal
 from sidecar.front.monitor import BUCKETS, PerformanceMonitor
 
 Progress = Callable[[], dict[str, Any] | None]
@@ -20,9 +21,9 @@ Progress = Callable[[], dict[str, Any] | None]
 class SidecarCollector:
     """Reads the monitor and the worker's progress at each scrape. No label is ever a session, path or id."""
 
-    def __init__(self, monitor: PerformanceMonitor, last_seq: Callable[[], int], progress: Progress) -> None:
+    def __init__(self, monitor: PerformanceMonitor, journal: Journal, progress: Progress) -> None:
         self._monitor = monitor
-        self._last_seq = last_seq
+        self._journal = journal
         self._progress = progress
 
     def collect(self) -> Iterator[Metric]:
@@ -61,6 +62,8 @@ class SidecarCollector:
         dropped = CounterMetricFamily("leanvibe_dropped", "What was left out, by reason.", labels=["reason"])
         for reason, count in totals.dropped.items():
             dropped.add_metric([reason], count)
+        if self._journal.lost:
+            dropped.add_metric(["journal_damaged"], self._journal.lost)
         yield dropped
         redactions = CounterMetricFamily("leanvibe_redactions", "Replacements, by rule.", labels=["rule"])
         for rule, count in totals.redactions.items():
@@ -76,7 +79,7 @@ class SidecarCollector:
         yield GaugeMetricFamily("leanvibe_worker_up", "1 while the worker answers.", value=progress is not None)
         if progress is None:
             return
-        last = self._last_seq()
+        last = self._journal.last_seq
         lag = GaugeMetricFamily("leanvibe_lag_events", "Events a consumer is behind.", labels=["consumer"])
         lag.add_metric(["store"], max(0, last - progress["store_seq"]))
         up = GaugeMetricFamily("leanvibe_sink_up", "1 while the sink takes what it is given.", labels=["sink"])

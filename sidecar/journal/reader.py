@@ -27,6 +27,8 @@ class JournalReader:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode = _inode(path)
         self._connection = open_for_reading(path)
 
     def after(self, seq: int, *, limit: int, max_bytes: int = 32 * 1024 * 1024) -> list[HookEvent]:
@@ -39,6 +41,7 @@ class JournalReader:
         """
         found: list[HookEvent] = []
         size = 0
+        self._follow()
         with _as_journal_error():
             for row_seq, event_id, body in self._connection.execute(_AFTER, (seq, limit)):
                 found.append(_event(row_seq, event_id, body))
@@ -53,12 +56,28 @@ class JournalReader:
         Raises:
             JournalError: the file cannot be read now.
         """
+        self._follow()
         with _as_journal_error():
             return maintenance.highest_seq(self._connection)
+
+    def _follow(self) -> None:
+        """Opens the file anew when another stands under its name: a damaged journal was moved aside."""
+        inode = _inode(self._path)
+        if inode != self._inode:
+            self._connection.close()
+            self._connection = open_for_reading(self._path)
+            self._inode = inode
 
     def close(self) -> None:
         """Releases the file. Safe to call twice."""
         self._connection.close()
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
 def _event(seq: int, event_id: str, body: bytes) -> HookEvent:

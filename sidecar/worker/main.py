@@ -8,8 +8,10 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
@@ -21,12 +23,13 @@ from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
-from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
+from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
-from sidecar.worker.store.opening import open_store
+from sidecar.worker.store.opening import needs_more_memory, open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -57,8 +60,8 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
-    loader = Loader(store, JournalReader(journal), notebook, partial(_set, loop, stopped))
-    sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
+    loader = Loader(store, JournalReader(journal), notebook, partial(_give_up, store.path, loop, stopped))
+    sinks = build_sinks(settings, os.environ, lambda: HistoryReader(JournalReader(journal), store), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
     answers = Answers(store, loader, sinks)
@@ -71,9 +74,11 @@ async def _run(settings: Settings) -> None:
         await asyncio.to_thread(_stop, sinks, loader, store)
 
 
-def _set(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    """Sets an event of the loop from another thread."""
-    loop.call_soon_threadsafe(event.set)
+def _give_up(store: Path, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event, for_memory: bool) -> None:  # noqa: FBT001  the loader's
+    """Ends the worker, from the loader's thread: the front starts another one, which opens the store anew."""
+    if for_memory:
+        needs_more_memory(store)
+    loop.call_soon_threadsafe(stopped.set)
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
@@ -104,9 +109,16 @@ async def _until(stopped: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
-    front = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-    front.add_done_callback(lambda _: stopped.set())
+    threading.Thread(target=_wait_for_front, args=(loop, stopped), daemon=True).start()
     await stopped.wait()
+
+
+def _wait_for_front(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Sets the event once stdin ends. On a thread that nobody waits for: the front may outlive this worker."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+        loop.call_soon_threadsafe(stopped.set)
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -120,7 +132,7 @@ def _limit_memory(megabytes: int) -> None:
 
 
 def build_sinks(
-    settings: Settings, environment: Mapping[str, str], reader: Callable[[], JournalReader], notebook: Notebook
+    settings: Settings, environment: Mapping[str, str], reader: Callable[[], Reader], notebook: Notebook
 ) -> Sinks:
     """The deliveries that are switched on, by name. The only place that names exporters."""
     built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}

@@ -4,13 +4,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from sidecar.errors import LeanvibeError, PermanentExportError, TransientExportError
 from sidecar.events import HookEvent
-from sidecar.journal import JournalReader
 from sidecar.otel.model import Span
 from sidecar.worker.deliver.retry import delay
 from sidecar.worker.deliver.sink import Outcome, Sink
@@ -24,6 +23,15 @@ UNEXPECTED_ATTEMPTS = 3
 
 Item = TypeVar("Item", bound=HookEvent | Span)
 Result = TypeVar("Result")
+
+
+class Reader(Protocol):
+    """Gives the events after a cursor."""
+
+    def after(self, seq: int, *, limit: int) -> list[HookEvent]:
+        """At most `limit` events after sequence `seq`, oldest first; raises a `LeanvibeError`."""
+
+
 Restore = Callable[[Sequence[str], int], tuple[list[Span], list[HookEvent]]]
 """The spans that were exported last, and the stored events of these traces up to that sequence number."""
 
@@ -35,7 +43,7 @@ class EventStreamProcessor(Generic[Item]):
         name: the sink, and its cursor's name.
         sink: the exporter.
         stage: turns events into the exporter's items.
-        reader: this thread's own reader of the journal.
+        reader: this thread's own, of the journal and what came before it.
         notebook: where cursor, dead letters and exported spans are noted.
         batch_size: most events read, and most items pushed, at once.
     """
@@ -45,7 +53,7 @@ class EventStreamProcessor(Generic[Item]):
         name: str,
         sink: Sink[Item],
         stage: Stage[Item],
-        reader: JournalReader,
+        reader: Reader,
         notebook: Notebook,
         batch_size: int,
     ) -> None:

@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 from sidecar.log import LOGGER
-from sidecar.worker.store.store import BrokenStoreError, Store
+from sidecar.worker.store.store import BrokenStoreError, Store, StoreMemoryError
+
+MEMORY_STEPS = (1, 2, 4, 8, 16)
+"""Times the memory limit that a store may be given that cannot be opened, or written, with less."""
 
 MAX_DEATHS = 5
 """Workers in a row that died while they opened the file: broken in a way that kills, such as a crash in DuckDB."""
@@ -41,11 +44,30 @@ def broken_note(path: Path) -> str | None:
 
 
 def _opened(path: Path, memory_mb: int) -> Store:
-    try:
-        return Store(path, memory_mb)
-    except BrokenStoreError as error:
-        _move_aside(path, error.message)
+    reason = "it takes too much memory"
+    for step in MEMORY_STEPS[_step(path) :]:
+        try:
+            return Store(path, memory_mb * step)
+        except StoreMemoryError as error:
+            reason = error.message
+        except BrokenStoreError as error:
+            reason = error.message
+            break
+    _move_aside(path, reason)
     return Store(path, memory_mb)
+
+
+def needs_more_memory(path: Path) -> None:
+    """From the next opening on the store at `path` gets twice the memory, up to the last step."""
+    _note(_steps(path), _step(path) + 1)
+
+
+def _steps(path: Path) -> Path:
+    return path.with_suffix(".memory")
+
+
+def _step(path: Path) -> int:
+    return min(_count(_steps(path)), len(MEMORY_STEPS) - 1)
 
 
 def _move_aside(path: Path, reason: str) -> None:
@@ -54,6 +76,7 @@ def _move_aside(path: Path, reason: str) -> None:
     for file, target in ((path, aside), (_log(path), _log(aside))):
         if file.exists():
             file.replace(target)
+    _steps(path).unlink(missing_ok=True)
     LOGGER.error("the store is begun anew, the old one is kept as %s: %s", aside.name, reason)
 
 

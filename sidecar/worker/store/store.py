@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ STORE = "store"
 
 FROM_OUTSIDE = (
     "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
-    "Is a directory", "No such file", "Cannot allocate", "Out of Memory", "failed to allocate", "could not allocate",
+    "Is a directory", "No such file",
 )  # fmt: skip
 """Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
+
+SHORT_OF_MEMORY = ("Out of Memory", "failed to pin", "failed to allocate", "could not allocate", "Cannot allocate")
+"""Words of DuckDB when its memory limit is too small: large payloads take it in whole, 2,048 rows at a time."""
 
 
 class UnstorableError(StoreError):
@@ -35,8 +39,17 @@ class BrokenStoreError(StoreError):
     """What is in the file will not open, however often it is tried."""
 
 
+class StoreMemoryError(StoreError):
+    """DuckDB cannot open, read or write the file within its memory limit now."""
+
+
 class InvalidatedStoreError(StoreError):
-    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps."""
+    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps.
+
+    `for_memory`: it was its memory limit, so that it must be opened with more.
+    """
+
+    for_memory = False
 
 
 class Store:
@@ -48,6 +61,7 @@ class Store:
 
     Raises:
         BrokenStoreError: the file holds no store that can be opened.
+        StoreMemoryError: not with this much memory.
         StoreError: the file cannot be opened for another reason.
     """
 
@@ -104,6 +118,19 @@ class Store:
         columns = ", ".join(COLUMNS)
         query = f"SELECT {columns} FROM events_hot WHERE trace_id IN (SELECT unnest(?)) AND seq <= ? ORDER BY seq"
         return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
+
+    def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`.
+
+        Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
+        """
+        sizes = "SELECT seq, size_bytes FROM events_hot WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?"
+        last = _last_within(self.fetch(sizes, [after, before, limit]), max_bytes)
+        if last is None:
+            return []
+        columns = ", ".join(COLUMNS)
+        rows = self.fetch(f"SELECT {columns} FROM events_hot WHERE seq > ? AND seq <= ?", [after, last])
+        return [event_of(row) for row in sorted(rows, key=itemgetter(0))]
 
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, without their events and links."""
@@ -166,6 +193,16 @@ class Store:
         self._connection.commit()
 
 
+def _last_within(sizes: Sequence[tuple[Any, ...]], max_bytes: int) -> int | None:
+    """The number up to which rows of `(seq, size)` are about `max_bytes`, at least the first; None without any."""
+    filled = 0
+    for seq, size in sizes:
+        filled += size
+        if filled >= max_bytes:
+            return int(seq)
+    return int(sizes[-1][0]) if sizes else None
+
+
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     appender = connection.appender(table)
     try:
@@ -186,18 +223,27 @@ def _as_store_error(operation: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.FatalException, duckdb.InternalException) as error:
-        raise InvalidatedStoreError(
+        invalidated = InvalidatedStoreError(
             f"cannot {operation}: {type(error).__name__}", hint="the worker opens the store anew by itself"
-        ) from error
+        )
+        invalidated.for_memory = _says(error, SHORT_OF_MEMORY)
+        raise invalidated from error
     except duckdb.DataError as error:
         raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
     except duckdb.Error as error:
-        raise StoreError(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+        kind = StoreMemoryError if _says(error, SHORT_OF_MEMORY) else StoreError
+        raise kind(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+
+
+def _says(error: Exception, words: Sequence[str]) -> bool:
+    return any(word in str(error) for word in words)
 
 
 def _not_opened(path: Path, error: Exception) -> StoreError:
     reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
-    if isinstance(error, OSError) or any(words in str(error) for words in FROM_OUTSIDE):
+    if _says(error, SHORT_OF_MEMORY):
+        return StoreMemoryError(reason, hint="raise LEANVIBE_STORE_MEMORY_MB")
+    if isinstance(error, OSError) or _says(error, FROM_OUTSIDE):
         return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
     return BrokenStoreError(reason, hint="it is moved aside by itself")
 
