@@ -61,6 +61,15 @@ class Sidecar:
         return str(json.loads((self.data_dir / "server.json").read_text())["url"])
 
     @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    def keep_port(self, port: int) -> None:
+        """Listens there from the next start on."""
+        self._port = port
+
+    @property
     def token(self) -> str:
         """What reading events needs."""
         return (self.data_dir / "token").read_text().strip()
@@ -137,6 +146,10 @@ class Sidecar:
         worker = child_of(self.pid)
         self._end(signal.SIGKILL)
         until(lambda: worker not in processes(), "the worker has gone", self.output)
+
+    def crash(self) -> None:
+        """Ends the front as a crash would, and leaves it to the worker to notice."""
+        self._end(signal.SIGKILL)
 
     def close(self) -> None:
         """Stops it if it runs, and releases the client."""

@@ -58,7 +58,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
+    journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
     front = build(settings, data_dir.token(settings.data_dir), journal)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)

@@ -84,11 +84,11 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")  # one that fails can leave the transaction open
     except BaseException:
         with contextlib.suppress(apsw.Error):  # the first error is the one that tells
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _create_private(path: Path) -> None:
