@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         "",
         description="http://… switches the OTLP sink on, as OTEL_EXPORTER_OTLP_ENDPOINT does, which wins.",
     )
+    capture_content: bool = Field(
+        default=False,
+        description="Put redacted prompts, answers, tool inputs and results on spans and log records (8 KB each).",
+    )
     sink_batch_size: int = Field(500, ge=1, le=10_000, description="Most events that a sink gets at once.")
 
     @field_validator("allowed_hosts", mode="before")

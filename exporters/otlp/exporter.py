@@ -1,30 +1,27 @@
-"""The OTLP exporter: encodes a batch of spans, sends it, and reads the answer to the end."""
+"""The OTLP exporter: encodes a batch of one signal, sends it, and reads the answer to the end."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+from typing import Any
 
 from exporters import Outcome, Rejection
 from exporters.otlp.answers import Partial
+from exporters.otlp.codecs import CODECS, Codec
 from exporters.otlp.config import OtlpConfig, Protocol
-from exporters.otlp.encode import request_bytes, scoped, wire_span
 from exporters.otlp.resource import Identity, resource_of
+from exporters.otlp.signals import Signal
 from exporters.otlp.transport import Transport
-from sidecar.errors import PermanentExportError
-from sidecar.otel import semconv
-from sidecar.otel.model import Span
+from sidecar.errors import PermanentExportError, SignalNotTakenError
 
 MAX_REQUEST_BYTES = 3 * 2**20
-"""Of spans in one request: gRPC servers refuse messages over 4 MiB unless they are told otherwise."""
+"""Of items in one request: gRPC servers refuse messages over 4 MiB unless they are told otherwise."""
 
 
 @dataclass(slots=True)
 class _Piece:
-    """What fits into one request: spans by service, and their indexes in the batch."""
+    """What fits into one request: messages by service, and their indexes in the batch."""
 
-    services: dict[str, list[WireSpan]] = field(default_factory=dict)
+    services: dict[str, list[Any]] = field(default_factory=dict)
     indexes: list[int] = field(default_factory=list)
     size: int = 0
 
@@ -50,16 +47,19 @@ class _Tally:
 
 
 class OtlpExporter:
-    """Pushes spans to one OTLP backend. The same spans are the same bytes, however often they are sent.
+    """Pushes spans, log records or metrics to one OTLP backend.
+
+    The same items are the same bytes, however often they are sent.
 
     Args:
-        config: where to and how.
+        config: what to send, where to and how.
         identity: what the resource says of this host.
     """
 
     def __init__(self, config: OtlpConfig, identity: Identity) -> None:
         self._config = config
         self._identity = identity
+        self._codec: Codec = CODECS[config.signal]()
         self._transport: Transport | None = None
 
     def start(self) -> None:
@@ -67,18 +67,23 @@ class OtlpExporter:
         self.close()
         self._transport = _transport(self._config)
 
-    def export(self, batch: Sequence[Span]) -> Outcome:
-        """Sends a batch, in as few requests as `MAX_REQUEST_BYTES` allows.
+    def export(self, batch: Sequence[Any]) -> Outcome:
+        """Sends a batch, in requests of at most `MAX_REQUEST_BYTES` unless one item alone is larger.
 
-        A span that cannot be encoded is rejected alone. Of a partial success OTLP tells how many spans were
-        rejected but not which, and wants no repeat: unless all were, they are reported as `unnamed`.
+        An item that cannot be encoded is rejected alone. Of a partial success OTLP tells how many items were
+        rejected but not which, and wants no repeat: unless all were, they are reported as `unnamed`. A backend
+        that takes traces only leaves out the other signals as `skipped`.
         """
         if self._transport is None:
             raise PermanentExportError("the OTLP exporter was not started", hint="call start() first")
         tally = _Tally()
-        for piece in _pieces(batch, tally):
-            groups = [self._group(service, spans) for service, spans in piece.services.items()]
-            tally.add(self._transport.send(request_bytes(groups)), piece.indexes)
+        try:
+            for piece in _pieces(batch, self._codec, tally):
+                tally.add(self._transport.send(self._request(piece)), piece.indexes)
+        except SignalNotTakenError as error:
+            if self._config.signal is Signal.TRACES:
+                raise
+            return Outcome(skipped=len(batch), reason=str(error))
         return tally.outcome()
 
     def close(self) -> None:
@@ -87,25 +92,25 @@ class OtlpExporter:
             self._transport.close()
             self._transport = None
 
-    def _group(self, service: str, spans: Sequence[WireSpan]) -> ResourceSpans:
-        resource = resource_of(service, self._identity, self._config)
-        return ResourceSpans(resource=resource, scope_spans=[scoped(spans)], schema_url=semconv.SCHEMA_URL)
+    def _request(self, piece: _Piece) -> bytes:
+        services = piece.services.items()
+        return self._codec.request([(resource_of(name, self._identity, self._config), one) for name, one in services])
 
 
-def _pieces(batch: Sequence[Span], tally: _Tally) -> Iterator[_Piece]:
-    """The batch in order, cut so that each piece fits into one request; unfit spans go into the tally."""
+def _pieces(batch: Sequence[Any], codec: Codec, tally: _Tally) -> Iterator[_Piece]:
+    """The batch in order, cut so that each piece fits into one request; unfit items go into the tally."""
     piece = _Piece()
-    for index, span in enumerate(batch):
+    for index, item in enumerate(batch):
         try:
-            wire = wire_span(span)
+            wire = codec.wire(item)
         except (ValueError, TypeError, AttributeError) as error:
-            tally.rejected[index] = f"the span cannot be encoded ({type(error).__name__})"
+            tally.rejected[index] = f"the {codec.noun} cannot be encoded ({type(error).__name__})"
             continue
         size = wire.ByteSize()
         if piece.indexes and piece.size + size > MAX_REQUEST_BYTES:
             yield piece
             piece = _Piece()
-        piece.services.setdefault(span.service, []).append(wire)
+        piece.services.setdefault(item.service, []).append(wire)
         piece.indexes.append(index)
         piece.size += size
     if piece.indexes:

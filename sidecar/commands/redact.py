@@ -31,7 +31,7 @@ def findings(text: str, redactor: PIIRedactor | None = None) -> list[Finding]:
 
 
 @click.command("redact")
-@click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), default="-")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: the redacted text and the findings.")
 @click.option("--explain", is_flag=True, help="List the findings: line, rule, what the rule finds.")
 @click.option("--rules", "list_rules", is_flag=True, help="List every rule and where its format is documented.")

@@ -31,6 +31,8 @@ def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
     """
     answer = ask(query, data_dir, url)
     {"table": print_answer, "json": _print_json, "csv": _print_csv}[form](answer)
+    if answer.get("behind"):
+        click.echo(f"the store is {answer['behind']} events behind: ask again for those", err=True)
     if answer["truncated"]:
         click.echo(f"truncated: only the first {answer['row_count']} rows are shown", err=True)
 

@@ -14,6 +14,8 @@ WINDOW_SAMPLES = 10_000
 GOOD_MS = 100.0
 DEGRADED_MS = 150.0
 CRITICAL_FAILURE_RATE = 0.05
+MIN_SAMPLES = 20
+"""Fewer events say nothing of a rate of failures: one bad request must not make a quiet host unhealthy."""
 MAX_AGENTS = 50
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
@@ -119,7 +121,7 @@ class PerformanceMonitor:
             p50=percentile(times, 0.50),
             p95=percentile(times, 0.95),
             p99=percentile(times, 0.99),
-            level=level_of(average, failure_rate),
+            level=level_of(average, failure_rate if seen >= MIN_SAMPLES else 0.0),
         )
 
 

@@ -1,21 +1,27 @@
 """HookEventProcessor: from a received body to a durable, redacted event."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sidecar.agents import Normalise
-from sidecar.errors import IngestError
+from sidecar.errors import DefectError, IngestError
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.intake import Incoming, decoded, prepared
+from sidecar.log import LOGGER
 from sidecar.redact import PIIRedactor
 
 LARGE_BODY_BYTES = 64 * 1024
 """From here on a body is redacted on a thread, so that small events do not wait behind it."""
+
+Prepare = Callable[..., tuple[HookEvent, bool]]
+"""Gives the event to append, and whether the client chose its id."""
 
 NOTHING: Mapping[str, str] = {}
 
@@ -59,19 +65,9 @@ class HookEventProcessor:
         Raises:
             BadRequestError: not JSON, no object, no session, a bad event id.
             NotDurableError: it could not be written, so it was not taken.
+            DefectError: we failed on it.
         """
-        started = time.perf_counter()
-        try:
-            if len(body) < LARGE_BODY_BYTES:
-                event, given = self._prepare_body(body, normalise, event_id, beside)
-            else:
-                event, given = await self._in_thread(self._prepare_body, body, normalise, event_id, beside)
-            durable = await self._acknowledger.append([event], given=given)
-        except IngestError:
-            self._monitor.failed()
-            raise
-        self._monitor.processed(durable, time.perf_counter() - started)
-        return durable[0]
+        return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside)
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
@@ -82,11 +78,8 @@ class HookEventProcessor:
         self._monitor.failed(len(results) - len(good))
         if not good:
             return answer
-        try:
+        with self._counted(len(good)):
             durable = await self._acknowledger.append([r[0] for _, r in good], given=any(r[1] for _, r in good))
-        except IngestError:
-            self._monitor.failed(len(good))
-            raise
         self._monitor.processed(durable, time.perf_counter() - started)
         for (place, _), event in zip(good, durable, strict=True):
             answer[place] = event
@@ -102,12 +95,12 @@ class HookEventProcessor:
             NotDurableError: it could not be written.
         """
         self._monitor.dropped("content_over_size_limit")
-        return (await self._one(Incoming(dict(metadata), size_bytes, event_id), normalise))[0]
+        return await self._take(0, self._prepare, Incoming(dict(metadata), size_bytes, event_id), normalise)
 
     async def process_spooled(self, incoming: Incoming, normalise: Normalise) -> HookEvent:
         """Takes the metadata that a forwarder kept of an event; raises as `process_metadata` does."""
         self._monitor.dropped("content_of_spooled_event")
-        return (await self._one(incoming, normalise))[0]
+        return await self._take(0, self._prepare, incoming, normalise)
 
     def leave_out(self) -> None:
         """Counts an event that its sender does not want to be kept (`LEANVIBE_ENABLE_HOOKS=false`)."""
@@ -117,12 +110,27 @@ class HookEventProcessor:
         """Releases the threads."""
         self._threads.shutdown()
 
-    async def _one(self, incoming: Incoming, normalise: Normalise) -> list[HookEvent]:
+    async def _take(self, size: int, prepare: Prepare, *args: Any) -> HookEvent:
         started = time.perf_counter()
-        event, given = self._prepare(incoming, normalise)
-        durable = await self._acknowledger.append([event], given=given)
+        with self._counted():
+            event, given = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
+            durable = await self._acknowledger.append([event], given=given)
         self._monitor.processed(durable, time.perf_counter() - started)
-        return durable
+        return durable[0]
+
+    @contextlib.contextmanager
+    def _counted(self, count: int = 1) -> Iterator[None]:
+        """Counts what fails; a defect of ours is told by kind and place only: its text may quote content."""
+        try:
+            yield
+        except IngestError:
+            self._monitor.failed(count)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing of it may reach a log or an answer
+            self._monitor.failed(count)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            LOGGER.error("an event was not taken: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+            raise DefectError("the event could not be processed", hint="the sidecar's log says where") from None
 
     def _prepare_body(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import ipaddress
 import os
 import signal
 import socket
@@ -48,6 +49,7 @@ def serve(settings: Settings, announce: Announce) -> None:
     """
     os.umask(0o077)
     log.configure(settings.log_level)
+    _refuse_beyond_loopback(settings.host)
     listener = bind(settings.host, settings.port)
     with contextlib.closing(listener):
         data_dir.prepare(settings.data_dir)
@@ -94,6 +96,22 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+
+def _refuse_beyond_loopback(host: str) -> None:
+    """Ingest needs no token yet, so nobody but this host may reach it."""
+    if host != "localhost" and not _is_loopback(host):
+        raise StartError(
+            f"{host} is not a loopback address, and sending events needs no token",
+            hint="listen on 127.0.0.1; for other hosts put a proxy with TLS and authentication before it",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -21,7 +21,7 @@ def root_span(tree: Tree, around: Surroundings) -> Span:
         None,
         f"{semconv.INVOKE_AGENT} {scope.agent}",
         (turn.start, turn.end),
-        _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | _messages(turn.digests, None),
+        _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | messages(turn.digests, None),
         error_type=turn.error_type,
         events=tree.events_of(None),
         links=(around.previous,) if around.previous else (),
@@ -39,7 +39,7 @@ def subagent_span(tree: Tree, agent: Subagent) -> Span:
         tree.parent_of(agent),
         f"{semconv.INVOKE_AGENT} {agent.name or ''}".rstrip(),
         (agent.first.at, tree.agent_end(agent.agent_id)),
-        _agent(agent.name, agent.agent_id) | facts | _messages(tree.turn.digests, agent.agent_id),
+        _agent(agent.name, agent.agent_id) | facts | messages(tree.turn.digests, agent.agent_id),
         error_type=tree.turn.loose_end if agent.ended_at is None else None,
         events=tree.events_of(agent.agent_id),
     )
@@ -73,8 +73,8 @@ def _last_count(digests: Sequence[Digest], kind: Kind) -> int | None:
     return next((one.count for one in reversed(digests) if one.kind is kind and one.count is not None), None)
 
 
-def _messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
-    """The first prompt and the last answer, when content was captured, in the conventions' message form."""
+def messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
+    """The first prompt and the last answer of one agent, when content was captured, in the conventions' form."""
     asked = next((one.content[0] for one in digests if one.kind is Kind.OPEN and one.owner == owner), "")
     ends = {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}
     said = next((one.content[1] for one in reversed(digests) if one.kind in ends and one.owner == owner), "")

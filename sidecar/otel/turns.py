@@ -65,7 +65,7 @@ class TurnAssembler:
         return left
 
     def open_traces(self) -> list[str]:
-        """The traces still held. After a restart all their stored events are fed again, after `remember`."""
+        """The traces still held: after a restart, all stored events of their sessions are fed again."""
         return sorted({scope.trace_id for scope in self._turns})
 
     def remember(self, spans: Iterable[Span]) -> None:

@@ -15,36 +15,60 @@ _WORDS_IN_FRONT = frozenset(
     b"api access secret private auth account session bot client app service signing encryption".split()
 )
 
-_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%\n\xc2\xe2-])")
-_TYPE = (
-    rb"(?:[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4})(?:&?(?:'static[ ])?[Ss]tr(?:ing)?|bytes|SecretStr|char[ ]?\*|"
-    rb"Optional\[str\]|str[ ]\|[ ]None|string[ ]\|[ ]undefined|Secret|final|any|\[\]byte)[ \t]{0,4}(?==)"
-)
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%<\n\xc2\xe2-])")
+_SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
+_QUOTE = rb"\\{0,7}[\"'`]|&quot;|%22"  # up to three levels of JSON inside JSON
 _TO_VALUE = re.compile(
-    rb"(?:(?P<close>\\{0,7}[\"'`]|&quot;|%22)?\]?)(?:" + _TYPE + rb")?"
-    rb"(?:(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf]){0,8}(?P<sep>:?={1,3}>?|:(?![:/])|->|=%3[dD]|%3[dD])[>:]?"
-    rb"|(?P<xml>>)(?=[^\s<>&])"
-    rb"|(?P<pair>[\s,]{1,24}(?:\\n|\\t)?\s{0,12}\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,2}[:=])"
-    rb"|(?P<arg>\s{0,4},\s{0,8}(?=\\{0,7}[\"'`]))"
-    rb"|(?P<gap>[ \t]{1,8}(?:is[ ]|was[ ])?))"
-    rb"(?:[ \t]|\xc2\xa0){0,8}(?:\\?\n[ \t]{0,12}(?=[\"']))?"
+    rb"""(?x)
+    (?P<close>"""
+    + _QUOTE
+    + rb""")? \]?  # the end of a quoted name, also in brackets
+    (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
+        (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
+          | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
+        [ \t]{0,4} (?==) )?
+    (?: """
+    + _SPACE
+    + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3[dD] ) [>:]?
+      | (?P<xml>>) (?=[^\s<>&])  # <api_key>value
+      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
+                | </key>\s{0,8}<string> )     # name: X, value:
+      | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
+      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was)[ :=]{1,3} )? )
+    )
+    (?:[ \t]|\xc2\xa0){0,8}
+    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
+    """
 )
 _BEFORE_VALUE = re.compile(
-    rb"(?:(?:[bBrRuUfFL]|(?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\()(?=\\{0,7}[\"'`]))?(?P<quote>\\{0,7}[\"'`]|&quot;|%22|<!\[CDATA\[)?"
-    rb"(?:(?i:bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth)(?:[ \t]|%20|\+){1,3}"
-    rb"(?![:=]))?(?P<inner>(?!(?P=quote))[\"'])?"
+    rb"""(?x)
+    (?: (?: [bBrRuUfFL] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
+    (?P<quote> """
+    + _QUOTE
+    + rb""" | <!\[CDATA\[ )?
+    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
+        (?:[ \t]|%20|\+){1,3} (?![:=]) )?
+    (?P<inner> (?!(?P=quote))["'] )?
+    """
 )
 _BARE = re.compile(
-    rb"(?:[^\s\"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]|\xc2(?!\xa0)|\xe2(?!\x80)|[&;,|](?![\w.\-]{1,40}=|\s|\xff|\\|$)|[()\[\]{}](?=[^\s\"'`\\<>&;,|\xff(){}\[\]])"
-    rb"|\\(?![nrtu\"'\\]))+"
+    rb"""(?x)
+    (?: [^\s"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]
+      | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
+      | [&;,|] (?! [\w.\-]{1,40}= | \s | \xff | \\ | $ )    # not the start of the next setting
+      | [()\[\]{}] (?= [^\s"'`\\<>&;,|\xff(){}\[\]] )
+      | \\ (?![nrtu"'\\])
+    )+
+    """
 )
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
 _TRAILING = b".,;:)]}!?"
 _LONGEST_VALUE = 4096
 _SHORTEST_IN_GAP = 16
+_SHORTEST_TOLD = 6
 _FEWEST_DIGITS = 3
 _CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
-_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*")
+_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*|v?[0-9]+(?:[.][0-9]+)+.*")  # words, paths, versions
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -63,7 +87,7 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     if kind is None or _in_userinfo(data, after - len(name)):
         return None
     link = _TO_VALUE.match(data, after)
-    if link is None or (link["gap"] is not None and link["close"]):
+    if link is None or (link["close"] and (link["gap"] or (link["xml"] and kind is Field.WEAK))):
         return None
     if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
         return None
@@ -109,7 +133,8 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
-    if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None):
+    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper())
+    if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None, told=told):
         return None
     if name.lower() == b"key" and is_uuid(value):
         return None
@@ -144,12 +169,14 @@ def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
     return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
 
 
-def _by_gap(name: bytes, value: bytes, *, quoted: bool) -> bool:
+def _by_gap(name: bytes, value: bytes, *, quoted: bool, told: bool) -> bool:
     """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
     if value[:1] in b"=:-" or is_reference(value):
         return False
     if name.startswith(b"-"):
         return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
+    if told and len(value) >= _SHORTEST_TOLD and not value.isalpha() and digits(value) not in {b"", value}:
+        return True
     if len(value) < _SHORTEST_IN_GAP or b" " in value or _ENGLISH.fullmatch(value):
         return False
     return len(digits(value)) >= _FEWEST_DIGITS or (quoted and name.isupper())

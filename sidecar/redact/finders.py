@@ -56,9 +56,7 @@ def _token(rule: Rule) -> Finder:
 
 def _extended(rule: Rule, find: Finder) -> Finder:
     """The finder of a rule whose literal stands in the middle of the secret or at its end."""
-    taken = bytes(
-        byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,)))
-    )
+    taken = bytes(byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,))))
     maximum, minimum = rule.maximum, rule.minimum
 
     def find_extended(data: bytes, start: int, end: int) -> Span | None:

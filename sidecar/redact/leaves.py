@@ -31,9 +31,16 @@ def leaves(root: list[Any]) -> Leaves:
         if type(container) is dict:
             _of_dict(container, inherited, found, pending)
         else:
-            for index, value in enumerate(container):
-                _add(container, index, value, inherited, found, pending)
+            _of_list(container, inherited, found, pending)
     return found
+
+
+def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
+    flag = None
+    for index, value in enumerate(container):
+        _add(container, index, value, flag or inherited, found, pending)
+        # ["--password", "…"]: the argument behind a flag is what the flag says.
+        flag = _facts(value)[0] if type(value) is str and value[:1] == "-" else None
 
 
 def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
@@ -53,9 +60,7 @@ def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, 
             _add(container, key, value, field, found, pending)
 
 
-def _add(
-    container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]
-) -> None:
+def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]) -> None:
     kind = type(value)
     if kind is str:
         found.texts.append(value)

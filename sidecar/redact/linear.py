@@ -35,11 +35,7 @@ def _of_sequence(items: Any, *, inside: bool) -> str:
             reason = _of_sequence(body, inside=inside or most > 1)
         else:
             reason = next(
-                (
-                    found
-                    for found in (_of_sequence(part, inside=inside) for part in _parts(argument))
-                    if found
-                ),
+                (found for found in (_of_sequence(part, inside=inside) for part in _parts(argument)) if found),
                 "",
             )
         if reason:

@@ -6,7 +6,7 @@ from sidecar.redact.engine import Found
 from sidecar.redact.fields import Field
 from sidecar.redact.rules import SECRET, Rule
 from sidecar.redact.validators import digits, opaque
-from sidecar.redact.values import is_reference, is_secret, is_uuid
+from sidecar.redact.values import is_field_secret, is_reference, is_secret, is_uuid
 
 _FEWEST_DIGITS = 4
 _PLACEHOLDERS = {
@@ -45,7 +45,7 @@ def named(kind: Field, value: bytes, spans: Sequence[Found], *, number: bool = F
             if opaque(value) and not is_uuid(value) and is_secret(kind, value, quoted=True, tight=True)
             else None
         )
-    return RULES[kind] if kind is Field.PASSWORD or is_secret(kind, value, quoted=True, tight=True) else None
+    return RULES[kind] if kind is Field.PASSWORD or is_field_secret(value) else None
 
 
 def _personal(kind: Field, value: bytes) -> bool:

@@ -53,9 +53,7 @@ class Numbers:
                     if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
                         yield from _search(self._labelled, data, begin, done + 1)
                 if _after_capitals(data, begin):
-                    yield from _search(
-                        self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN
-                    )
+                    yield from _search(self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN)
 
 
 def _search(rules: list[_Ready], data: bytes, begin: int, end: int) -> Iterator[Found]:

@@ -94,9 +94,7 @@ def _actions(table: Mapping[str, str], own: tuple[Rule, ...], origin: str) -> di
             )
     for rule, action in table.items():
         if action not in _ACTIONS:
-            raise SettingsError(
-                f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS)
-            )
+            raise SettingsError(f"{origin}: actions.{rule} is {action!r}", hint="one of " + ", ".join(_ACTIONS))
     return cast("dict[str, Action]", dict(table))
 
 

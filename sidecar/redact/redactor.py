@@ -75,9 +75,7 @@ class PIIRedactor:
         for start, end, rule in spans:
             first = characters + len(data[at:start].decode("utf-8", "surrogatepass"))
             characters = first + len(data[start:end].decode("utf-8", "surrogatepass"))
-            found.append(
-                (rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode())
-            )
+            found.append((rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode()))
             at = end
         return found
 
@@ -87,7 +85,7 @@ class PIIRedactor:
         of_leaf, dropped = self._find(data)
         renamed = []
         for number, (container, key, name, role) in enumerate(found.places):
-            if name is None and number not in of_leaf and not dropped:
+            if name is None and number not in of_leaf and number not in dropped:
                 continue
             new: str | None = salvage.DROPPED
             if number not in dropped:
@@ -153,10 +151,10 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
 
 def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
     """The text with what stands for each span in its place."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     for start, end, rule in spans:
-        pieces.append(text[at:start])
-        pieces.append(policy.replacement(rule, text[start:end]))
+        pieces += (text[at:start], policy.replacement(rule, text[start:end]))
         at = end
     pieces.append(text[at:])
     return b"".join(pieces)

@@ -90,9 +90,7 @@ def parse(tables: Iterable[Mapping[str, Any]], origin: str) -> list[Rule]:
     Raises:
         SettingsError: a rule has wrong or missing keys, or a pattern that is no regular expression.
     """
-    return [
-        _rule(table, f"{origin}: rule {table.get('id', number)!r}") for number, table in enumerate(tables, 1)
-    ]
+    return [_rule(table, f"{origin}: rule {table.get('id', number)!r}") for number, table in enumerate(tables, 1)]
 
 
 def _rule(table: Mapping[str, Any], where: str) -> Rule:

@@ -58,25 +58,22 @@ class HyperscanScanner:
 
     def scan(self, data: bytes, limit: int) -> list[tuple[int, int]]:
         """See `Scanner.scan`."""
-        hits: list[tuple[int, int]] = []
-        add = hits.append
-
-        def on_match(gate: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
-            add((gate, end))
-            return True if len(hits) > limit else None
-
-        try:
-            self._database.scan(data, match_event_handler=on_match, scratch=self._scratch())
-        except self._terminated:
-            raise TooManyError from None
-        return hits
-
-    def _scratch(self) -> Any:
         # Working memory may serve one scan at a time: one per thread.
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = self._scratch_of(self._database)
-        return scratch
+        hits: list[tuple[int, int]] = []
+        try:
+            self._database.scan(data, match_event_handler=_collect, context=(hits, limit), scratch=scratch)
+        except self._terminated:
+            raise TooManyError from None
+        return hits
+
+
+def _collect(gate: int, _start: int, end: int, _flags: int, context: tuple[list[tuple[int, int]], int]) -> bool:
+    hits, limit = context
+    hits.append((gate, end))
+    return len(hits) > limit  # true ends the scan
 
 
 class PythonScanner:
@@ -110,9 +107,7 @@ class PythonScanner:
         return hits
 
 
-def _find_all(
-    text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int
-) -> None:
+def _find_all(text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int) -> None:
     number, size = gate
     at = text.find(literal)
     while at >= 0:

@@ -51,9 +51,7 @@ _NOT_DIGIT = bytes(byte for byte in range(256) if byte not in _DIGITS)
 _DIGIT_RUN = re.compile(rb"[0-9]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9]+")
 _HUMP = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_NO_WORD = re.compile(
-    rb"(?i)[bcdfghjklmnpqrstvwxz]{6}|q(?!u|l)[a-z]|j[bcdfghjklmnpqrstvwxz]|(?:abcdef|xyz|zx)"
-)
+_NO_WORD = re.compile(rb"(?i)[bcdfghjklmnpqrstvwxz]{6}|q(?!u|l)[a-z]|j[bcdfghjklmnpqrstvwxz]|(?:abcdef|xyz|zx)")
 _SHORTEST_RANDOM = 8
 _FEW_DIFFERENT = 4
 _LONG = 16

@@ -18,12 +18,12 @@ _REFERENCE = re.compile(
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
     | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
-    | \(|(?:optional|union|list|dict|literal|type|annotated)\[
+    | \(|[a-z_][a-z0-9_]{0,40}\[
     | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
 )
 _REFERENCE_INSIDE = re.compile(
-    rb"\$[{(]|\{\{|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
+    rb"\$[{(]|\{\{|\{[A-Za-z_][\w.]*\}|<%|[-:/ ]\$[A-Za-z_]|[xX]{5}|\*{3}|(?i:redacted)"
     rb"|\[(?:USER|NOT_CAPTURED|[A-Z_]{2,40}:[0-9a-f]{8})"
 )
 _STAND_IN = re.compile(
@@ -36,13 +36,10 @@ _STAND_IN = re.compile(
     | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
     """
 )
-_IDENTIFIER = re.compile(
-    rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?"
-)
-_MEMBER = re.compile(
-    rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?"
-)
+_IDENTIFIER = re.compile(rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?")
+_MEMBER = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?")
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_SEED_PHRASE = re.compile(rb"(?:[a-z]{3,8}[ ]){11,23}[a-z]{3,8}")  # BIP 39: 12 to 24 words
 _LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
 _PROSE = re.compile(rb"(?:[A-Za-z']{1,20}[.,:;!?]?[ ]){2,}[A-Za-z']{1,20}[.!?]?")
 _PATH = re.compile(
@@ -66,6 +63,13 @@ def is_reference(value: bytes) -> bool:
 def _words() -> frozenset[bytes]:
     data = tomllib.loads(resources.path("config", "redaction", "fields.toml").read_text("utf-8"))
     return frozenset(word.encode() for word in data["words"])
+
+
+def is_field_secret(value: bytes) -> bool:
+    """Whether the whole value of a field that is called a secret is one: any word, no path or number."""
+    if len(value) < _SHORTEST[Field.SECRET] or b" " in value or is_reference(value):
+        return is_secret(Field.SECRET, value, quoted=True, tight=True)
+    return not (_PATH.fullmatch(value) or _WEB.fullmatch(value) or _NUMBER.fullmatch(value))
 
 
 def is_uuid(value: bytes) -> bool:
@@ -100,9 +104,9 @@ def _is_code(value: bytes, *, tight: bool) -> bool:
 
 
 def _password(value: bytes) -> bool:
-    return not (
-        _PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/"))
-    )
+    if _SEED_PHRASE.fullmatch(value):
+        return True
+    return not (_PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/")))
 
 
 def _secret(value: bytes, *, quoted: bool, tight: bool) -> bool:
@@ -115,9 +119,7 @@ def _secret(value: bytes, *, quoted: bool, tight: bool) -> bool:
 
 def _irregular(value: bytes) -> bool:
     """Not a word or name: capitals inside, or a digit or sign between letters."""
-    if _CONSTANT.fullmatch(value) or re.fullmatch(
-        rb"[A-Za-z][a-z]*(?:[-_. /:][A-Za-z]?[a-z]*[0-9]{0,2})*", value
-    ):
+    if _CONSTANT.fullmatch(value) or re.fullmatch(rb"[A-Za-z][a-z]*(?:[-_. /:][A-Za-z]?[a-z]*[0-9]{0,2})*", value):
         return False
     body = re.sub(rb"[^A-Za-z0-9]", b"", value)
     if body.isalpha():

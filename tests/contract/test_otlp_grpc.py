@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from exporters import Outcome
-from exporters.otlp import Identity, OtlpExporter, config_from_env
+from exporters.otlp import Identity, OtlpExporter, Signal, config_from_env
 from exporters.otlp.grpc import DETAILS
 from sidecar.errors import ExportError, PermanentExportError, TransientExportError
 from sidecar.otel.spans import spans_of_turn
@@ -37,7 +37,7 @@ class Service(grpc.GenericRpcHandler):
     def service(self, details: Any) -> Any:
         """The handler of the one method that there is."""
         self.metadata = dict(details.invocation_metadata)
-        known = details.method == "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+        known = details.method == Signal.TRACES.grpc_method
         return grpc.unary_unary_rpc_method_handler(self._export) if known else None
 
     def _export(self, body: bytes, context: Any) -> bytes:

@@ -33,7 +33,7 @@ class Replay:
             for body in recording:
                 answer = sidecar.post_native(body)
                 assert (204, b"") == (answer.status_code, answer.content)
-        sidecar.wait_for_sinks("redis", "postgres", "otlp")
+        sidecar.wait_for_sinks("redis", "postgres", "otlp", "otlp-logs")
         until(lambda: self.tool_use_ids() <= call_ids(receiver.spans), "every tool call is exported", sidecar.output)
         self.rows = [
             dict(zip(FIELDS, row, strict=True)) for row in sidecar.sql(f"SELECT {', '.join(FIELDS)} FROM events")
@@ -41,6 +41,7 @@ class Replay:
         self.entries = stream(redis_url)
         self.table = table(dsn)
         self.spans = list(receiver.spans)
+        self.logs = list(receiver.logs)
         self.requests = [request.body for request in receiver.requests]
 
     def tool_use_ids(self, name: str | None = None) -> set[str]:

@@ -35,6 +35,15 @@ def test_every_event_is_in_postgres(replay: Replay) -> None:
     assert [comparable(row) for row in replay.rows] == [comparable(row) for row in replay.table]
 
 
+def test_every_event_is_a_log_record(replay: Replay) -> None:
+    """Each event is one log record with its id; where it names a span, that span was exported."""
+    exported = {(span.trace_id, span.span_id) for span in replay.spans} | {(None, None)}
+
+    assert [row["event_id"] for row in replay.rows] == [one.attributes["log.record.uid"] for one in replay.logs]
+    assert set() == {(one.trace_id, one.span_id) for one in replay.logs} - exported
+    assert {"claude-code"} == {one.resource["service.name"] for one in replay.logs}
+
+
 @pytest.mark.parametrize("name", EXPECTED_TOOL_CALLS)
 def test_every_tool_call_is_one_span(replay: Replay, name: str) -> None:
     """Each tool call whose end was recorded is exactly one span, under a span of the same trace, within its time."""

@@ -29,6 +29,8 @@ class SqlAnswer(msgspec.Struct):
     row_count: int
     truncated: bool
     elapsed_ms: float
+    behind: int = 0
+    """Acknowledged events that the answer could not see yet: 0 but under heavy load."""
 
 
 def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:

@@ -58,9 +58,7 @@ def test_any_position(size: int) -> None:
     """A token goes wherever it stands in a text of any length."""
     chance = random.Random(size)
     for _ in range(20):
-        words = [
-            "".join(chance.choices(string.ascii_lowercase, k=chance.randint(1, 9))) for _ in range(size // 6)
-        ]
+        words = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(1, 9))) for _ in range(size // 6)]
         words.insert(chance.randint(0, len(words)), TOKENS[0])
         redacted = REDACTOR.redact_text(" ".join(words))
         assert " ".join("[API_KEY_REDACTED]" if word == TOKENS[0] else word for word in words) == redacted
@@ -70,9 +68,7 @@ def test_prose_and_code_stay(redactor: PIIRedactor) -> None:
     """Words, and this package's own source, come back as they are."""
     chance = random.Random(3)
     for _ in range(200):
-        text = " ".join(
-            "".join(chance.choices(string.ascii_letters, k=chance.randint(1, 12))) for _ in range(60)
-        )
+        text = " ".join("".join(chance.choices(string.ascii_letters, k=chance.randint(1, 12))) for _ in range(60))
         assert text == redactor.redact_text(text)
     for file in Path(__file__).parents[3].glob("sidecar/*.py"):
         assert file.read_text("utf-8") == redactor.redact_text(file.read_text("utf-8"))

@@ -28,9 +28,7 @@ def event() -> dict[str, Any]:
     return {**EVENT, "tool_response": dict(EVENT["tool_response"])}  # type: ignore[call-overload]
 
 
-def test_an_exception_drops_all_but_ids(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exception_drops_all_but_ids(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever breaks inside, what comes out holds ids and kinds only, and nothing is logged or raised."""
     redactor = PIIRedactor()
 
@@ -66,9 +64,7 @@ def test_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_many_candidates_cost_only_that_string() -> None:
     """A string that is all candidates is dropped; the others of the event are redacted and stay."""
-    redacted = PIIRedactor().redact(
-        {**event(), "flood": "token=" * 50_000, "mail": "x@example.com", "note": "hello"}
-    )
+    redacted = PIIRedactor().redact({**event(), "flood": "token=" * 50_000, "mail": "x@example.com", "note": "hello"})
     assert redacted.failed
     assert tuple(redacted.value[key] for key in ("flood", "mail", "note")) == (
         DROPPED,
