@@ -1,5 +1,6 @@
 """The strings of a JSON value: gathered for one scan, put back when they changed."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,10 @@ _EXACT = 1e19
 _MOST_FACTS = 4096
 _LONGEST_KNOWN = 64
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
+
+_IDS = frozenset({"session_id", "tool_use_id", "prompt_id", "agent_id", "event_id", "parent_tool_use_id", "uuid"})
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A UUID in the place of an id holds nothing that a rule would find.
 
 STRING, KEY, NUMBER = range(3)
 """What a text was in the JSON value."""
@@ -59,14 +64,14 @@ def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, 
     pair = _pair(container) if "value" in container or "Value" in container else None
     texts, places = found.texts, found.places
     for key, value in container.items():
-        field, plain = _facts[key]
+        field, plain, of_id = _facts[key]
         if not plain:
             texts.append(key)
             places.append((container, key, None, KEY))
         if field is None:
             field = pair if pair and key in {"value", "Value"} else inherited
         if field is None and type(value) is str:  # the most frequent case, without a call
-            if value:
+            if value and not (of_id and _UUID.fullmatch(value)):
                 texts.append(value)
                 places.append((container, key, None, STRING))
         else:
@@ -83,12 +88,12 @@ def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leave
         found.add(_written(value), (container, key, field, NUMBER))
 
 
-class _Facts(dict[str, tuple[Field | None, bool]]):
-    """What a key says about its value, and whether it is so plain a name that nothing can hide in it."""
+class _Facts(dict[str, tuple[Field | None, bool, bool]]):
+    """Of a key: what it says about its value, whether it is too plain to hide anything, whether it names an id."""
 
-    def __missing__(self, key: str) -> tuple[Field | None, bool]:
+    def __missing__(self, key: str) -> tuple[Field | None, bool, bool]:
         plain = len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
-        facts = classify(key), plain
+        facts = classify(key), plain, key in _IDS
         if len(key) <= _LONGEST_KNOWN:
             if len(self) >= _MOST_FACTS:
                 self.clear()

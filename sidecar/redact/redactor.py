@@ -1,10 +1,9 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
 import threading
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sidecar.redact import salvage
 from sidecar.redact.boundary import SEPARATOR
@@ -17,16 +16,15 @@ from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+class Redacted(NamedTuple):
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
     When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
-    counts: dict[str, int] = field(default_factory=dict)
-    failed: bool = False
+    counts: dict[str, int]
+    failed: bool
 
 
 class PIIRedactor:
