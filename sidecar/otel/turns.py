@@ -68,7 +68,7 @@ class TurnAssembler:
         return left
 
     def open_traces(self) -> list[str]:
-        """The traces still held. After a restart and `remember` all stored events of their sessions are fed again."""
+        """The traces still held: after a restart, all stored events of their sessions are fed again."""
         return sorted({scope.trace_id for scope in self._turns})
 
     def remember(self, spans: Iterable[Span]) -> None:
