@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.sidecar_process import Sidecar
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (
@@ -60,4 +62,24 @@ def opened(context: BrowserContext, url: str, complaints: Complaints) -> Page:
     page = complaints.of(context.new_page())
     page.set_default_timeout(PATIENCE_MS)
     page.goto(url)
+    return page
+
+
+def link(sidecar: Sidecar) -> str:
+    """A one-time link to the page."""
+    answer = sidecar.post("/api/v1/access/codes", {}, headers={"Authorization": f"Bearer {sidecar.token}"})
+    return sidecar.url + str(answer.json()["path"])
+
+
+def enter(context: BrowserContext, sidecar: Sidecar) -> None:
+    """Lets a browser in."""
+    page = context.new_page()
+    page.goto(link(sidecar))
+    page.close()
+
+
+def live(context: BrowserContext, sidecar: Sidecar, complaints: Complaints, place: str = "") -> Page:
+    """The page at a place, once it is live."""
+    page = opened(context, f"{sidecar.url}/{place}", complaints)
+    expect(page.get_by_test_id("link")).to_have_text("live")
     return page

@@ -10,6 +10,8 @@ const TELL_MS = 100;
 
 /** Events kept for lists and filters; older ones are in the store. */
 export const KEPT_EVENTS = 10_000;
+/** Sessions kept; those that were silent longest go first. */
+export const KEPT_SESSIONS = 500;
 
 export const recent = shallowRef<HookEvent[]>([]);
 export const sessions = shallowRef(new Map<string, Session>());
@@ -46,10 +48,18 @@ function follow(event: HookEvent): void {
   sessions.value.set(event.session, next(sessions.value.get(event.session), event));
 }
 
+function forget(): void {
+  const known = sessions.value;
+  if (known.size <= KEPT_SESSIONS * 1.2) return;
+  const latest = [...known.values()].sort((a, b) => b.lastAt - a.lastAt).slice(0, KEPT_SESSIONS);
+  sessions.value = new Map(latest.map((one) => [one.id, one]));
+}
+
 function tell(): void {
   if (timer !== 0) return;
   timer = window.setTimeout(() => {
     timer = 0;
+    forget();
     for (const one of [recent, sessions, lanes]) triggerRef(one);
   }, TELL_MS);
 }

@@ -32,6 +32,9 @@ const ENDS = new Set(["PostToolUse", "PostToolUseFailure", "PermissionDenied", "
 const ASKS = new Set(["PermissionRequest", "PERMISSION_REQUEST"]);
 const OVER = new Set(["PostToolBatch", "Stop", "StopFailure", "SubagentStop", "SessionEnd", "AGENT_STOP"]);
 
+/** Calls of killed agents never end: the oldest make room. */
+const MOST_OPEN = 2000;
+
 /** Follows events in order and keeps the calls that they tell of; mutable, since a window holds ten thousand. */
 export class Calls {
   private readonly open = new Map<string, Call>();
@@ -51,6 +54,7 @@ export class Calls {
       error: "", askedAt: null, trace: event.trace, startSeq: event.seq, endSeq: 0, child: null,
     };
     this.open.set(keyOf(event), call);
+    if (this.open.size > MOST_OPEN) this.open.delete(this.open.keys().next().value ?? "");
     return call;
   }
 
