@@ -31,11 +31,13 @@ class Outcome:
         rejected: items that the sink named, or that were never fit to be sent.
         unnamed: how many more the sink rejected without saying which, as OTLP's partial success does.
         reason: what it said about those, in one line, without credentials or content.
+        skipped: how many it was not given, or did not look at, since it takes nothing of their kind at all.
     """
 
     rejected: tuple[Rejection, ...] = field(default=())
     unnamed: int = 0
     reason: str = ""
+    skipped: int = 0
 
 
 class Exporter(Protocol[Item_contra]):

@@ -15,6 +15,9 @@ COMMANDS = {
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
+    "redact": "sidecar.commands.redact",
+    "hook": "sidecar.commands.hook",
+    "hooks": "sidecar.commands.hooks",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

@@ -2,12 +2,14 @@
 
 LeanvibeError
 ├── SettingsError            a setting is wrong: says which key, where it came from, what would be right
+├── HooksError               hooks cannot be installed or removed: says which file and line
 ├── StartError               the sidecar cannot start: port taken, directory held, no right to write
 ├── IngestError              one posted event cannot be taken (carries the HTTP status)
 │   ├── BadRequestError      400  not JSON, no object, no session
 │   ├── UnknownAgentError    404  no normaliser for that agent
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
 │   ├── MediaTypeError       415  not a JSON content type
+│   ├── DefectError          500  our own fault: the event was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
 ├── JournalError             the journal file cannot be opened or read
 ├── StoreError               the DuckDB store cannot be opened or written
@@ -18,6 +20,7 @@ LeanvibeError
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
 └── ExportError              a sink did not take a batch
     ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
+    │   └── SignalNotTakenError  the backend takes nothing of this kind as it is set up now
     └── PermanentExportError trying again cannot help: the batch is refused as it is
 """
 
@@ -41,6 +44,10 @@ class LeanvibeError(Exception):
 
 class SettingsError(LeanvibeError):
     """A setting is wrong."""
+
+
+class HooksError(LeanvibeError):
+    """The hooks of an agent's settings cannot be read or changed."""
 
 
 class StartError(LeanvibeError):
@@ -73,6 +80,12 @@ class MediaTypeError(IngestError):
     """The content type is not JSON or NDJSON."""
 
     status = 415
+
+
+class DefectError(IngestError):
+    """We failed on the event, which was not taken."""
+
+    status = 500
 
 
 class NotDurableError(IngestError):
@@ -125,6 +138,10 @@ class TransientExportError(ExportError):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class SignalNotTakenError(TransientExportError):
+    """The backend takes nothing of this kind as it is set up now: a backend for traces alone, or a wrong URL."""
 
 
 class PermanentExportError(ExportError):

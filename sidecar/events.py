@@ -2,13 +2,14 @@
 
 import datetime as dt
 import enum
-import os
-import uuid
 from typing import Any
 
 import msgspec
 
 SCHEMA_VERSION = 1
+
+PROBE_EVENT = "LeanvibeProbe"
+"""`hook_event_name` of the events that `leanvibe doctor` sends: left out of metrics and of the views for people."""
 
 
 class EventType(enum.StrEnum):
@@ -82,13 +83,6 @@ def decode(seq: int, body: bytes) -> HookEvent:
         msgspec.DecodeError: the bytes are not an encoded event.
     """
     return msgspec.structs.replace(_decoder.decode(body), seq=seq)
-
-
-def new_event_id(micros: int) -> str:
-    """A UUIDv7 (RFC 9562, 5.7) of that moment: ids of later events sort after those of earlier milliseconds."""
-    bits = (micros // 1000) << 80 | int.from_bytes(os.urandom(10))
-    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    return str(uuid.UUID(int=bits))
 
 
 def iso(micros: int) -> str:

@@ -1,4 +1,4 @@
-"""Where the files that come with the sidecar are: in the wheel inside the package, in a checkout beside it."""
+"""Where the files that come with the sidecar are: in a wheel inside the package, in a checkout beside it."""
 
 from pathlib import Path
 

@@ -20,16 +20,11 @@ from pydantic_settings import (
 )
 
 from sidecar.errors import SettingsError
+from sidecar.state_dir import default_data_dir
 
 PREFIX = "LEANVIBE_"
 SECRET_SETTINGS = frozenset({"redis_url", "postgres_dsn", "otlp_endpoint"})
 """Settings whose value may hold a password: never shown whole."""
-
-
-def default_data_dir() -> Path:
-    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe` (XDG Base Directory Specification)."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
 
 
 class Settings(BaseSettings):
@@ -49,6 +44,11 @@ class Settings(BaseSettings):
         description="Host header values accepted besides localhost, 127.0.0.1, [::1]; comma-separated.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR. No event is ever logged.")
+
+    autostart: bool = Field(
+        default=True,
+        description="Whether the SessionStart hook may start the sidecar when none runs.",
+    )
 
     slow_tool_threshold: float = Field(
         2000, ge=0, description="Milliseconds; a slower tool call gives a performance warning."
@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field(
         "",
         description="http://… switches the OTLP sink on, as OTEL_EXPORTER_OTLP_ENDPOINT does, which wins.",
+    )
+    capture_content: bool = Field(
+        default=False,
+        description="Put redacted prompts, answers, tool inputs and results on spans and log records (8 KB each).",
     )
     trace_url: str = Field(
         "",

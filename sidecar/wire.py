@@ -66,7 +66,7 @@ async def serve(data_dir: Path, handler: Handler) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             question = msgspec.json.decode(await _receive(reader), type=Question)
-            if hmac.compare_digest(question.token, address.token):
+            if hmac.compare_digest(question.token.encode(), address.token.encode()):
                 await _send(writer, _encoder.encode(await _answer(handler, question)))
         except (OSError, EOFError, msgspec.MsgspecError):
             pass  # whoever asked has gone, or was not one of us

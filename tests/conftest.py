@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.servers import Server, fresh_database, running_postgres, running_redis
+from tests.sidecar_process import Sidecar, running_sidecar
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +44,10 @@ def postgres_dsn(postgres_server: Server) -> Iterator[str]:
     postgres_server.start()
     with fresh_database(postgres_server) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="module")
+def sidecar() -> Iterator[Sidecar]:
+    """A sidecar without any sink, for the tests of one module together."""
+    with running_sidecar() as running:
+        yield running

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -49,6 +50,20 @@ class ReceivedSpan:
     scope: str
     events: tuple[ReceivedEvent, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ReceivedLog:
+    """A log record as it came over the wire: ids in hex, None where it has none."""
+
+    event_name: str
+    trace_id: str | None
+    span_id: str | None
+    severity: int
+    body: str
+    at_ns: int
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,7 @@ class OtlpReceiver:
     def __init__(self, *, port: int = 0, drop: bool = False, tls: ssl.SSLContext | None = None) -> None:
         self._lock = threading.Condition()
         self._spans: list[ReceivedSpan] = []
+        self._logs: list[ReceivedLog] = []
         self._requests: list[ReceivedRequest] = []
         self._answers: deque[Answer] = deque()
         self._default = Answer()
@@ -138,6 +154,12 @@ class OtlpReceiver:
             return list(self._spans)
 
     @property
+    def logs(self) -> list[ReceivedLog]:
+        """Every log record taken so far, in order of arrival, repeats included."""
+        with self._lock:
+            return list(self._logs)
+
+    @property
     def requests(self) -> list[ReceivedRequest]:
         """Every request so far, refused ones too."""
         with self._lock:
@@ -168,17 +190,30 @@ class OtlpReceiver:
         if answer.reset or not 200 <= answer.status < 300:
             return answer
         try:
-            self._keep(ExportTraceServiceRequest.FromString(request.body))
+            KEEP.get(request.path.rpartition("/")[2], OtlpReceiver.keep_spans)(self, request.body)
         except DecodeError:
             return Answer(status=400)
         return answer
 
-    def _keep(self, request: ExportTraceServiceRequest) -> None:
+    def keep_logs(self, body: bytes) -> None:
+        """Takes the log records of a request."""
+        found = decoded_logs(ExportLogsServiceRequest.FromString(body))
+        with self._lock:
+            self._logs.extend(found)
+            self._lock.notify_all()
+
+    def keep_spans(self, body: bytes) -> None:
+        """Takes the spans of a request."""
+        request = ExportTraceServiceRequest.FromString(body)
         found = () if self._drop else decoded(request)
         with self._lock:
             self._spans.extend(found)
             self.count += sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
             self._lock.notify_all()
+
+
+KEEP = {"traces": OtlpReceiver.keep_spans, "logs": OtlpReceiver.keep_logs}
+"""What takes the requests to a path that ends so; any other path takes spans."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -228,6 +263,25 @@ def decoded(request: ExportTraceServiceRequest) -> list[ReceivedSpan]:
         for group in request.resource_spans
         for scoped in group.scope_spans
         for span in scoped.spans
+    ]
+
+
+def decoded_logs(request: ExportLogsServiceRequest) -> list[ReceivedLog]:
+    """The log records of a request, each with its resource."""
+    return [
+        ReceivedLog(
+            event_name=record.event_name,
+            trace_id=record.trace_id.hex() or None,
+            span_id=record.span_id.hex() or None,
+            severity=record.severity_number,
+            body=record.body.string_value,
+            at_ns=record.time_unix_nano,
+            attributes=_plain(record.attributes),
+            resource=_plain(group.resource.attributes),
+        )
+        for group in request.resource_logs
+        for scoped in group.scope_logs
+        for record in scoped.log_records
     ]
 
 

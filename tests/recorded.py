@@ -55,7 +55,7 @@ def event(body: dict[str, Any], at: float, seq: int, *, agent: str = "claude-cod
         event_type=EVENT_TYPES.get(name, EventType(name) if name in EventType.__members__ else EventType.OTHER),
         hook_event_name=name,
         session_id=body["session_id"],
-        payload=msgspec.Raw(json.dumps(body).encode()),
+        payload=msgspec.Raw(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")),
         agent_type=body.get("agent_type"),
         success=body.get("success", SUCCESS.get(name)),
         error=body.get("error"),

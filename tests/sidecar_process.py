@@ -115,7 +115,8 @@ class Sidecar:
         """A WebSocket client of the live events, with the token unless `options` say otherwise."""
         address = self.url.replace("http", "ws", 1) + LIVE + query
         given = {"additional_headers": self._reading(), "max_size": MAX_FRAME, "proxy": None, **options}
-        return connect(address, **given)
+        client: ClientConnection = connect(address, **given)
+        return client
 
     def output(self) -> str:
         """Everything that it said on stdout and stderr."""

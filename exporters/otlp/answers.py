@@ -1,7 +1,8 @@
 """What a server's answer means: taken, taken in part, come back later, or never.
 
-Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures": only 429, 502, 503 and 504 may be tried
-    again.
+Source: OTLP specification 1.9, "OTLP/HTTP Response" and "Failures". Of the other refusals only those that speak of
+the request itself are for ever: a wrong URL, redirect or credential is put right by an operator, and until then
+everything waits instead of being given up span by span.
 """
 
 import datetime as dt
@@ -14,26 +15,30 @@ import msgspec
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from sidecar.errors import ExportError, PermanentExportError, TransientExportError
+from sidecar.errors import ExportError, PermanentExportError, SignalNotTakenError, TransientExportError
 
-RETRYABLE = frozenset({429, 502, 503, 504})
+NOT_TAKEN = (404, 405, 501)
+"""Answers of a server that does not know the path of a signal: one for traces knows none for logs."""
+
+OF_THE_REQUEST = frozenset({400, 413, 422})
+"""The backend read this request and will never take it."""
 MAX_REASON = 200
 
 HINTS = {
-    400: "the backend cannot read our spans: check that it accepts OTLP traces as protobuf",
+    400: "the backend cannot read this signal: check that it accepts it by OTLP as protobuf",
     401: "check OTEL_EXPORTER_OTLP_HEADERS: the backend wants other credentials",
-    403: "check OTEL_EXPORTER_OTLP_HEADERS: these credentials may not write traces",
-    404: "check OTEL_EXPORTER_OTLP_ENDPOINT: nothing takes traces there (/v1/traces is appended to it)",
-    405: "check OTEL_EXPORTER_OTLP_ENDPOINT: nothing takes traces there",
+    403: "check OTEL_EXPORTER_OTLP_HEADERS: these credentials may not write this signal",
+    404: "check OTEL_EXPORTER_OTLP_ENDPOINT: nothing takes this signal there (/v1/SIGNAL is appended to it); "
+    "OTEL_TRACES_EXPORTER, OTEL_LOGS_EXPORTER or OTEL_METRICS_EXPORTER=none switches one signal off",
     413: "the backend refuses requests of that size: lower the batch size, or raise its limit",
     415: "check OTEL_EXPORTER_OTLP_PROTOCOL: the backend takes no http/protobuf",
 }
 REDIRECT_HINT = "redirects are not followed, they would carry credentials elsewhere: set the final URL"
-OTHER_HINT = "the backend will not take this however often it is sent; its log may say why"
+OTHER_HINT = "it is tried again by itself; the backend's log may say why"
 
 
 class Partial(msgspec.Struct, frozen=True):
-    """How many spans the server rejected, and why; none is full success."""
+    """How many spans, log records or data points the server rejected, and why; none is full success."""
 
     rejected: int = 0
     reason: str = ""
@@ -48,11 +53,14 @@ def refusal(status: int, headers: Mapping[str, str], shown: str) -> ExportError:
         shown: the URL without credentials.
     """
     message = f"{shown} answered {status}"
-    if status in RETRYABLE:
-        wait = retry_after(headers.get("Retry-After"), time.time())
-        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
     redirected = 300 <= status < 400  # noqa: PLR2004 - the 3xx class
-    return PermanentExportError(message, hint=REDIRECT_HINT if redirected else HINTS.get(status, OTHER_HINT))
+    known = HINTS.get(404 if status in NOT_TAKEN else status, OTHER_HINT)
+    hint = REDIRECT_HINT if redirected else known
+    if status in OF_THE_REQUEST:
+        return PermanentExportError(message, hint=hint)
+    wait = retry_after(headers.get("Retry-After"), time.time())
+    refused = SignalNotTakenError if status in NOT_TAKEN else TransientExportError
+    return refused(message, retry_after=wait, hint=hint)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -69,10 +77,10 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
-    """What a 2xx answer says of single spans.
+    """What a 2xx answer says of single items.
 
     Raises:
-        PermanentExportError: the answer is not OTLP: something else listens there.
+        TransientExportError: the answer is not OTLP: something else listens there.
     """
     read = READERS.get(content_type.partition(";")[0].strip().lower(), _from_nothing)
     try:
@@ -81,16 +89,18 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
         raise not_otlp(shown) from None
 
 
-def not_otlp(shown: str) -> PermanentExportError:
+def not_otlp(shown: str) -> TransientExportError:
     """The error of an answer that no OTLP server gives."""
-    return PermanentExportError(
+    return TransientExportError(
         f"{shown} answered with something that is not OTLP",
         hint="check OTEL_EXPORTER_OTLP_ENDPOINT: another service seems to listen there",
     )
 
 
 def from_protobuf(body: bytes) -> Partial:
-    """The partial success in an `ExportTraceServiceResponse`.
+    """The partial success in a response.
+
+    Those of logs and metrics have the same fields under the same numbers, so one message reads all three.
 
     Raises:
         DecodeError: it is no such message.
@@ -101,6 +111,8 @@ def from_protobuf(body: bytes) -> Partial:
 
 class _JsonPartial(msgspec.Struct):
     rejectedSpans: int | str = 0  # noqa: N815 - OTLP's own name
+    rejectedLogRecords: int | str = 0  # noqa: N815 - the same
+    rejectedDataPoints: int | str = 0  # noqa: N815 - the same
     errorMessage: str = ""  # noqa: N815 - the same
 
 
@@ -111,8 +123,8 @@ class _JsonAnswer(msgspec.Struct):
 def _from_json(body: bytes) -> Partial:
     """Some vendors answer JSON to protobuf; 64-bit numbers are strings there."""
     told = msgspec.json.decode(body or b"{}", type=_JsonAnswer).partialSuccess or _JsonPartial()
-    count = str(told.rejectedSpans)
-    return Partial(int(count) if count.isdecimal() else 0, one_line(told.errorMessage))
+    counts = map(str, (told.rejectedSpans, told.rejectedLogRecords, told.rejectedDataPoints))
+    return Partial(sum(int(count) for count in counts if count.isdecimal()), one_line(told.errorMessage))
 
 
 def _from_nothing(body: bytes) -> Partial:

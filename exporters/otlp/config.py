@@ -1,7 +1,8 @@
-"""Where spans go and how, by the standard `OTEL_EXPORTER_OTLP_*` variables.
+"""Where a signal goes and how, by the standard `OTEL_EXPORTER_OTLP_*` variables.
 
 Source: OpenTelemetry specification, protocol/exporter.md. Times are milliseconds there, seconds here. A variable
-that is set to nothing counts as not set; the `_TRACES_` variant of a variable wins over the common one.
+that is set to nothing counts as not set; the signal's own variant of a variable (`_TRACES_`, `_LOGS_`,
+`_METRICS_`) wins over the common one.
 """
 
 import enum
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from exporters.otlp.proxies import proxy_for
+from exporters.otlp.signals import Signal
 from sidecar.errors import SettingsError
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
-TRACES_PATH = "/v1/traces"
 DEFAULT_TIMEOUT_S = 10.0
 MAX_TIMEOUT_S = 600.0
 
@@ -35,6 +36,7 @@ class OtlpConfig:
     Args:
         endpoint: URL that requests are posted to, without credentials; for gRPC only scheme, host and port
             count.
+        signal: what is sent.
         protocol: transport.
         headers: sent with each request; names in lower case.
         timeout: seconds for one request, from connecting to the last byte of the answer.
@@ -44,11 +46,12 @@ class OtlpConfig:
         client_certificate: file with our own certificate; needs `client_key`.
         client_key: file with its private key.
         proxy: URL of an HTTP proxy; None to connect directly.
-        service_name: `service.name` of every span; None for the name of the agent that did the work.
+        service_name: `service.name` of everything; None for the name of who did the work.
         resource: further attributes of the resource.
     """
 
     endpoint: str
+    signal: Signal = Signal.TRACES
     protocol: Protocol = Protocol.HTTP
     headers: Pairs = field(default=(), repr=False)
     timeout: float = DEFAULT_TIMEOUT_S
@@ -66,25 +69,28 @@ class OtlpConfig:
         return urlunsplit(urlsplit(self.endpoint)._replace(query="", fragment=""))
 
 
-def config_from_env(env: Mapping[str, str]) -> OtlpConfig | None:
-    """The destination that the environment names; None when it names none or switches telemetry off.
+def config_from_env(environment: Mapping[str, str], signal: Signal = Signal.TRACES) -> OtlpConfig | None:
+    """The destination of a signal that the environment names; None when it names none or switches it off.
 
     Raises:
         SettingsError: a variable has a value that cannot be used; the message names it, never its value's
             secrets.
     """
-    off = _text(env, "OTEL_SDK_DISABLED").lower() == "true" or _text(env, "OTEL_TRACES_EXPORTER") == "none"
-    given = _endpoint(env)
-    if off or given is None:
+    given = wanted(environment, signal)
+    if given is None:
         return None
+    env = _own_first(environment, signal)
     protocol = _protocol(env)
-    parts = _split(*given, protocol)
+    if protocol is Protocol.GRPC and "://" not in given[0]:
+        given = (_with_scheme(given[0], env), given[1])
+    parts = _split(*given, protocol, signal)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     certificate, key = _otlp(env, "CLIENT_CERTIFICATE"), _otlp(env, "CLIENT_KEY")
     if bool(certificate) != bool(key):
         raise SettingsError(f"{PREFIX}CLIENT_CERTIFICATE and {PREFIX}CLIENT_KEY go together", hint="set both or none")
     return OtlpConfig(
         endpoint=bare,
+        signal=signal,
         protocol=protocol,
         headers=_headers(env, parts),
         timeout=_timeout(env),
@@ -102,22 +108,37 @@ def _text(env: Mapping[str, str], name: str) -> str:
     return env.get(name, "").strip()
 
 
+def _own_first(env: Mapping[str, str], signal: Signal) -> Mapping[str, str]:
+    """The environment with the signal's own variables in place of the common ones."""
+    prefix = signal.own_prefix
+    own = {PREFIX + name.removeprefix(prefix): value for name, value in env.items() if name.startswith(prefix)}
+    return {**env, **{name: value for name, value in own.items() if value.strip()}}
+
+
 def _otlp(env: Mapping[str, str], name: str) -> str:
-    return _text(env, f"{PREFIX}TRACES_{name}") or _text(env, PREFIX + name)
+    return _text(env, PREFIX + name)
 
 
-def _endpoint(env: Mapping[str, str]) -> tuple[str, bool] | None:
-    """`(URL, whether it is meant as it stands)`: the common endpoint is a base for all signals."""
-    own = _text(env, f"{PREFIX}TRACES_ENDPOINT")
+def wanted(env: Mapping[str, str], signal: Signal) -> tuple[str, bool] | None:
+    """`(URL, whether it is meant as it stands)`: the common endpoint is a base for all signals.
+
+    None when the environment names no endpoint for the signal, or switches it or all telemetry off.
+    """
+    if _text(env, "OTEL_SDK_DISABLED").lower() == "true" or _text(env, signal.switch) == "none":
+        return None
+    own = _text(env, f"{signal.own_prefix}ENDPOINT")
     if own:
         return own, True
     base = _text(env, f"{PREFIX}ENDPOINT")
     return (base, False) if base else None
 
 
-def _split(url: str, verbatim: bool, protocol: Protocol) -> SplitResult:  # noqa: FBT001 - unpacked from a pair
-    if protocol is Protocol.GRPC and "://" not in url:
-        url = f"https://{url}"
+def _with_scheme(address: str, env: Mapping[str, str]) -> str:
+    """For gRPC a bare `host:port` will do; it is encrypted unless `_INSECURE` says otherwise."""
+    return ("http://" if _otlp(env, "INSECURE").lower() == "true" else "https://") + address
+
+
+def _split(url: str, verbatim: bool, protocol: Protocol, signal: Signal) -> SplitResult:  # noqa: FBT001 - of a pair
     parts = urlsplit(url)
     try:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
@@ -127,7 +148,7 @@ def _split(url: str, verbatim: bool, protocol: Protocol) -> SplitResult:  # noqa
         raise SettingsError(f"{PREFIX}ENDPOINT is no http or https URL", hint="for example http://localhost:4318")
     if verbatim or protocol is Protocol.GRPC:
         return parts._replace(path=parts.path or "/")
-    return parts._replace(path=parts.path.rstrip("/") + TRACES_PATH)
+    return parts._replace(path=parts.path.rstrip("/") + signal.path)
 
 
 def _protocol(env: Mapping[str, str]) -> Protocol:

@@ -1,32 +1,31 @@
-"""Spans → protobuf, deterministic, and so that no span can spoil a batch.
+"""Spans → protobuf. Source of the messages: opentelemetry-proto 1.9, trace/v1/trace.proto."""
 
-Protobuf refuses a whole message for one lone surrogate or one negative time, so every value is made fit
-first. Source of the messages: opentelemetry-proto 1.9, trace/v1/trace.proto.
-"""
+from collections.abc import Iterable, Sequence
 
-from collections.abc import Mapping, Sequence
-
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Status
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 
+from exporters.otlp.values import (
+    MAX_ATTRIBUTES,
+    MAX_NAME_BYTES,
+    SCOPE,
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    fit_text,
+    fit_time,
+    id_bytes,
+    key_values,
+)
 from sidecar.otel import semconv
-from sidecar.otel.model import Attributes, Span, SpanEvent, SpanLink
+from sidecar.otel.model import Span, SpanEvent, SpanLink
 
-MAX_VALUE_BYTES = 8192
-MAX_NAME_BYTES = 512
-MAX_ATTRIBUTES = 128
 MAX_EVENTS = 128
 MAX_LINKS = 32
-"""Beyond these attributes, events and links are left out and counted in the span's own `dropped_*` fields."""
+"""Beyond these events and links are left out and counted in the span's own `dropped_*` fields."""
 
-INT64 = 2**63 - 1
-UINT64 = 2**64 - 1
 SAMPLED = 1
-TRACE_ID_BYTES = 16
-SPAN_ID_BYTES = 8
-
-_SCOPE = InstrumentationScope(name=semconv.SCOPE_NAME, version=semconv.SCOPE_VERSION)
 
 
 def wire_span(span: Span) -> WireSpan:
@@ -35,17 +34,17 @@ def wire_span(span: Span) -> WireSpan:
     Raises:
         ValueError: an id is no id; everything else is made fit.
     """
-    start = _clamp(span.start_ns, UINT64)
+    start = fit_time(span.start_ns)
     return WireSpan(
-        trace_id=_id(span.trace_id, TRACE_ID_BYTES),
-        span_id=_id(span.span_id, SPAN_ID_BYTES),
-        parent_span_id=_id(span.parent_span_id, SPAN_ID_BYTES) if span.parent_span_id else b"",
+        trace_id=id_bytes(span.trace_id, TRACE_ID_BYTES),
+        span_id=id_bytes(span.span_id, SPAN_ID_BYTES),
+        parent_span_id=id_bytes(span.parent_span_id, SPAN_ID_BYTES) if span.parent_span_id else b"",
         flags=SAMPLED,
-        name=_text(span.name, MAX_NAME_BYTES),
+        name=fit_text(span.name, MAX_NAME_BYTES),
         kind=WireSpan.SpanKind.ValueType(span.kind),
         start_time_unix_nano=start,
-        end_time_unix_nano=max(start, _clamp(span.end_ns, UINT64)),
-        attributes=_attributes(span.attributes),
+        end_time_unix_nano=max(start, fit_time(span.end_ns)),
+        attributes=key_values(span.attributes),
         dropped_attributes_count=max(0, len(span.attributes) - MAX_ATTRIBUTES),
         events=[_event(one) for one in span.events[:MAX_EVENTS]],
         dropped_events_count=max(0, len(span.events) - MAX_EVENTS),
@@ -55,66 +54,29 @@ def wire_span(span: Span) -> WireSpan:
     )
 
 
-def scoped(spans: Sequence[WireSpan]) -> ScopeSpans:
-    """Spans under our instrumentation scope."""
-    return ScopeSpans(scope=_SCOPE, spans=spans, schema_url=semconv.SCHEMA_URL)
-
-
-def request_bytes(groups: Sequence[ResourceSpans]) -> bytes:
-    """A whole request; equal groups give equal bytes."""
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    encoded: bytes = ExportTraceServiceRequest(resource_spans=groups).SerializeToString(deterministic=True)
+def request_bytes(groups: Iterable[tuple[Resource, Sequence[WireSpan]]]) -> bytes:
+    """A whole request of spans by resource; equal groups give equal bytes."""
+    request = ExportTraceServiceRequest(resource_spans=[_group(*group) for group in groups])
+    encoded: bytes = request.SerializeToString(deterministic=True)
     return encoded
 
 
-def key_value(name: str, value: object) -> KeyValue:
-    """One attribute, made fit for the wire."""
-    return KeyValue(key=_text(name, MAX_NAME_BYTES), value=_any(value))
-
-
-def _any(value: object) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=max(-INT64 - 1, min(INT64, value)))
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    return AnyValue(string_value=_text(str(value), MAX_VALUE_BYTES))
-
-
-def _attributes(attributes: Mapping[str, object]) -> list[KeyValue]:
-    return [key_value(name, value) for name, value in list(attributes.items())[:MAX_ATTRIBUTES]]
+def _group(resource: Resource, spans: Sequence[WireSpan]) -> ResourceSpans:
+    scoped = ScopeSpans(scope=SCOPE, spans=spans, schema_url=semconv.SCHEMA_URL)
+    return ResourceSpans(resource=resource, scope_spans=[scoped], schema_url=semconv.SCHEMA_URL)
 
 
 def _event(event: SpanEvent) -> WireSpan.Event:
     return WireSpan.Event(
-        time_unix_nano=_clamp(event.at_ns, UINT64),
-        name=_text(event.name, MAX_NAME_BYTES),
-        attributes=_attributes(event.attributes),
+        time_unix_nano=fit_time(event.at_ns),
+        name=fit_text(event.name, MAX_NAME_BYTES),
+        attributes=key_values(event.attributes),
     )
 
 
 def _link(link: SpanLink) -> WireSpan.Link:
-    attributes: Attributes = link.attributes
     return WireSpan.Link(
-        trace_id=_id(link.trace_id, TRACE_ID_BYTES),
-        span_id=_id(link.span_id, SPAN_ID_BYTES),
-        attributes=_attributes(attributes),
+        trace_id=id_bytes(link.trace_id, TRACE_ID_BYTES),
+        span_id=id_bytes(link.span_id, SPAN_ID_BYTES),
+        attributes=key_values(link.attributes),
     )
-
-
-def _id(text: str, size: int) -> bytes:
-    found = bytes.fromhex(text)
-    if len(found) != size or not any(found):
-        raise ValueError(f"an id of {len(found)} bytes where {size}, not all zero, are needed")
-    return found
-
-
-def _text(text: str, limit: int) -> str:
-    """Valid UTF-8 of at most `limit` bytes, whole characters only; lone surrogates become `?`."""
-    return text[:limit].encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
-
-
-def _clamp(value: int, highest: int) -> int:
-    return max(0, min(highest, value))

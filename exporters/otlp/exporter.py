@@ -1,32 +1,65 @@
-"""The OTLP exporter: encodes a batch of spans, sends it, and reads the answer to the end."""
+"""The OTLP exporter: encodes a batch of one signal, sends it, and reads the answer to the end."""
 
-from collections.abc import Sequence
-
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from exporters import Outcome, Rejection
 from exporters.otlp.answers import Partial
+from exporters.otlp.codecs import CODECS, Codec
 from exporters.otlp.config import OtlpConfig, Protocol
-from exporters.otlp.encode import request_bytes, scoped, wire_span
 from exporters.otlp.resource import Identity, resource_of
+from exporters.otlp.signals import Signal
 from exporters.otlp.transport import Transport
-from sidecar.errors import PermanentExportError
-from sidecar.otel import semconv
-from sidecar.otel.model import Span
+from sidecar.errors import PermanentExportError, SignalNotTakenError
+
+MAX_REQUEST_BYTES = 3 * 2**20
+"""Of items in one request: gRPC servers refuse messages over 4 MiB unless they are told otherwise."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What fits into one request: messages by service, and their indexes in the batch."""
+
+    services: dict[str, list[Any]] = field(default_factory=dict)
+    indexes: list[int] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of a batch so far."""
+
+    rejected: dict[int, str] = field(default_factory=dict)
+    unnamed: int = 0
+    reason: str = ""
+
+    def add(self, told: Partial, indexes: Sequence[int]) -> None:
+        self.reason = self.reason or told.reason
+        if told.rejected >= len(indexes):
+            self.rejected |= dict.fromkeys(indexes, told.reason)
+        else:
+            self.unnamed += told.rejected
+
+    def outcome(self) -> Outcome:
+        rejections = tuple(Rejection(index, reason) for index, reason in sorted(self.rejected.items()))
+        return Outcome(rejections, unnamed=self.unnamed, reason=self.reason)
 
 
 class OtlpExporter:
-    """Pushes spans to one OTLP backend. The same spans are the same bytes, however often they are sent.
+    """Pushes spans, log records or metrics to one OTLP backend.
+
+    The same items are the same bytes, however often they are sent.
 
     Args:
-        config: where to and how.
+        config: what to send, where to and how.
         identity: what the resource says of this host.
     """
 
     def __init__(self, config: OtlpConfig, identity: Identity) -> None:
         self._config = config
         self._identity = identity
+        self._codec: Codec = CODECS[config.signal]()
         self._transport: Transport | None = None
 
     def start(self) -> None:
@@ -34,23 +67,24 @@ class OtlpExporter:
         self.close()
         self._transport = _transport(self._config)
 
-    def export(self, batch: Sequence[Span]) -> Outcome:
-        """Sends a batch.
+    def export(self, batch: Sequence[Any]) -> Outcome:
+        """Sends a batch, in requests of at most `MAX_REQUEST_BYTES` unless one item alone is larger.
 
-        A span that cannot be encoded is rejected by itself. Of a partial success OTLP tells how many spans
-        were rejected but not which, and wants no repeat: unless all were, they are reported as `unnamed`.
+        An item that cannot be encoded is rejected alone. Of a partial success OTLP tells how many items were
+        rejected but not which, and wants no repeat: unless all were, they are reported as `unnamed`. A backend
+        that takes traces only leaves out the other signals as `skipped`.
         """
         if self._transport is None:
             raise PermanentExportError("the OTLP exporter was not started", hint="call start() first")
-        groups, unfit = self._encode(batch)
-        sent = [index for index in range(len(batch)) if index not in unfit]
-        told = self._transport.send(request_bytes(groups)) if sent else Partial()
-        rejected = unfit | (dict.fromkeys(sent, told.reason) if told.rejected >= len(sent) > 0 else {})
-        return Outcome(
-            tuple(Rejection(index, rejected[index]) for index in sorted(rejected)),
-            unnamed=told.rejected if told.rejected < len(sent) else 0,
-            reason=told.reason,
-        )
+        tally = _Tally()
+        try:
+            for piece in _pieces(batch, self._codec, tally):
+                tally.add(self._transport.send(self._request(piece)), piece.indexes)
+        except SignalNotTakenError as error:
+            if self._config.signal is Signal.TRACES:
+                raise
+            return Outcome(skipped=len(batch), reason=str(error))
+        return tally.outcome()
 
     def close(self) -> None:
         """Releases the connection."""
@@ -58,20 +92,29 @@ class OtlpExporter:
             self._transport.close()
             self._transport = None
 
-    def _encode(self, batch: Sequence[Span]) -> tuple[list[ResourceSpans], dict[int, str]]:
-        """The batch by service, in order, and the reasons of spans that cannot be sent, by their index."""
-        services: dict[str, list[WireSpan]] = {}
-        unfit: dict[int, str] = {}
-        for index, span in enumerate(batch):
-            try:
-                services.setdefault(span.service, []).append(wire_span(span))
-            except (ValueError, TypeError, AttributeError) as error:
-                unfit[index] = f"the span cannot be encoded ({type(error).__name__})"
-        return [self._group(service, spans) for service, spans in services.items() if spans], unfit
+    def _request(self, piece: _Piece) -> bytes:
+        services = piece.services.items()
+        return self._codec.request([(resource_of(name, self._identity, self._config), one) for name, one in services])
 
-    def _group(self, service: str, spans: Sequence[WireSpan]) -> ResourceSpans:
-        resource = resource_of(service, self._identity, self._config)
-        return ResourceSpans(resource=resource, scope_spans=[scoped(spans)], schema_url=semconv.SCHEMA_URL)
+
+def _pieces(batch: Sequence[Any], codec: Codec, tally: _Tally) -> Iterator[_Piece]:
+    """The batch in order, cut so that each piece fits into one request; unfit items go into the tally."""
+    piece = _Piece()
+    for index, item in enumerate(batch):
+        try:
+            wire = codec.wire(item)
+        except (ValueError, TypeError, AttributeError) as error:
+            tally.rejected[index] = f"the {codec.noun} cannot be encoded ({type(error).__name__})"
+            continue
+        size = wire.ByteSize()
+        if piece.indexes and piece.size + size > MAX_REQUEST_BYTES:
+            yield piece
+            piece = _Piece()
+        piece.services.setdefault(item.service, []).append(wire)
+        piece.indexes.append(index)
+        piece.size += size
+    if piece.indexes:
+        yield piece
 
 
 def _transport(config: OtlpConfig) -> Transport:

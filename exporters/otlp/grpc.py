@@ -12,26 +12,17 @@ from google.rpc.status_pb2 import Status
 from exporters.otlp.answers import Partial, from_protobuf, not_otlp
 from exporters.otlp.config import OtlpConfig
 from exporters.otlp.proxies import is_loopback
-from sidecar.errors import ExportError, PermanentExportError, TransientExportError
+from sidecar.errors import ExportError, PermanentExportError, SignalNotTakenError, TransientExportError
 
-METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 DETAILS = "grpc-status-details-bin"
 
-RETRYABLE = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
-"""OTLP specification 1.9, "OTLP/gRPC Response". RESOURCE_EXHAUSTED is retryable only with a RetryInfo."""
+OF_THE_REQUEST = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED})
+"""The backend will never take this request (OTLP specification 1.9, "OTLP/gRPC Response"), unless it sends a
+RetryInfo. All other refusals pass, or are put right by an operator."""
 
 
 class GrpcTransport:
-    """Calls the trace service over one channel.
+    """Calls the service of one signal over one channel.
 
     Raises:
         PermanentExportError: a certificate or key file cannot be used.
@@ -40,7 +31,7 @@ class GrpcTransport:
     def __init__(self, config: OtlpConfig) -> None:
         self._config = config
         self._channel = _channel(config)
-        self._export = self._channel.unary_unary(METHOD)
+        self._export = self._channel.unary_unary(config.signal.grpc_method)
 
     def send(self, body: bytes) -> Partial:
         """Sends one request within the configured timeout."""
@@ -88,11 +79,11 @@ def _refusal(error: Any, shown: str) -> ExportError:
     code = error.code()
     wait = _retry_info(error)
     message = f"{shown} answered {code.name}"
-    if code in RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and wait is not None):
-        return TransientExportError(message, retry_after=wait, hint="it is tried again by itself")
-    return PermanentExportError(
-        message, hint="check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS, and the backend's log"
-    )
+    hint = "it is tried again by itself; check OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL and _HEADERS"
+    if code in OF_THE_REQUEST and wait is None:
+        return PermanentExportError(message, hint="the backend will never take this request; its log may say why")
+    refused = SignalNotTakenError if code is grpc.StatusCode.UNIMPLEMENTED else TransientExportError
+    return refused(message, retry_after=wait, hint=hint)
 
 
 def _retry_info(error: Any) -> float | None:

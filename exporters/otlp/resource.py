@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from exporters.otlp.config import OtlpConfig
-from exporters.otlp.encode import key_value
+from exporters.otlp.values import key_value
 from sidecar.otel import semconv
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}

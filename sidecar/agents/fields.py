@@ -1,35 +1,36 @@
 """Reading fields of a payload that may hold anything: the wrong type is as good as absent."""
 
-import math
+import re
 from typing import Any
 
 from sidecar.errors import BadRequestError
 
 MAX_ERROR_CHARS = 2000
 """The `error` column is for reading and grouping; the payload holds the whole text."""
+MAX_TEXT_CHARS = 512
+"""Of ids and names: what every sink can index (a PostgreSQL index entry ends at 2,704 bytes)."""
+MAX_NUMBER = 1e12
+"""Milliseconds: 31 years. What is longer was not measured, and breaks sums and dates."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def text(payload: dict[str, Any], key: str) -> str | None:
-    """A non-empty string, else None."""
-    value = payload.get(key)
-    return value if isinstance(value, str) and value else None
+    """A non-empty string that is valid Unicode, cut to `MAX_TEXT_CHARS`, else None."""
+    return _text(payload, key, MAX_TEXT_CHARS)
 
 
 def number(payload: dict[str, Any], key: str) -> float | None:
-    """A finite number (booleans are none), else None."""
+    """A number within `MAX_NUMBER` of zero (booleans are none), else None."""
     value = payload.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value) if abs(value) <= MAX_NUMBER else None  # NaN is not
 
 
 def error_text(payload: dict[str, Any], *keys: str) -> str | None:
     """The first of these fields that is a string, cut to `MAX_ERROR_CHARS`."""
-    found = next((value for key in keys if (value := text(payload, key))), None)
-    return found[:MAX_ERROR_CHARS] if found else None
+    return next((value for key in keys if (value := _text(payload, key, MAX_ERROR_CHARS))), None)
 
 
 def session_id(payload: dict[str, Any]) -> str:
@@ -42,3 +43,10 @@ def session_id(payload: dict[str, Any]) -> str:
     if found is None:
         raise BadRequestError("the event has no session_id", hint="send session_id as a non-empty string")
     return found
+
+
+def _text(payload: dict[str, Any], key: str, most: int) -> str | None:
+    value = payload.get(key)
+    if not isinstance(value, str) or not value:
+        return None
+    return _LONE_SURROGATE.sub("\ufffd", value[:most])

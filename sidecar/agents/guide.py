@@ -53,14 +53,17 @@ def normalise(payload: dict[str, Any], receipt: Receipt) -> HookEvent:
 
 
 def occurred_at(timestamp: str | None, received_at: int) -> int:
-    """Microseconds since the epoch of an ISO 8601 time; without a zone it is UTC, unreadable it is the receipt's."""
+    """Microseconds since the epoch of an ISO 8601 time; without a zone it is UTC, unreadable it is the receipt's.
+
+    So is one whose UTC is before year 1 or after 9999: nobody who reads it could show it.
+    """
     if timestamp is None:
         return received_at
     try:
         moment = dt.datetime.fromisoformat(timestamp)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=dt.UTC)
-        return (moment - _EPOCH) // dt.timedelta(microseconds=1)
+        return (moment.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
     except (ValueError, OverflowError):
         return received_at
 

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from sidecar.front import data_dir as directory
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
+NOT_FOR_THE_DEMO = ("LEANVIBE_", "OTEL_")
+"""Settings of the user's own sidecar: the demo's events belong into no database of theirs."""
 RECORDINGS = ("tests", "data", "sessions")
 QUERY = "SELECT tool_name, calls, errors, p50_ms, p95_ms FROM tool_stats ORDER BY calls DESC, tool_name"
 
@@ -42,13 +45,15 @@ def demo(once: bool, speed: float, port: int) -> None:  # noqa: FBT001  a flag
         except KeyboardInterrupt:
             click.echo("\nstopping")
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave it running
             _stop(process)
 
 
 def _start(path: Path, port: int) -> "subprocess.Popen[bytes]":
     run = "from sidecar.cli import main; main()"
     command = [sys.executable, "-P", "-c", run, "serve", "--port", str(port), "--data-dir", str(path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_THE_DEMO)}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if directory.running(path):

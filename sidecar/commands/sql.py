@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
     """
     answer = ask(query, data_dir, url)
     {"table": print_answer, "json": _print_json, "csv": _print_csv}[form](answer)
+    if answer.get("behind"):
+        click.echo(f"the store is {answer['behind']} events behind: ask again for those", err=True)
     if answer["truncated"]:
         click.echo(f"truncated: only the first {answer['row_count']} rows are shown", err=True)
 
@@ -57,6 +60,7 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
     from sidecar.front import data_dir as directory
     from sidecar.worker.offline import opened
 
+    os.umask(0o077)
     with directory.held(settings.data_dir), opened(settings) as store, contextlib.closing(store.cursor()) as cursor:
         from sidecar.worker.query.sql import run
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from litestar import Litestar
+from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
@@ -19,6 +20,7 @@ from sidecar.front.page.files import page_files
 from sidecar.front.page.routes import access_routes, facts_route, file_route, link_path
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
+from sidecar.front.receive.framework_errors import http_error
 from sidecar.front.receive.guards import access_policy
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import native_route
@@ -88,6 +90,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the page of the default comes from a CDN
         ),
         logging_config=None,
+        exception_handlers={HTTPException: http_error},
     )
     policy = access_policy(settings.host, settings.allowed_hosts, token)
     return Front(AccessGuard(app, policy), worker, processor, journal, codes)

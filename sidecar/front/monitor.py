@@ -1,17 +1,23 @@
 """PerformanceMonitor: how fast events are processed, how many could not be, and what that says of health."""
 
+import math
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sidecar.events import EventType, HookEvent
+from sidecar.events import PROBE_EVENT, EventType, HookEvent
 
 WINDOW_SECONDS = 60.0
 WINDOW_SAMPLES = 10_000
 GOOD_MS = 100.0
 DEGRADED_MS = 150.0
 CRITICAL_FAILURE_RATE = 0.05
+MIN_SAMPLES = 20
+"""Fewer events say nothing of a rate of failures: one bad request must not make a quiet host unhealthy."""
+MAX_AGENTS = 50
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds in seconds of `leanvibe_processing_duration_seconds`, with the guide's 0.1 and 0.15 among them."""
 
@@ -58,6 +64,7 @@ class PerformanceMonitor:
         self._started = clock()
         self._window: deque[tuple[float, float, bool]] = deque(maxlen=WINDOW_SAMPLES)
         self.totals = Totals()
+        self._agents: set[str] = set()
 
     def processed(self, events: Sequence[HookEvent], seconds: float) -> None:
         """Counts events that one request made durable within `seconds`."""
@@ -65,13 +72,23 @@ class PerformanceMonitor:
         totals = self.totals
         bucket = next((i for i, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
         for event in events:
+            if event.hook_event_name == PROBE_EVENT:
+                continue
             self._window.append((now, seconds * 1000, True))
-            totals.processed[event.agent, event.event_type] += 1
+            totals.processed[self._label(event.agent), event.event_type] += 1
             totals.buckets[bucket] += 1
             totals.duration_seconds += seconds
             totals.redaction_failures += event.redaction_failed
             if event.redactions:
                 totals.redactions.update(event.redactions)
+
+    def _label(self, agent: str) -> str:
+        """The agent as a metric's label: clients choose it, so it must look like a name and there are not many."""
+        if agent not in self._agents:
+            if len(self._agents) >= MAX_AGENTS or not _NAME.fullmatch(agent):
+                return "other"
+            self._agents.add(agent)
+        return agent
 
     def failed(self, count: int = 1) -> None:
         """Counts events that could not be taken."""
@@ -104,7 +121,7 @@ class PerformanceMonitor:
             p50=percentile(times, 0.50),
             p95=percentile(times, 0.95),
             p99=percentile(times, 0.99),
-            level=level_of(average, failure_rate),
+            level=level_of(average, failure_rate if seen >= MIN_SAMPLES else 0.0),
         )
 
 
@@ -112,8 +129,8 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of ascending values, rounded to microseconds; 0 for none."""
     if not ordered:
         return 0.0
-    rank = max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))
-    return round(ordered[rank], 3)
+    rank = math.ceil(round(share * len(ordered), 6))  # 0.07 * 100 is a little more than 7
+    return round(ordered[max(rank, 1) - 1], 3)
 
 
 def level_of(average_ms: float, failure_rate: float) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import ipaddress
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from sidecar import __version__, log
 from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
+from sidecar.front.bounded_http import BoundedHttpProtocol
+from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
@@ -46,6 +49,7 @@ def serve(settings: Settings, announce: Announce) -> None:
     """
     os.umask(0o077)
     log.configure(settings.log_level)
+    _refuse_beyond_loopback(settings.host)
     listener = bind(settings.host, settings.port)
     with contextlib.closing(listener):
         data_dir.prepare(settings.data_dir)
@@ -58,14 +62,16 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     front = build(settings, data_dir.token(settings.data_dir), journal)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
-    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    url = _url(settings.host, listener.getsockname()[1])
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
+    spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()
     announce(url, url + front.page_link())
     try:
         await server.serve(sockets=[listener])
     finally:
+        spooled.cancel()
         data_dir.withdraw(settings.data_dir)
         await front.close()
 
@@ -90,6 +96,22 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+
+def _refuse_beyond_loopback(host: str) -> None:
+    """Ingest needs no token yet, so nobody but this host may reach it."""
+    if host != "localhost" and not _is_loopback(host):
+        raise StartError(
+            f"{host} is not a loopback address, and sending events needs no token",
+            hint="listen on 127.0.0.1; for other hosts put a proxy with TLS and authentication before it",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -118,7 +140,7 @@ def bind(host: str, port: int) -> socket.socket:
 def _holder(host: str, port: int) -> str:
     """Who answers on a taken port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"http://{host}:{port}/api/v1/observability/health"
+    url = f"{_url(host, port)}/api/v1/observability/health"
     try:
         with opener.open(url, timeout=PROBE_SECONDS) as answer:
             facts: dict[str, Any] = msgspec.json.decode(answer.read(65_536))
@@ -129,10 +151,14 @@ def _holder(host: str, port: int) -> str:
     return "another program"
 
 
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sidecar import wire
-from sidecar.errors import WorkerUnavailableError
+from sidecar.errors import LeanvibeError
 from sidecar.log import LOGGER
 from sidecar.settings import Settings
 
@@ -26,6 +26,8 @@ ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
+BLOCKED_SECONDS = 60.0
+"""A running worker that is silent for so long is ended. Longer than any store takes to open."""
 
 
 class WorkerLink:
@@ -44,6 +46,7 @@ class WorkerLink:
         self._stopping = False
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
+        self._heard_at = 0.0
         self.starts = 0
         self.last_exit: int | None = None
 
@@ -112,6 +115,7 @@ class WorkerLink:
         except OSError as error:
             return f"could not be started: {error.strerror}"
         self.starts += 1
+        self._heard_at = time.monotonic()
         LOGGER.info("worker %s started", self._process.pid)
         self.last_exit = await self._process.wait()
         return f"ended with code {self.last_exit}"
@@ -129,14 +133,28 @@ class WorkerLink:
 
     async def _follow_progress(self) -> None:
         while True:
-            with contextlib.suppress(WorkerUnavailableError):
+            try:
                 raw = await self.ask("progress", {}, PROGRESS_SECONDS * 2)
+            except LeanvibeError:
+                self._end_if_blocked()
+            else:
                 self._progress = msgspec.json.decode(raw)
-                self._progress_at = time.monotonic()
+                self._progress_at = self._heard_at = time.monotonic()
                 self._passed(self._progress["passed"])
             await asyncio.sleep(PROGRESS_SECONDS)
 
+    def _end_if_blocked(self) -> None:
+        """Kills a worker that runs and says nothing, so that it is started anew."""
+        if self.pid is not None and self._process and time.monotonic() - self._heard_at > BLOCKED_SECONDS:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
 
 def _environment() -> dict[str, str]:
-    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages.
+
+    glibc keeps 64 MB of address space per arena and takes eight arenas per core: with two of them most of the
+    worker's ceiling is left for what it holds.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {"MALLOC_ARENA_MAX": "2", **kept}

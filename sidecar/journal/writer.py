@@ -23,7 +23,7 @@ MAX_GROUP = 2048
 GIVEN_ID_SECONDS = 24 * 3600
 
 _INSERT = "INSERT INTO journal(event_id, body) VALUES (?, ?)"
-_KNOWN = "SELECT seq FROM given_ids WHERE event_id = ?"
+_KNOWN = "SELECT seq FROM given_ids WHERE event_id = ?1 UNION ALL SELECT seq FROM journal WHERE event_id = ?1"
 _REMEMBER = "INSERT INTO given_ids(event_id, seq, given_at) VALUES (?, ?, ?)"
 
 
@@ -133,7 +133,7 @@ class JournalWriter:
         now = int(time.time())
         try:
             with transaction(self._connection):
-                results = [[self._insert(entry, now) for entry in waiting.entries] for waiting in group]
+                results = [[insert(self._connection, entry, now) for entry in waiting.entries] for waiting in group]
         except apsw.Error as error:
             refusal = NotDurableError(
                 f"the journal could not be written: {type(error).__name__}",
@@ -144,20 +144,11 @@ class JournalWriter:
                 waiting.done(refusal)
             return
         self.last_error = None
-        self.last_seq = max(self.last_seq, *(one.seq for appended in results for one in appended))
+        newest = max(one.seq for appended in results for one in appended)  # a repeat keeps its old number
+        self.last_seq = max(self.last_seq, newest)
         for waiting, appended in zip(group, results, strict=True):
             waiting.done(appended)
         self._checkpointer.after_commit(self._connection)
-
-    def _insert(self, entry: Entry, now: int) -> Appended:
-        if entry.given:
-            for (seq,) in self._connection.execute(_KNOWN, (entry.event_id,)):
-                return Appended(seq, repeated=True)
-        self._connection.execute(_INSERT, (entry.event_id, entry.body))
-        seq = self._connection.last_insert_rowid()
-        if entry.given:
-            self._connection.execute(_REMEMBER, (entry.event_id, seq, now))
-        return Appended(seq, repeated=False)
 
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""
@@ -169,3 +160,21 @@ class JournalWriter:
         with self._wake:
             if finished:
                 self._trim_to = 0
+
+
+def insert(connection: apsw.Connection, entry: Entry, now: int) -> Appended:
+    """Adds one entry within the transaction that is open, unless its given id is known.
+
+    Args:
+        connection: for writing.
+        entry: the event.
+        now: seconds since the epoch.
+    """
+    if entry.given:
+        for (seq,) in connection.execute(_KNOWN, (entry.event_id,)):
+            return Appended(seq, repeated=True)
+    connection.execute(_INSERT, (entry.event_id, entry.body))
+    seq = connection.last_insert_rowid()
+    if entry.given:
+        connection.execute(_REMEMBER, (entry.event_id, seq, now))
+    return Appended(seq, repeated=False)

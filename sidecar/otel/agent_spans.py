@@ -21,7 +21,7 @@ def root_span(tree: Tree, around: Surroundings) -> Span:
         None,
         f"{semconv.INVOKE_AGENT} {scope.agent}",
         (turn.start, turn.end),
-        _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | _messages(turn.digests, None),
+        _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | messages(turn.digests, None),
         error_type=turn.error_type,
         events=tree.events_of(None),
         links=(around.previous,) if around.previous else (),
@@ -39,7 +39,7 @@ def subagent_span(tree: Tree, agent: Subagent) -> Span:
         tree.parent_of(agent),
         f"{semconv.INVOKE_AGENT} {agent.name or ''}".rstrip(),
         (agent.first.at, tree.agent_end(agent.agent_id)),
-        _agent(agent.name, agent.agent_id) | facts | _messages(tree.turn.digests, agent.agent_id),
+        _agent(agent.name, agent.agent_id) | facts | messages(tree.turn.digests, agent.agent_id),
         error_type=tree.turn.loose_end if agent.ended_at is None else None,
         events=tree.events_of(agent.agent_id),
     )
@@ -56,30 +56,25 @@ def _agent(name: str | None, agent_id: str | None) -> Attributes:
 
 def _turn_facts(tree: Tree) -> Attributes:
     digests = tree.turn.digests
-    mode, effort = (_first_word(digests, word) for word in ("mode", "effort"))
+    own = [one for one in digests if one.owner is None]
     found: dict[str, str | int | None] = {
         semconv.TURN_OUTCOME: tree.turn.outcome.value,
         semconv.TURN_TOOL_CALLS: sum(call.owner is None for call in tree.turn.calls),
-        semconv.PROMPT_LENGTH: _count(digests, "prompt"),
-        semconv.PERMISSION_MODE: mode,
-        semconv.REASONING_LEVEL: effort,
-        semconv.BACKGROUND_TASKS_COUNT: _count(digests, "background"),
+        semconv.PROMPT_LENGTH: _last_count(digests, Kind.OPEN),
+        semconv.PERMISSION_MODE: next((one.mode for one in own if one.mode), None),
+        semconv.REASONING_LEVEL: next((one.effort for one in own if one.effort), None),
+        semconv.BACKGROUND_TASKS_COUNT: _last_count(digests, Kind.STOP),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _first_word(digests: Sequence[Digest], word: str) -> str | None:
-    """The first that the main agent's events say, as the turn began."""
-    return next((one.words[word] for one in digests if one.owner is None and word in one.words), None)
+def _last_count(digests: Sequence[Digest], kind: Kind) -> int | None:
+    """What the last event of a kind counted: a later Stop knows better."""
+    return next((one.count for one in reversed(digests) if one.kind is kind and one.count is not None), None)
 
 
-def _count(digests: Sequence[Digest], name: str) -> int | None:
-    """The last that was counted: a later Stop knows better."""
-    return next((one.counts[name] for one in reversed(digests) if name in one.counts), None)
-
-
-def _messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
-    """The first prompt and the last answer, when content was captured, in the conventions' message form."""
+def messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
+    """The first prompt and the last answer of one agent, when content was captured, in the conventions' form."""
     asked = next((one.content[0] for one in digests if one.kind is Kind.OPEN and one.owner == owner), "")
     ends = {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}
     said = next((one.content[1] for one in reversed(digests) if one.kind in ends and one.owner == owner), "")
@@ -95,7 +90,7 @@ def _message(role: str, text: str) -> str:
     """One message as JSON, at most `MAX_CONTENT_BYTES` long."""
     wrapped = [{"role": role, "parts": [{"type": "text", "content": text}]}]
     encoded = msgspec.json.encode(wrapped)
-    excess = len(encoded) - MAX_CONTENT_BYTES
-    if excess <= 0:
+    if len(encoded) <= MAX_CONTENT_BYTES:
         return encoded.decode()
-    return _message(role, text[: max(0, min(len(text) - 1, len(text) - excess))])
+    fitting = len(text) * MAX_CONTENT_BYTES // len(encoded)
+    return _message(role, text[: min(fitting, len(text) - 1)])

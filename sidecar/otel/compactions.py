@@ -22,8 +22,7 @@ def compaction_spans(tree: Tree) -> list[Span]:
 
 
 def _span(tree: Tree, begun: Digest, ended: Digest | None) -> Span:
-    trigger = begun.words.get("trigger")
-    attributes: Attributes = {semconv.COMPACT_TRIGGER: trigger} if trigger else {}
+    attributes: Attributes = {semconv.COMPACT_TRIGGER: begun.label} if begun.label else {}
     return tree.span(
         tree.scope.span_id(ids.COMPACTION, begun.event_id),
         tree.root_id,

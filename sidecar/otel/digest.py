@@ -1,5 +1,6 @@
 """A digest: what spans need of one event, and no more, so that an open turn never holds payloads."""
 
+import sys
 from hashlib import blake2b
 
 import msgspec
@@ -10,6 +11,7 @@ from sidecar.otel.kinds import Kind, is_guide, kind_of
 
 MAX_CONTENT_BYTES = 8192
 MAX_TOOL_NAME = 256
+MAX_DURATION_MS = 1e12
 MAX_WORD = 64
 """Characters of a word from the payload (a mode, a trigger) that goes onto a span."""
 
@@ -25,12 +27,13 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     error_type: str | None
 
 
-class Digest(msgspec.Struct, frozen=True, kw_only=True):
+class Digest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event of a turn. `at` is its receipt in microseconds since the epoch.
 
     `owner` is the subagent that it belongs to, None for the main agent; `queue` tells agents apart where
-    calls can only be paired by order. `words` are attributes as they will stand on a span, `content` is
-    (input, output).
+    calls can only be paired by order. `label` and `count` mean what the kind says: the type of a
+    notification or the trigger of a compaction; the length of a prompt or the background tasks at a Stop.
+    `content` is (input, output), empty unless it is captured.
     """
 
     at: int
@@ -53,8 +56,10 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     child_ended: bool = False
     child_model: str | None = None
     running: tuple[str, ...] = ()
-    words: dict[str, str] = {}
-    counts: dict[str, int] = {}
+    mode: str | None = None
+    effort: str | None = None
+    label: str | None = None
+    count: int | None = None
     content: tuple[str, str] = ("", "")
 
     @property
@@ -83,19 +88,19 @@ class _Payload(msgspec.Struct):
 
 
 class _Effort(msgspec.Struct):
-    level: str = ""
+    level: str | None = None
 
 
 class _Task(msgspec.Struct):
-    id: str = ""
-    type: str = ""
-    status: str = ""
+    id: str
+    type: str | None = None
+    status: str | None = None
 
 
 class _Launch(msgspec.Struct):
-    agentId: str = ""  # noqa: N815 - the client's own name
-    status: str = ""
-    resolvedModel: str = ""  # noqa: N815 - the same
+    agentId: str | None = None  # noqa: N815 - the client's own name
+    status: str | None = None
+    resolvedModel: str | None = None  # noqa: N815 - the same
 
 
 class _Listed(msgspec.Struct):
@@ -123,24 +128,26 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         seq=event.seq,
         event_id=event.event_id,
         kind=kind,
-        owner=None if guide else event.agent_id,
-        owner_type=None if guide else event.agent_type,
-        queue=event.agent_id,
-        tool=(event.tool_name or "")[:MAX_TOOL_NAME] or None,
+        owner=None if guide else _shared(event.agent_id),
+        owner_type=None if guide else _shared(event.agent_type),
+        queue=_shared(event.agent_id),
+        tool=_shared((event.tool_name or "")[:MAX_TOOL_NAME]),
         call_id=event.tool_use_id,
         error_type=error_type,
         exit_code=exit_code,
-        duration_ms=None if event.execution_time_ms is None else float(event.execution_time_ms),
+        duration_ms=_duration(event.execution_time_ms),
         input_mark=blake2b(arguments, digest_size=8).digest() if kind in _MARKED else b"",
         input_size=loose.size(arguments),
         result_size=loose.size(result),
         calls=_calls(payload) if kind is Kind.BATCH else (),
-        child=launch.agentId or None,
+        child=_shared(launch.agentId),
         child_ended=launch.status == "completed",
         child_model=_word(launch.resolvedModel),
         running=_running(payload) if kind is Kind.STOP else (),
-        words=_words(kind, payload),
-        counts=_counts(kind, payload),
+        mode=_word(loose.typed(payload.permission_mode, str)) if kind in _TELLS_MODE else None,
+        effort=_effort(payload) if kind in _TELLS_MODE else None,
+        label=_label(kind, payload),
+        count=_count(kind, payload),
         content=_content(kind, payload, arguments, result) if capture_content else ("", ""),
     )
 
@@ -159,6 +166,11 @@ def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | Non
         interrupted = loose.typed(payload.is_interrupt, bool) or False
         return failures.failure_of(event.error or loose.head(payload.error), interrupted=interrupted)
     return None, None
+
+
+def _duration(value: float | None) -> float | None:
+    """Milliseconds that can have passed; what cannot is as good as absent."""
+    return float(value) if value is not None and 0 <= value <= MAX_DURATION_MS else None
 
 
 def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
@@ -180,24 +192,24 @@ def _running(payload: _Payload) -> tuple[str, ...]:
     return tuple(task.id for task in tasks if task.type == "subagent" and task.status == "running")
 
 
-def _words(kind: Kind, payload: _Payload) -> dict[str, str]:
-    if kind in _TELLS_MODE:
-        effort = loose.typed(payload.effort, _Effort) or _Effort()
-        found = {"mode": _word(loose.typed(payload.permission_mode, str)), "effort": _word(effort.level)}
-    elif kind is Kind.NOTIFICATION:
-        found = {"notification": _word(loose.typed(payload.notification_type, str))}
-    elif kind is Kind.COMPACT_START:
-        found = {"trigger": _word(loose.typed(payload.trigger, str))}
-    else:
-        return {}
-    return {name: word for name, word in found.items() if word}
+def _effort(payload: _Payload) -> str | None:
+    found = loose.typed(payload.effort, _Effort)
+    return _word(found.level) if found else None
 
 
-def _counts(kind: Kind, payload: _Payload) -> dict[str, int]:
+def _label(kind: Kind, payload: _Payload) -> str | None:
+    """The type of a notification, the trigger of a compaction."""
+    if kind is Kind.NOTIFICATION:
+        return _word(loose.typed(payload.notification_type, str))
+    return _word(loose.typed(payload.trigger, str)) if kind is Kind.COMPACT_START else None
+
+
+def _count(kind: Kind, payload: _Payload) -> int | None:
+    """Characters of the prompt that opens a turn, background tasks that a Stop leaves."""
     if kind is Kind.STOP:
-        return {"background": len(loose.typed(payload.background_tasks, list[msgspec.Raw]) or [])}
+        return len(loose.typed(payload.background_tasks, list[msgspec.Raw]) or [])
     prompt = loose.typed(payload.prompt, str) if kind is Kind.OPEN else None
-    return {} if prompt is None else {"prompt": len(prompt)}
+    return None if prompt is None else len(prompt)
 
 
 def _content(kind: Kind, payload: _Payload, given: msgspec.Raw, got: msgspec.Raw) -> tuple[str, str]:
@@ -209,4 +221,9 @@ def _content(kind: Kind, payload: _Payload, given: msgspec.Raw, got: msgspec.Raw
 
 
 def _word(value: str | None) -> str | None:
-    return value[:MAX_WORD] if value else None
+    return _shared(value[:MAX_WORD]) if value else None
+
+
+def _shared(value: str | None) -> str | None:
+    """The same string for the same text: thousands of digests name few tools and agents."""
+    return sys.intern(value) if value else None

@@ -38,7 +38,7 @@ API_ERRORS = frozenset(
 _EXIT = re.compile(r"Exit code (-?\d{1,10})(?:\n|$)")
 _TIMED_OUT = re.compile(r"timed? ?out", re.IGNORECASE)
 _DENIED = re.compile(
-    r"permission to use \S{1,200} .{0,40}denied|doesn't want to (?:proceed|take this action)|"
+    r"permission to use .{1,300}\bdenied|doesn't want to (?:proceed|take this action)|"
     r"requested permissions? to|blocked by hook|hook error|tool use was rejected",
     re.IGNORECASE,
 )

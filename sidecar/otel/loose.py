@@ -30,7 +30,7 @@ def typed(raw: msgspec.Raw | bytes, shape: type[Shape]) -> Shape | None:
         return None
     try:
         return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

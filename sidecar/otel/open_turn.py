@@ -91,9 +91,9 @@ class OpenTurn:
 
     @property
     def ended_at(self) -> int | None:
-        """When the session ended, if that was not before the turn began."""
-        ended, since = self.session.ended_at, self.last_at if self.start is None else self.start
-        return ended if ended is not None and ended >= since else None
+        """When the session ended, if that was after the turn began."""
+        ended, since = self.session.ended_at, self.last_at - 1 if self.start is None else self.start
+        return ended if ended is not None and ended > since else None
 
     def _keeps(self, one: Digest) -> bool:
         if one.kind is Kind.ECHO:

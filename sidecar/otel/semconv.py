@@ -48,6 +48,9 @@ ERROR_TYPE = "error.type"
 PROCESS_EXIT_CODE = "process.exit.code"
 SESSION_ID = "session.id"
 
+# core, logs: docs/general/logs.md (Development)
+LOG_RECORD_UID = "log.record.uid"
+
 # vendor: the client's own telemetry calls a prompt `prompt.id`
 PROMPT_ID = "prompt.id"
 TURN_OUTCOME = "claude_code.turn.outcome"
@@ -64,6 +67,11 @@ PARENT_INFERRED = "claude_code.agent.parent_inferred"
 COMPACT_TRIGGER = "claude_code.compact.trigger"
 NOTIFICATION_TYPE = "claude_code.notification.type"
 LINK_TYPE = "claude_code.link"
+
+# vendor, on log records only
+EVENT_SEQUENCE = "event.sequence"
+SESSION_SOURCE = "claude_code.session.source"
+SESSION_END_REASON = "claude_code.session.end.reason"
 
 # core, resource: docs/resource/ (service.* stable; host.*, os.* Development)
 SERVICE_NAME = "service.name"
@@ -82,6 +90,9 @@ COMPACT = "claude_code.compact"
 NOTIFICATION = "claude_code.notification"
 PERMISSION_REQUEST = "claude_code.permission.request"
 AGENT_ERROR = "claude_code.agent.error"
+
+# Names of log records: this and the hook's name in snake case, vendor
+HOOK_EVENT_PREFIX = "claude_code.hook."
 
 # Values
 TOOL_FUNCTION = "function"
@@ -128,6 +139,40 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
     }
 )
 """Every attribute that a span, a span event or a span link of ours can carry."""
+
+LOG_ATTRIBUTES: frozenset[str] = frozenset(
+    {
+        PROVIDER_NAME,
+        CONVERSATION_ID,
+        SESSION_ID,
+        PROMPT_ID,
+        LOG_RECORD_UID,
+        EVENT_SEQUENCE,
+        TOOL_NAME,
+        TOOL_TYPE,
+        TOOL_CALL_ID,
+        TOOL_CALL_ARGUMENTS,
+        TOOL_CALL_RESULT,
+        INPUT_MESSAGES,
+        OUTPUT_MESSAGES,
+        AGENT_ID,
+        AGENT_NAME,
+        PERMISSION_MODE,
+        REASONING_LEVEL,
+        NOTIFICATION_TYPE,
+        COMPACT_TRIGGER,
+        SESSION_SOURCE,
+        SESSION_END_REASON,
+        ERROR_TYPE,
+        PROCESS_EXIT_CODE,
+        PROMPT_LENGTH,
+        BACKGROUND_TASKS_COUNT,
+        TOOL_DURATION_MS,
+        TOOL_INPUT_SIZE,
+        TOOL_RESULT_SIZE,
+    }
+)
+"""Every attribute that a log record of ours can carry."""
 
 RESOURCE_ATTRIBUTES: frozenset[str] = frozenset({SERVICE_NAME, SERVICE_INSTANCE_ID, HOST_NAME, HOST_ARCH, OS_TYPE})
 """Every attribute of the resource that we set; users add their own by `OTEL_RESOURCE_ATTRIBUTES`."""

@@ -39,17 +39,21 @@ def permission_span(tree: Tree, call: ToolCall, asked: Digest) -> Span:
     )
 
 
+def tool_type(tool: str) -> str:
+    """`gen_ai.tool.type`: tools of MCP servers extend the agent."""
+    return semconv.TOOL_EXTENSION if tool.startswith(MCP_PREFIX) else semconv.TOOL_FUNCTION
+
+
 def _about(tree: Tree, call: ToolCall) -> Attributes:
     """The operation by the GenAI and MCP conventions."""
-    mcp = call.tool.startswith(MCP_PREFIX)
     about: Attributes = {
         semconv.OPERATION_NAME: semconv.EXECUTE_TOOL,
         semconv.TOOL_NAME: call.tool,
-        semconv.TOOL_TYPE: semconv.TOOL_EXTENSION if mcp else semconv.TOOL_FUNCTION,
+        semconv.TOOL_TYPE: tool_type(call.tool),
     }
     if call.use_id:
         about[semconv.TOOL_CALL_ID] = call.use_id
-    if mcp:
+    if call.tool.startswith(MCP_PREFIX):
         about[semconv.MCP_METHOD_NAME] = semconv.MCP_TOOLS_CALL
     if call.owner is not None:
         about[semconv.AGENT_ID] = call.owner

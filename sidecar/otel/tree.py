@@ -99,5 +99,4 @@ class Tree:
 def _event_words(one: Digest) -> Attributes:
     if one.kind is Kind.AGENT_ERROR:
         return {semconv.ERROR_TYPE: one.error_type or semconv.OTHER_ERROR}
-    word = one.words.get("notification")
-    return {semconv.NOTIFICATION_TYPE: word} if word else {}
+    return {semconv.NOTIFICATION_TYPE: one.label} if one.label else {}

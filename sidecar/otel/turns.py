@@ -19,8 +19,8 @@ from sidecar.otel.scope import Scope, scope_of
 from sidecar.otel.spans import spans_of_digests
 from sidecar.otel.turn import Surroundings
 
-MAX_HELD = 200_000
-"""Digests held over all open turns; beyond it the turn that was quiet longest leaves as it is."""
+MAX_HELD = 50_000
+"""Digests held over all open turns, half a kilobyte each; beyond it the one quiet longest leaves as it is."""
 
 SETTLE_US = 1_000_000
 """How far the wall clock is trusted less than the events' own times: an event may still be on its way."""
@@ -65,7 +65,7 @@ class TurnAssembler:
         return left
 
     def open_traces(self) -> list[str]:
-        """The traces still held. After a restart all their stored events are fed again, after `remember`."""
+        """The traces still held: after a restart, all stored events of their sessions are fed again."""
         return sorted({scope.trace_id for scope in self._turns})
 
     def remember(self, spans: Iterable[Span]) -> None:
@@ -81,6 +81,11 @@ class TurnAssembler:
     def is_sealed(self, trace_id: str) -> bool:
         """Whether spans of that trace have left, as far as is remembered."""
         return trace_id in self._departed
+
+    @property
+    def open_turns(self) -> int:
+        """Turns under way now."""
+        return sum(turn.has_shape for turn in self._turns.values())
 
     @property
     def held(self) -> int:

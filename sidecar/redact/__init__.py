@@ -2,6 +2,7 @@
 
 from sidecar.redact.codec import decode, encode
 from sidecar.redact.policy import Policy
-from sidecar.redact.redactor import PIIRedactor, Redacted, redact_text
+from sidecar.redact.policy import load as load_policy
+from sidecar.redact.redactor import PIIRedactor, Redacted, all_rules, redact_text
 
-__all__ = ["PIIRedactor", "Policy", "Redacted", "decode", "encode", "redact_text"]
+__all__ = ["PIIRedactor", "Policy", "Redacted", "all_rules", "decode", "encode", "load_policy", "redact_text"]

@@ -1,61 +1,29 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
-import re
+import threading
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
+from sidecar.redact import salvage
+from sidecar.redact.boundary import SEPARATOR
+from sidecar.redact.capture import leave_out
+from sidecar.redact.engine import Engine, Found, TooManyError
+from sidecar.redact.fields import Field
+from sidecar.redact.leaves import KEY, NUMBER, Leaves, leaves, rename
+from sidecar.redact.named import RULES, named
 from sidecar.redact.policy import Policy
-
-_SECRET_NAME = re.compile(
-    r"(?i)(?:^|[_.-])(?:password|passwd|token|secret|key|auth|authorization|email|phone|ssn|credit_card|"
-    r"database_url|connection_string)$"
-)
-_RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    (
-        "private-key",
-        re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END [A-Z ]{0,30}-----|$)"),
-        "[API_KEY_REDACTED]",
-    ),
-    (
-        "assignment",
-        re.compile(
-            r"(?i)((?:password|passwd|token|secret|api[_-]?key|auth|pwd)\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
-            r"(?:bearer |basic )?)(?![\[$])[^\s\"'&;,]{6,}"
-        ),
-        r"\1[API_KEY_REDACTED]",
-    ),
-    ("userinfo", re.compile(r"(://[^\s:/@]{0,64}:)[^\s@/]{1,128}(?=@)"), r"\1[API_KEY_REDACTED]"),
-    (
-        "vendor-token",
-        re.compile(r"(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|AKIA|ASIA|glpat-|npm_|AIza|eyJ)[A-Za-z0-9_.=-]{12,}"),
-        "[API_KEY_REDACTED]",
-    ),
-    ("documented-example", re.compile(r"\babc123def456\b"), "[API_KEY_REDACTED]"),
-    ("email", re.compile(r"[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"), "[EMAIL_REDACTED]"),
-    ("ssn", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), "[SSN_REDACTED]"),
-    (
-        "credit-card",
-        re.compile(r"(?<!\d)[3-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?!\d)"),
-        "[CREDIT_CARD_REDACTED]",
-    ),
-    (
-        "phone",
-        re.compile(r"(?<!\d)(?:\+\d{1,3} ?)?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}(?!\d)"),
-        "[PHONE_REDACTED]",
-    ),
-    (
-        "home-path",
-        re.compile(r"((?:/Users/|/home/|\\Users\\+|-Users-|-home-))(?!\[USER\])[^\s/\\:\"'<>-]{1,64}"),
-        r"\1[USER]",
-    ),
-)
+from sidecar.redact.rules import Rule, shipped
 
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
-    When `failed` is true the content strings were dropped and only ids kept.
+    When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
@@ -64,48 +32,149 @@ class Redacted:
 
 
 class PIIRedactor:
-    """Takes personal data and secrets out of decoded JSON."""
+    """Takes personal data and secrets out of decoded JSON; thread-safe.
 
-    engine = "python"
+    Args:
+        policy: which rules act and how; all rules redact when not given.
+        engine: "hyperscan" or "python"; the best there is when empty.
+        cache: a folder where compiled rules may be kept for the next start.
+    """
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, *, engine: str = "", cache: Path | None = None) -> None:
         self._policy = policy or Policy()
+        acting = [rule for rule in all_rules(self._policy) if self._policy.action(rule) != "off"]
+        self._engine = Engine(acting, prefer=engine, cache=cache)
+        self.engine = self._engine.name
 
     def redact(self, payload: Any) -> Redacted:
-        """The payload without secrets and personal data; never raises; thread-safe."""
+        """The payload without secrets and personal data; the payload itself is changed and given away."""
         counts: dict[str, int] = {}
         try:
-            return Redacted(_walk(payload, "", counts), counts)
+            root = [payload]
+            if self._policy.leave_out:
+                leave_out(root, self._policy.leave_out)
+            complete = self._redact(leaves(root), counts)
+            return Redacted(root[0], counts, failed=not complete)
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
-            return Redacted({}, counts, failed=True)
+            return Redacted(salvage.ids_of(payload), {}, failed=True)
 
     def redact_text(self, text: str) -> str:
-        """The text without secrets and personal data."""
-        return _redact(text, {})
+        """The text without secrets and personal data; all of it is dropped when that cannot be had."""
+        redacted = self.redact(text).value
+        return redacted if isinstance(redacted, str) else salvage.DROPPED
+
+    def findings(self, text: str) -> list[tuple[str, int, int, str]]:
+        """(rule, start, end, what would stand there instead) in order; offsets in characters.
+
+        Raises:
+            TooManyError, OutOfTimeError: the text is over the budget; nothing can be said about it.
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        spans = [span for span in self._engine.find(data) if not self._allowed(data[span[0] : span[1]])]
+        found, at, characters = [], 0, 0
+        for start, end, rule in spans:
+            first = characters + len(data[at:start].decode("utf-8", "surrogatepass"))
+            characters = first + len(data[start:end].decode("utf-8", "surrogatepass"))
+            found.append((rule.id, first, characters, self._policy.replacement(rule, data[start:end]).decode()))
+            at = end
+        return found
+
+    def _redact(self, found: Leaves, counts: dict[str, int]) -> bool:
+        """Put redacted texts in place; false when some had to be dropped."""
+        data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
+        of_leaf, dropped = self._find(data)
+        renamed = []
+        for number, (container, key, name, role) in enumerate(found.places):
+            if name is None and number not in of_leaf and number not in dropped:
+                continue
+            new: str | None = salvage.DROPPED
+            if number not in dropped:
+                new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
+            if new is None:
+                continue
+            if role == KEY:
+                renamed.append((container, key, new))
+            else:
+                container[key] = new
+        if renamed:
+            rename(renamed)
+        return not dropped
+
+    def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
+        """Spans by text, and the texts that hold too many candidates to be looked at."""
+        try:
+            return by_leaf(self._engine.find(SEPARATOR.join(data)), data), set()
+        except TooManyError:
+            spans: dict[int, list[Found]] = {}
+            dropped = set()
+        for number, text in enumerate(data):
+            try:
+                spans[number] = self._engine.find(text)
+            except TooManyError:
+                dropped.add(number)
+        return spans, dropped
+
+    def _text(
+        self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]
+    ) -> str | None:
+        name, role = named_as
+        if name is not None:
+            rule = named(name, text, spans, number=role == NUMBER)
+            if rule is not None and self._policy.action(rule) != "off":
+                spans = [(0, len(text), rule)]
+        if self._policy.allow:
+            spans = [span for span in spans if not self._allowed(text[span[0] : span[1]])]
+        for _, _, by in spans:
+            counts[by.id] = counts.get(by.id, 0) + 1
+        return spliced(text, spans, self._policy).decode("utf-8", "surrogatepass") if spans else None
+
+    def _allowed(self, secret: bytes) -> bool:
+        return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
+
+
+def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
+    """Spans of the joined texts, by the number of the text that they lie in and relative to its start."""
+    found: dict[int, list[Found]] = {}
+    if not spans:
+        return found
+    starts = [0, *accumulate([len(text) + 1 for text in texts])]
+    for start, end, rule in spans:
+        number = bisect_right(starts, start) - 1
+        offset = starts[number]
+        inside = (start - offset, end - offset, rule)
+        if number in found:
+            found[number].append(inside)
+        else:
+            found[number] = [inside]
+    return found
+
+
+def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
+    """The text with what stands for each span in its place."""
+    pieces: list[bytes] = []
+    at = 0
+    for start, end, rule in spans:
+        pieces += (text[at:start], policy.replacement(rule, text[start:end]))
+        at = end
+    pieces.append(text[at:])
+    return b"".join(pieces)
+
+
+def all_rules(policy: Policy) -> tuple[Rule, ...]:
+    """Every rule: those that come with the sidecar, the user's own, those that go by a field's name."""
+    return (*shipped(), *policy.rules, *RULES.values())
+
+
+_building = threading.Lock()
+
+
+@cache
+def _default() -> PIIRedactor:
+    return PIIRedactor()
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets and personal data, by the default policy."""
-    return PIIRedactor().redact_text(text)
-
-
-def _walk(value: Any, name: str, counts: dict[str, int]) -> Any:
-    if isinstance(value, dict):
-        return {_redact(str(key), counts): _walk(item, str(key), counts) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_walk(item, name, counts) for item in value]
-    if isinstance(value, str):
-        redacted = _redact(value, counts)
-        if redacted == value and value and _SECRET_NAME.search(name) and not value.startswith("["):
-            counts["field-name"] = counts.get("field-name", 0) + 1
-            return "[API_KEY_REDACTED]"
-        return redacted
-    return value
-
-
-def _redact(text: str, counts: dict[str, int]) -> str:
-    for rule, pattern, replacement in _RULES:
-        text, found = pattern.subn(replacement, text)
-        if found:
-            counts[rule] = counts.get(rule, 0) + found
-    return text
+    """The text without secrets and personal data, by the default policy; the first call builds the engine."""
+    with _building:
+        redactor = _default()
+    return redactor.redact_text(text)

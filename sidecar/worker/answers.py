@@ -76,7 +76,7 @@ class Answers:
         )
 
     async def sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
-        """Runs one SELECT over a store that holds everything up to `after_seq`."""
+        """Runs one SELECT over a store that holds everything up to `after_seq`; if it cannot in time, says so."""
         return await self._in_thread(self._run_sql, query, after_seq, seconds, max_rows)
 
     async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
@@ -89,8 +89,10 @@ class Answers:
 
     def _run_sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
+        behind = max(0, after_seq - self._loader.cursor)
         with contextlib.closing(self._store.cursor()) as cursor:
-            return run(cursor, query, seconds=seconds, max_rows=max_rows)
+            answer = run(cursor, query, seconds=seconds, max_rows=max_rows)
+        return msgspec.structs.replace(answer, behind=behind)
 
     def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)

@@ -5,10 +5,11 @@ Started by the front with its settings as one JSON line on stdin; the end of std
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
@@ -22,7 +23,7 @@ from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.sink import Sink, built_or_broken
-from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
+from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
@@ -68,9 +69,9 @@ async def _run(settings: Settings) -> None:
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
-    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], list[HookEvent]]:
+    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
         loader.wait_for(up_to, RESTORE_SECONDS)
-        return store.recent_spans(REMEMBERED_SPANS), store.events_of_traces(traces, up_to)
+        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
 
     cursors = store.cursors()
     for name, sink in sinks.items():
@@ -121,8 +122,14 @@ def build_sinks(
     if settings.postgres_dsn:
         built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
     standard = {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
-    if otlp_wanted(standard):
-        built["otlp"] = (lambda: EXPORTERS["otlp"](standard, settings.host_name, settings.data_dir), TraceStage())
+    stages: dict[str, Stage[Any]] = {
+        "otlp": TraceStage(capture_content=settings.capture_content),
+        "otlp-logs": LogStage(capture_content=settings.capture_content),
+    }
+    for name, stage in stages.items():
+        if otlp_wanted(standard, name):
+            build = functools.partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
+            built[name] = (build, stage)
     return {
         name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
         for name, (build, stage) in built.items()

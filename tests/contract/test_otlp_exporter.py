@@ -14,7 +14,7 @@ import pytest
 from exporters import Outcome, Rejection
 from exporters.otlp import Identity, OtlpConfig, OtlpExporter, config_from_env
 from exporters.otlp.answers import retry_after
-from sidecar.errors import PermanentExportError, TransientExportError
+from sidecar.errors import ExportError, PermanentExportError, TransientExportError
 from sidecar.otel import semconv
 from sidecar.otel.model import Span, SpanEvent, SpanLink
 from sidecar.otel.spans import spans_of_turn
@@ -139,6 +139,17 @@ def test_partial_success_is_seen(receiver: OtlpReceiver, exporter: OtlpExporter)
     assert Outcome(reason="a warning") == exporter.export(batch)
 
 
+def test_large_batches_go_out_in_pieces(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
+    """No request is larger than servers take by default, and a rejected piece is told by its indexes."""
+    batch = [span(n + 1, attributes={f"a{n}": "x" * 8192 for n in range(100)}) for n in range(10)]
+    receiver.answer(Answer(), partial(3, "no"))
+    outcome = exporter.export(batch)
+    assert [3, 4, 5] == [one.index for one in outcome.rejected]
+    assert 4 == len(receiver.requests)
+    assert max(len(request.body) for request in receiver.requests) < 4 * 2**20
+    assert [one.span_id for one in batch] == [one.span_id for one in receiver.spans]
+
+
 def test_partial_success_in_json(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
     """Vendors that answer JSON to protobuf are understood."""
     said = b'{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "no"}}'
@@ -159,12 +170,18 @@ def test_come_back_later(status: int, receiver: OtlpReceiver, exporter: OtlpExpo
     assert 2 == len(receiver.requests)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 415, 500, 501])
-def test_never(status: int, receiver: OtlpReceiver) -> None:
-    """A redirect or any other refusal is permanent, and the message names URL, status and what to do."""
+REFUSALS = {
+    **dict.fromkeys([301, 302, 307, 308, 401, 403, 404, 408, 415, 500, 501], TransientExportError),
+    **dict.fromkeys([400, 413, 422], PermanentExportError),
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), REFUSALS.items())
+def test_refusals(status: int, kind: type[ExportError], receiver: OtlpReceiver) -> None:
+    """What speaks of the request is for ever, all else can be put right; URL, status and what to do are named."""
     receiver.answer(Answer(status, {"Location": "http://127.0.0.1:1/elsewhere"}))
     exporter = started(receiver.url.replace("//", "//user:hush@"))
-    with pytest.raises(PermanentExportError) as caught:
+    with pytest.raises(kind) as caught:
         exporter.export([span()])
     exporter.close()
     assert f"{receiver.url}/v1/traces answered {status}" == caught.value.message
@@ -176,7 +193,7 @@ def test_never(status: int, receiver: OtlpReceiver) -> None:
 def test_not_otlp(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
     """A web page is no success, whatever its status."""
     receiver.answer(Answer(body=b"<html>Welcome</html>", headers={"Content-Type": "text/html"}))
-    with pytest.raises(PermanentExportError, match="not OTLP"):
+    with pytest.raises(TransientExportError, match="not OTLP"):
         exporter.export([span()])
 
 

@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from exporters import Outcome
-from exporters.otlp import Identity, OtlpExporter, config_from_env
+from exporters.otlp import Identity, OtlpExporter, Signal, config_from_env
 from exporters.otlp.grpc import DETAILS
-from sidecar.errors import PermanentExportError, TransientExportError
+from sidecar.errors import ExportError, PermanentExportError, TransientExportError
 from sidecar.otel.spans import spans_of_turn
 from tests import recorded
 from tests.otlp_receiver import ReceivedSpan, decoded
@@ -37,7 +37,7 @@ class Service(grpc.GenericRpcHandler):
     def service(self, details: Any) -> Any:
         """The handler of the one method that there is."""
         self.metadata = dict(details.invocation_metadata)
-        known = details.method == "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+        known = details.method == Signal.TRACES.grpc_method
         return grpc.unary_unary_rpc_method_handler(self._export) if known else None
 
     def _export(self, body: bytes, context: Any) -> bytes:
@@ -116,18 +116,18 @@ def test_come_back_later(service: Service, exporter: OtlpExporter, code: grpc.St
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "kind"),
     [
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        (grpc.StatusCode.INVALID_ARGUMENT, PermanentExportError),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, PermanentExportError),
+        (grpc.StatusCode.UNAUTHENTICATED, TransientExportError),
+        (grpc.StatusCode.UNIMPLEMENTED, TransientExportError),
     ],
 )
-def test_never(service: Service, exporter: OtlpExporter, code: grpc.StatusCode) -> None:
-    """Other codes are permanent, and so is exhaustion without a RetryInfo."""
+def test_refusals(service: Service, exporter: OtlpExporter, code: grpc.StatusCode, kind: type[ExportError]) -> None:
+    """What speaks of the request is for ever, exhaustion without a RetryInfo too; all else can be put right."""
     service.refuse = (code, None)
-    with pytest.raises(PermanentExportError, match=code.name):
+    with pytest.raises(kind, match=code.name):
         exporter.export(SPANS)
 
 

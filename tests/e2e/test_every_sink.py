@@ -1,74 +1,20 @@
-"""Every recorded session, through HTTP into the real sidecar, found in every sink; its secrets in none."""
+"""Every recorded session, through HTTP into the real sidecar, found in every sink."""
 
-import gzip
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import psycopg
-import psycopg.rows
 import pytest
-import redis
 
-from sidecar.events import FIELDS
-from tests.otlp_receiver import OtlpReceiver, ReceivedSpan
-from tests.servers import Server, fresh_database
-from tests.sidecar_process import Sidecar, until
+from tests.e2e.replay import TOOL_ENDS, Replay, comparable, replayed, session_names, tool_calls
+from tests.servers import Server
+from tests.sidecar_process import until
 
-SESSIONS = Path(__file__).parent.parent / "data" / "sessions"
-TOOL_ENDS = {"PostToolUse", "PostToolUseFailure"}
 EXPECTED_TOOL_CALLS = {"basic": 5, "failure": 4, "parallel": 7}
-MAXLEN = 100_000
-
-
-class Replay:
-    """The sidecar with all sinks on, after every recording was posted and every sink has all of it."""
-
-    def __init__(self, sidecar: Sidecar, redis_url: str, dsn: str, receiver: OtlpReceiver) -> None:
-        self.sidecar = sidecar
-        self.posted = {name: bodies(name) for name in session_names()}
-        for recording in self.posted.values():
-            for body in recording:
-                answer = sidecar.post_native(body)
-                assert (204, b"") == (answer.status_code, answer.content)
-        sidecar.wait_for_sinks("redis", "postgres", "otlp")
-        until(lambda: self.tool_use_ids() <= call_ids(receiver.spans), "every tool call is exported", sidecar.output)
-        self.rows = [
-            dict(zip(FIELDS, row, strict=True)) for row in sidecar.sql(f"SELECT {', '.join(FIELDS)} FROM events")
-        ]
-        self.entries = stream(redis_url)
-        self.table = table(dsn)
-        self.spans = list(receiver.spans)
-        self.requests = [request.body for request in receiver.requests]
-
-    def tool_use_ids(self, name: str | None = None) -> set[str]:
-        """Ids of the tool calls whose end was recorded, in one session or in all."""
-        wanted = [name] if name else list(self.posted)
-        ends = (body for one in wanted for body in self.posted[one] if body["hook_event_name"] in TOOL_ENDS)
-        return {body["tool_use_id"] for body in ends}
 
 
 @pytest.fixture(scope="module", name="replay")
-def _replay(
-    tmp_path_factory: pytest.TempPathFactory, redis_server: Server, postgres_server: Server
-) -> Iterator[Replay]:
-    redis_server.start()
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-    postgres_server.start()
-    with fresh_database(postgres_server) as dsn, OtlpReceiver() as receiver:
-        env = {
-            "LEANVIBE_REDIS_URL": redis_server.url,
-            "LEANVIBE_REDIS_MAXLEN": str(MAXLEN),
-            "LEANVIBE_POSTGRES_DSN": dsn,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-        }
-        sidecar = Sidecar(tmp_path_factory.mktemp("sinks"), env).start()
-        try:
-            yield Replay(sidecar, redis_server.url, dsn, receiver)
-        finally:
-            sidecar.close()
+def _replay(redis_server: Server, postgres_server: Server) -> Iterator[Replay]:
+    with replayed(session_names(), redis_server, postgres_server) as replay:
+        yield replay
 
 
 def test_every_event_is_in_the_store(replay: Replay) -> None:
@@ -87,6 +33,15 @@ def test_every_event_is_in_redis(replay: Replay) -> None:
 def test_every_event_is_in_postgres(replay: Replay) -> None:
     """The table holds the same events as the store, field by field."""
     assert [comparable(row) for row in replay.rows] == [comparable(row) for row in replay.table]
+
+
+def test_every_event_is_a_log_record(replay: Replay) -> None:
+    """Each event is one log record with its id; where it names a span, that span was exported."""
+    exported = {(span.trace_id, span.span_id) for span in replay.spans} | {(None, None)}
+
+    assert [row["event_id"] for row in replay.rows] == [one.attributes["log.record.uid"] for one in replay.logs]
+    assert set() == {(one.trace_id, one.span_id) for one in replay.logs} - exported
+    assert {"claude-code"} == {one.resource["service.name"] for one in replay.logs}
 
 
 @pytest.mark.parametrize("name", EXPECTED_TOOL_CALLS)
@@ -131,71 +86,3 @@ def test_exported_spans_can_be_asked(replay: Replay) -> None:
     query = "SELECT trace_id, span_id, name FROM spans"
 
     until(lambda: expected == set(map(tuple, replay.sidecar.sql(query))), "spans are stored", replay.sidecar.output)
-
-
-def test_secrets_are_nowhere(replay: Replay) -> None:
-    """No secret of the recordings is in the store, Redis, PostgreSQL, OTLP, a file, or anything that was said."""
-    replay.sidecar.sql("SELECT 1")
-    places = {
-        **replay.sidecar.files(),
-        "rows": text_of(replay.rows),
-        "redis": text_of(replay.entries),
-        "postgres": text_of(replay.table),
-        **{f"otlp request {number}": body for number, body in enumerate(replay.requests)},
-    }
-
-    leaks = {
-        (secret, place) for secret in secrets() for place, content in places.items() if secret.encode() in content
-    }
-
-    assert set() == leaks
-
-
-def test_the_recordings_do_hold_the_secrets() -> None:
-    """The search above could find them: each secret is in the recording as it was posted."""
-    raw = text_of(bodies("pii")).decode()
-
-    assert [] == [secret for secret in secrets() if secret not in raw]
-
-
-def session_names() -> list[str]:
-    return [path.name.partition(".")[0] for path in sorted(SESSIONS.glob("*.jsonl.gz"))]
-
-
-def bodies(name: str) -> list[dict[str, Any]]:
-    lines = gzip.decompress((SESSIONS / f"{name}.jsonl.gz").read_bytes()).splitlines()
-    return [json.loads(line)["body"] for line in lines]
-
-
-def secrets() -> list[str]:
-    return gzip.decompress((SESSIONS / "pii.secrets.txt.gz").read_bytes()).decode().splitlines()
-
-
-def stream(url: str) -> list[dict[str, Any]]:
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        return [fields for _, fields in client.xrange("leanvibe:events")]
-
-
-def table(dsn: str) -> list[dict[str, Any]]:
-    with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as connection:
-        return connection.execute("SELECT * FROM leanvibe_events ORDER BY seq").fetchall()
-
-
-def tool_calls(spans: list[ReceivedSpan]) -> list[ReceivedSpan]:
-    return [span for span in spans if "gen_ai.tool.call.id" in span.attributes]
-
-
-def call_ids(spans: list[ReceivedSpan]) -> set[str]:
-    return {span.attributes["gen_ai.tool.call.id"] for span in tool_calls(spans)}
-
-
-def comparable(row: dict[str, Any]) -> dict[str, Any]:
-    """The fields that every sink must hold alike, in one form: ids and names as text, the payload decoded."""
-    names = ("seq", "event_id", "event_type", "session_id", "prompt_id", "tool_use_id", "trace_id", "span_id")
-    payload = row["payload"]
-    shown = {name: None if row.get(name) is None else str(row[name]) for name in names}
-    return {**shown, "payload": json.loads(payload) if isinstance(payload, str) else payload}
-
-
-def text_of(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, default=str).encode()

@@ -12,6 +12,8 @@ GATHER_SECONDS = 0.05
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
+FRAME_BYTES = 1024 * 1024
+"""About the largest frame: what waits for a client is shared by all clients, what is being sent is not."""
 FILTERS = ("session_id", "agent", "agent_id", "event_type", "tool_name")
 
 _encoder = msgspec.json.Encoder()
@@ -71,13 +73,23 @@ class Subscription:
             await asyncio.wait_for(self._arrived.wait(), heartbeat_seconds)
         except TimeoutError:
             return b'{"heartbeat":true}'
-        self._arrived.clear()
-        body = b",".join(encoded for _, encoded in self._waiting)
-        self._waiting.clear()
-        self._bytes = 0
+        body = b",".join(self._taken())
+        if not self._waiting:
+            self._arrived.clear()
         dropped, self._dropped = self._dropped, 0
         head = b'{"dropped":%d,"events":[' % dropped if dropped else b'{"events":['
         return head + body + b"]}"
+
+    def _taken(self) -> list[bytes]:
+        """The oldest that wait, about `FRAME_BYTES` of them but at least one."""
+        taken: list[bytes] = []
+        size = 0
+        while self._waiting and size < FRAME_BYTES:
+            _, encoded = self._waiting.popleft()
+            taken.append(encoded)
+            size += len(encoded)
+        self._bytes -= size
+        return taken
 
     def _wants(self, event: HookEvent) -> bool:
         return all(getattr(event, name) == value for name, value in self._filters)

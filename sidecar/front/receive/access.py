@@ -1,10 +1,11 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
+import contextlib
 from http import HTTPStatus
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
 
@@ -27,7 +28,17 @@ class AccessGuard:
             if refusal is not None:
                 await _refuse(scope, send, refusal)
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _while_there(send) if scope["type"] == ScopeType.HTTP else send)
+
+
+def _while_there(send: Send) -> Send:
+    """Sends to a client that may have gone: what was asked for is done all the same, and nobody waits for it."""
+
+    async def sent(message: Message) -> None:
+        with contextlib.suppress(RuntimeError):  # uvloop's word for a connection that is closed
+            await send(message)
+
+    return sent
 
 
 async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:

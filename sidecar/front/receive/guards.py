@@ -22,7 +22,7 @@ SIGN_IN_PATH = "/api/v1/access/session"
 PAGE_PATHS = frozenset({"/", "/favicon.svg", OPEN_LINK_PATH, SIGN_IN_PATH})
 """The page itself holds no event; the last two check code and token themselves."""
 OPEN_PATHS = PAGE_PATHS | {f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics"}
-OPEN_PREFIXES = (NATIVE_PATH + "/", "/schema", "/assets/")
+OPEN_TREES = (NATIVE_PATH, "/schema", "/assets")
 SAFE_SITES = frozenset({"same-origin", "none"})
 
 
@@ -82,7 +82,12 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return True
-    return urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+    try:
+        return (
+            urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+        )
+    except ValueError:  # no URL, so not ours
+        return False
 
 
 def _is_visit(path: str, headers: Mapping[bytes, bytes]) -> bool:
@@ -92,7 +97,8 @@ def _is_visit(path: str, headers: Mapping[bytes, bytes]) -> bool:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+    plain = path.rstrip("/") or "/"
+    return plain in OPEN_PATHS or any(plain == tree or plain.startswith(tree + "/") for tree in OPEN_TREES)
 
 
 def _has_token(token: str, headers: Mapping[bytes, bytes]) -> bool:

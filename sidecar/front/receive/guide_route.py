@@ -1,5 +1,6 @@
 """`POST /api/v1/observability/hook-events`: the integration guide's format and answer, one event or many."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from sidecar.agents import guide
 from sidecar.errors import BadRequestError, IngestError, TooLargeError
 from sidecar.events import HookEvent
-from sidecar.front.processor import HookEventProcessor, Incoming
+from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor, Incoming
 from sidecar.front.receive import replies
 from sidecar.front.receive.batch import incoming_events
 from sidecar.front.receive.body import Oversize, media_type, metadata_of, read_body
@@ -50,15 +51,23 @@ async def _take(
         raise TooLargeError(
             f"the body has {body.size_bytes} bytes, the limit is {limits.batch_bytes}", hint="send smaller batches"
         )
-    many = incoming_events(body, kind)
+    many = await _told_apart(body, kind)
     if many is not None:
         return await _take_many(many, processor, limits, started)
+    key = request.headers.get("idempotency-key") or None
     if len(body) > limits.body_bytes:
         left = metadata_of(Oversize(body, body, len(body)))
-        event = await processor.process_metadata(left, len(body), guide.normalise)
+        event = await processor.process_metadata(left, len(body), guide.normalise, key)
     else:
-        event = await processor.process(body, guide.normalise, request.headers.get("idempotency-key"))
+        event = await processor.process(body, guide.normalise, key)
     return _reply(event, limits, started)
+
+
+async def _told_apart(body: bytes, kind: str) -> list[Incoming | BadRequestError] | None:
+    """The events of a body with many, decoded on a thread when it is large; None when it is one event."""
+    if len(body) < LARGE_BODY_BYTES:
+        return incoming_events(body, kind)
+    return await asyncio.to_thread(incoming_events, body, kind)
 
 
 async def _take_many(

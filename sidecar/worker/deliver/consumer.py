@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from sidecar.errors import ExportError, LeanvibeError, PermanentExportError, TransientExportError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
+from sidecar.otel.log_model import LogRecord
 from sidecar.otel.model import Span
 from sidecar.worker.deliver.retry import delay
 from sidecar.worker.deliver.sink import Outcome, Sink
@@ -20,10 +21,10 @@ from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 
 REST_SECONDS = 0.25
 
-Item = TypeVar("Item", bound=HookEvent | Span)
+Item = TypeVar("Item", bound=HookEvent | Span | LogRecord)
 Result = TypeVar("Result")
-Restore = Callable[[Sequence[str], int], tuple[list[Span], list[HookEvent]]]
-"""The spans that were exported last, and the stored events of these traces up to that sequence number."""
+Restore = Callable[[Sequence[str], int], tuple[list[Span], Iterable[Sequence[HookEvent]]]]
+"""The spans that were exported last, and, up to that sequence number, the stored events of these traces' sessions."""
 
 
 class EventStreamProcessor(Generic[Item]):
@@ -139,6 +140,7 @@ class EventStreamProcessor(Generic[Item]):
             return self._divide(items, error)
         if outcome is None:
             return None
+        self.state.skip(outcome.skipped, outcome.reason)
         letters = [self._letter(items[one.index], one.reason) for one in outcome.rejected]
         if outcome.unnamed:
             letters.append(self._collective_letter(items, outcome))
@@ -182,4 +184,5 @@ class EventStreamProcessor(Generic[Item]):
         if isinstance(item, HookEvent):
             return dead_letter(self._name, item, reason)
         payload = msgspec.json.encode(item).decode()
-        return DeadLetter(self._name, self.state.seq, item.span_id, reason, payload, time.time_ns() // 1000)
+        key = item.event_id if isinstance(item, LogRecord) else item.span_id
+        return DeadLetter(self._name, self.state.seq, key, reason, payload, time.time_ns() // 1000)

@@ -35,6 +35,10 @@ class Outcome(Protocol):
     def reason(self) -> str:
         """What the sink said about those."""
 
+    @property
+    def skipped(self) -> int:
+        """How many were left out because the sink takes nothing of their kind."""
+
 
 class Sink(Protocol[Item_contra]):
     """Pushes; raises `TransientExportError` or `PermanentExportError`. See `exporters.Exporter`."""

@@ -1,12 +1,14 @@
 """What happens between the journal and an exporter: events in, items to export out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from sidecar.events import HookEvent
+from sidecar.otel.log_model import LogRecord
+from sidecar.otel.logs import log_of
 from sidecar.otel.model import Span
 from sidecar.otel.turns import TurnAssembler
 
@@ -25,16 +27,12 @@ class Stage(Protocol[Item]):
     def held_traces(self, state: str) -> list[str]:
         """The traces whose stored events `restore` needs, from a kept state."""
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
-        """Learns what left before, and takes the stored events of held traces again."""
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
+        """Learns what left before, and takes the stored events of the held traces' sessions again, page by page."""
 
 
-class EventStage:
-    """Passes events as they are, for sinks that take events."""
-
-    def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
-        """The events themselves."""
-        return list(events)
+class _Stateless:
+    """What a stage that holds nothing back says."""
 
     def state(self) -> None:
         """Nothing is held back."""
@@ -43,15 +41,42 @@ class EventStage:
         """Nothing is held back."""
         return []
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Nothing is held back."""
 
 
-class TraceStage:
-    """Gathers the events of a turn until it is over, then gives its spans."""
+class EventStage(_Stateless):
+    """Passes events as they are, for sinks that take events."""
 
-    def __init__(self) -> None:
-        self._assembler = TurnAssembler()
+    def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
+        """The events themselves."""
+        return list(events)
+
+
+class LogStage(_Stateless):
+    """Gives the log record of each event at once.
+
+    Args:
+        capture_content: puts content on the records.
+    """
+
+    def __init__(self, *, capture_content: bool = False) -> None:
+        self._capture = capture_content
+
+    def feed(self, events: Sequence[HookEvent]) -> list[LogRecord]:
+        """One record for each event."""
+        return [log_of(event, capture_content=self._capture) for event in events]
+
+
+class TraceStage:
+    """Gathers the events of a turn until it is over, then gives its spans.
+
+    Args:
+        capture_content: puts content on the spans.
+    """
+
+    def __init__(self, *, capture_content: bool = False) -> None:
+        self._assembler = TurnAssembler(capture_content=capture_content)
         self._early: list[Span] = []
 
     def feed(self, events: Sequence[HookEvent]) -> list[Span]:
@@ -67,7 +92,7 @@ class TraceStage:
         """The traces that were open."""
         return msgspec.json.decode(state, type=list[str])
 
-    def restore(self, left: Sequence[Span], events: Sequence[HookEvent]) -> None:
+    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Opens the turns again that were open; a span that left before does not leave again."""
         self._assembler.remember(left)
-        self._early = self._assembler.feed(events, 0) if events else []
+        self._early = [span for page in stored if page for span in self._assembler.feed(page, 0)]

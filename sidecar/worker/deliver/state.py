@@ -17,10 +17,19 @@ class SinkState(msgspec.Struct, kw_only=True):
     """Sequence number of the last event that the sink has passed."""
     delivered: int = 0
     dead_letters: int = 0
+    skipped: int = 0
+    """Items left out because the sink takes nothing of their kind, such as logs for a tracing backend."""
     retries: int = 0
     last_success_at: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None
+
+    def skip(self, count: int, reason: str) -> None:
+        """The sink takes nothing of this kind; said once."""
+        if count and not self.skipped:
+            LOGGER.warning("sink %s leaves everything out: %s", self.name, reason)
+        self.skipped += count
+        self.delivered -= count  # the batch is counted as delivered once it has passed
 
     def succeeded(self, seq: int, delivered: int, dead: int) -> None:
         """A batch was taken."""

@@ -23,7 +23,18 @@ TABLE_FUNCTIONS = frozenset(
 """Table functions that read nothing but their arguments and the catalog. Every other one is refused."""
 
 SCALAR_REFUSED = frozenset(
-    {"getenv", "nextval", "setval", "currval", "setseed", "sleep_ms", "write_log", "checkpoint", "force_checkpoint"}
+    {
+        "getenv",
+        "nextval",
+        "setval",
+        "currval",
+        "setseed",
+        "sleep_ms",
+        "pg_sleep",
+        "write_log",
+        "checkpoint",
+        "force_checkpoint",
+    }
     | {"query", "query_table", "json_execute_serialized_sql", "getvariable", "current_query"}
 )
 """Functions that change something, wait, or run text as SQL."""
@@ -65,7 +76,10 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
         QueryRefusedError: DuckDB cannot show what is in it.
     """
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
-    tree = msgspec.json.decode(row[0]) if row else {"error": True}
+    try:
+        tree = msgspec.json.decode(row[0]) if row else {"error": True}
+    except RecursionError:
+        tree = {"error": True}
     if tree["error"]:
         raise QueryRefusedError("this kind of SELECT cannot be checked", hint="write it as a plain SELECT")
     return tree["statements"]

@@ -13,10 +13,12 @@ import msgspec
 from sidecar.errors import QueryFailedError, QueryLimitError
 from sidecar.worker.query.guard import checked, first_line
 
-FETCH_ROWS = 500
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Of the rows as JSON."""
 IGNORED_INTERRUPT_SECONDS = 2.0
 """DuckDB can be deaf to an interrupt inside one function call; after this the worker ends itself and starts anew."""
+
+_encoder = msgspec.json.Encoder()
 
 
 class SqlAnswer(msgspec.Struct):
@@ -27,6 +29,8 @@ class SqlAnswer(msgspec.Struct):
     row_count: int
     truncated: bool
     elapsed_ms: float
+    behind: int = 0
+    """Acknowledged events that the answer could not see yet: 0 but under heavy load."""
 
 
 def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
@@ -60,6 +64,8 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
             if is_over():
                 raise QueryLimitError(f"stopped after {seconds:g} s") from None
             raise QueryFailedError(first_line(error)) from None
+        except (OverflowError, ValueError):
+            raise QueryFailedError("a value is beyond what can be shown", hint="cast it to VARCHAR") from None
     elapsed = round((time.monotonic() - started) * 1000, 3)
     return SqlAnswer(columns, rows, len(rows), truncated, elapsed)
 
@@ -67,12 +73,12 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
 def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[Any]], bool]:
     rows: list[list[Any]] = []
     size = 0
-    while chunk := cursor.fetchmany(min(FETCH_ROWS, max_rows + 1 - len(rows))):
-        for row in chunk:
-            size += sum(len(value) if isinstance(value, str | bytes) else 16 for value in row)
-            if len(rows) == max_rows or size > MAX_ANSWER_BYTES:
-                return rows, True
-            rows.append([json_value(value) for value in row])
+    while (row := cursor.fetchone()) is not None:  # one by one: a row may be as large as an answer
+        shown = [json_value(value) for value in row]
+        size += len(_encoder.encode(shown))
+        if len(rows) == max_rows or size > MAX_ANSWER_BYTES:
+            return rows, True
+        rows.append(shown)
     return rows, False
 
 

@@ -16,6 +16,8 @@ from sidecar.worker.store.notebook import DeadLetter, Notes
 from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of, span_of, span_row
 
 FILE_NAME = "store.duckdb"
+PAGE_EVENTS = 100
+"""Rows read at once with their payloads, which may be megabytes each."""
 STORE = "store"
 """The store's own name among the consumers of the journal."""
 
@@ -81,19 +83,24 @@ class Store:
         rows = self.fetch("SELECT consumer, seq, state FROM cursors")
         return {consumer: (seq, state) for consumer, seq, state in rows}
 
-    def events_of_traces(self, trace_ids: Sequence[str], up_to: int) -> list[HookEvent]:
-        """All events of these traces with a sequence number up to `up_to`, in order."""
+    def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
+        """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
         if not trace_ids:
-            return []
-        columns = ", ".join(COLUMNS)
-        query = f"SELECT {columns} FROM events_hot WHERE trace_id IN (SELECT unnest(?)) AND seq <= ? ORDER BY seq"
-        return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
+            return
+        query = (
+            f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE seq > ? AND seq <= ? AND session_id IN "
+            "(SELECT session_id FROM events_hot WHERE trace_id IN (SELECT unnest(?))) ORDER BY seq LIMIT ?"
+        )
+        after = 0
+        while page := self.fetch(query, [after, up_to, list(trace_ids), PAGE_EVENTS]):
+            yield [event_of(row) for row in page]
+            after = page[-1][0]
 
     def recent_spans(self, limit: int) -> list[Span]:
-        """The spans that were exported last, at most `limit`, without their events and links."""
+        """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
         columns = "trace_id, span_id, parent_span_id, service, name, started_at, ended_at, status, attributes"
         query = f"SELECT {columns} FROM spans ORDER BY ended_at DESC LIMIT {int(limit)}"
-        return [span_of(row) for row in self.fetch(query)]
+        return [span_of(row) for row in reversed(self.fetch(query))]
 
     def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query of our own, on a cursor of its own.
@@ -180,4 +187,5 @@ def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
         "preserve_insertion_order": False,
+        "allocator_background_threads": True,  # gives back what a large query took, within seconds
     }

@@ -3,6 +3,7 @@
 import pytest
 
 from exporters.otlp.config import OtlpConfig, Protocol, config_from_env
+from exporters.otlp.signals import Signal
 from sidecar.errors import SettingsError
 
 BASE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example.com/tenant/"}
@@ -36,6 +37,24 @@ def test_paths() -> None:
     assert "http://h:1/x" == config(TRACES_ENDPOINT="http://h:1/x?key=hush").shown
 
 
+@pytest.mark.parametrize("signal", Signal)
+def test_signals_have_variables_of_their_own(signal: Signal) -> None:
+    """Each signal has its path, its own endpoint and headers, and its switch; those of others say nothing to it."""
+    base = BASE | {"OTEL_EXPORTER_OTLP_HEADERS": "a=1"}
+    own = {
+        f"OTEL_EXPORTER_OTLP_{signal.name}_{name}": text
+        for name, text in (("ENDPOINT", "http://h:1/in"), ("HEADERS", "b=2"))
+    }
+    common, special = config_from_env(base, signal), config_from_env(base | own, signal)
+    assert common is not None
+    assert special is not None
+    assert (f"https://otel.example.com/tenant/v1/{signal.value}", (("a", "1"),)) == (common.endpoint, common.headers)
+    assert ("http://h:1/in", (("b", "2"),)) == (special.endpoint, special.headers)
+    assert None is config_from_env(base | {f"OTEL_{signal.name}_EXPORTER": "none"}, signal)
+    others = {f"OTEL_{other.name}_EXPORTER": "none" for other in Signal if other is not signal}
+    assert common == config_from_env(base | others, signal)
+
+
 def test_defaults() -> None:
     """Protobuf over HTTP, gzip, ten seconds."""
     found = config()
@@ -64,6 +83,8 @@ def test_own_variables_of_traces_win() -> None:
 def test_grpc() -> None:
     """An endpoint for gRPC is taken with or without a scheme, without a path."""
     assert "https://collector:4317/" == config(PROTOCOL="grpc", ENDPOINT="collector:4317").endpoint
+    bare = config(PROTOCOL="grpc", ENDPOINT="collector:4317", INSECURE="true")
+    assert "http://collector:4317/" == bare.endpoint
     assert "http://collector:4317/" == config(PROTOCOL="grpc", ENDPOINT="http://collector:4317").endpoint
 
 

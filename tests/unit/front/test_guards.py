@@ -8,7 +8,7 @@ from sidecar.front.receive.guards import API, AccessPolicy, access_policy, host_
 
 TOKEN = "right"
 EVENTS, SQL, LIVE = f"{API}/events", f"{API}/sql", "/api/v1/websocket/observability"
-READING = (EVENTS, SQL, LIVE, "/unknown", f"{API}/hook-events/x", "/api/v1/hooks", "/metrics/x")
+READING = (EVENTS, SQL, LIVE, "/unknown", f"{API}/hook-events/x", "/metrics/x")
 OPEN = (
     f"{API}/hook-events", f"{API}/health", f"{API}/hook-performance", "/metrics", "/schema", "/schema/openapi.json",
     "/api/v1/hooks/claude-code",

@@ -205,6 +205,14 @@ def test_compaction() -> None:
     assert (pytest.approx((1.0, 5.0)), SpanStatus.ERROR) == (seconds(cut), cut.status)
 
 
+@pytest.mark.parametrize("character", ["x", "é", "\U0001f600", '"', "\x01"])
+def test_long_messages_fill_their_limit(character: str) -> None:
+    """A message is cut to 8 KB of JSON, not to nothing, whatever its characters need there."""
+    turn = script((0, "UserPromptSubmit", {"prompt": character * 10_000}), (1, "Stop", {}))
+    message = str(spans_of_turn(turn, capture_content=True)[-1].attributes[semconv.INPUT_MESSAGES])
+    assert 7_900 < len(message.encode()) <= 8_192
+
+
 def test_mcp_tools() -> None:
     """A tool of an MCP server is an extension called by `tools/call`."""
     span = spans_of_turn(script((0, "PreToolUse", bash(tool_name="mcp__db__query"))))[0]
@@ -244,6 +252,8 @@ def test_failures(error: str, interrupted: bool, expected: tuple[str, int | None
         ("<tool_use_error>InputValidationError: Bash failed", "invalid_input"),
         ("<tool_use_error>String to replace not found", "tool_error"),
         ("Permission to use Bash with command x has been denied.", "permission_denied"),
+        (f"Permission to use Bash with command {'x ' * 99} has been denied.", "permission_denied"),
+        ("Claude requested permissions to use Bash, but you haven't granted it yet.", "permission_denied"),
         ("total 12\ndrwxr-xr-x", None),
     ],
 )

@@ -37,11 +37,15 @@ VENDOR = {
     "claude_code.turn.outcome",
     "claude_code.turn.tool_calls",
 }
+LOGS_ONLY = {"log.record.uid", "event.sequence", "claude_code.session.source", "claude_code.session.end.reason"}
+RESOURCE = {"service.name", "service.instance.id", "host.name", "host.arch", "os.type"}
 
 
 def test_names_are_frozen() -> None:
     """A name enters or leaves only together with its source: dashboards of users depend on each."""
     assert GENAI_1_42 | CORE_1_44 | VENDOR == semconv.SPAN_ATTRIBUTES
+    assert LOGS_ONLY == semconv.LOG_ATTRIBUTES - semconv.SPAN_ATTRIBUTES
+    assert RESOURCE == semconv.RESOURCE_ATTRIBUTES
 
 
 def test_no_convention_was_invented() -> None:

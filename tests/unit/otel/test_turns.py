@@ -107,8 +107,10 @@ def test_a_turn_waits_for_its_grace() -> None:
     turns = TurnAssembler()
     stopped = events[-1].received_at
     assert [] == turns.feed(events, stopped + FAR)
+    assert 1 == turns.open_turns
     assert [] == turns.feed([], stopped + 500_000)
     assert 8 == len(turns.feed([], stopped + 2_100_000))
+    assert 0 == turns.open_turns
     assert [] == turns.feed([], stopped + FAR)
 
 

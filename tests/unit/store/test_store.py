@@ -52,10 +52,20 @@ def test_events_come_back_as_they_went_in(store: Store) -> None:
     expected = [msgspec.structs.replace(event, trace_id="t") for event in recorded_events(205)]
     store.load(expected, Notes())
 
-    found = store.events_of_traces(["t"], up_to=205)
+    found = [event for page in store.sessions_of_traces(["t"], up_to=205) for event in page]
 
     assert [comparable(event) for event in expected] == [comparable(event) for event in found]
-    assert 100 == len(store.events_of_traces(["t"], up_to=100))
+    assert 100 == sum(map(len, store.sessions_of_traces(["t"], up_to=100)))
+    assert [] == list(store.sessions_of_traces([], up_to=100))
+
+
+def test_a_session_comes_back_with_any_of_its_traces(store: Store) -> None:
+    """Naming one trace of a session gives all events of that session, and of no other."""
+    one, two, other = recorded_events(3)
+    own = [msgspec.structs.replace(one, session_id="s", trace_id="t1"), msgspec.structs.replace(two, session_id="s")]
+    store.load([*own, msgspec.structs.replace(other, session_id="o", trace_id="t2")], Notes())
+
+    assert [[1, 2]] == [[event.seq for event in page] for page in store.sessions_of_traces(["t1"], up_to=9)]
 
 
 def test_rows_cursors_and_notes_are_one_transaction(store: Store) -> None:

@@ -1,0 +1,155 @@
+"""`leanvibe hooks`: put the hooks into Claude Code's settings, look at them, take them out."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import rich_click as click
+
+from sidecar.commands.options import data_dir_option, json_option
+from sidecar.commands.tables import print_table
+from sidecar.front import data_dir as directory
+from sidecar.hooks import files, merge, table
+from sidecar.hooks.proxies import trap
+from sidecar.settings import Settings, load
+
+SCOPES = ("user", "project", "local")
+scope_option = click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    default="user",
+    help="Whose settings: yours, the project's (shared), or yours in this project.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the change as a diff and write nothing.")
+
+
+@click.group()
+def hooks() -> None:
+    """Let Claude Code report to the sidecar."""
+
+
+@hooks.command()
+@scope_option
+@dry_run_option
+@click.option("--events", default="default", help="Comma-separated; `default` stands for all the usual ones.")
+@click.option("--url", help="The sidecar's URL (default: the running one's, else http://127.0.0.1:PORT).")
+@data_dir_option
+def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: Path | None) -> None:  # noqa: FBT001
+    """Write the hooks into Claude Code's settings, beside those of others; repeatable.
+
+    Every event gets an http hook with a timeout of 2 s, SessionStart and Setup a command. The file before is kept in
+    the data directory.
+
+    Example: leanvibe hooks install --dry-run
+    """
+    settings = load(data_dir=data_dir)
+    base = table.base_url(url or url_of(settings))
+    chosen = table.chosen(events)
+    path = files.settings_file(scope, os.environ)
+    change = files.planned(
+        path, table.entries(base, program(scope), chosen), files.receipt_of(settings.data_dir, path)
+    )
+    if dry_run:
+        click.echo(change.diff() or f"{path} holds these hooks already: nothing to do", nl=not change)
+        return
+    if change:
+        _install(settings, change, base, chosen)
+    else:
+        click.echo(f"{path} holds these hooks already: nothing to do")
+    _note_proxy(base, files.decoded(path))
+
+
+def _install(settings: Settings, change: files.Change, base: str, chosen: dict[str, str | None]) -> None:
+    known = files.receipt_of(settings.data_dir, change.path)
+    before = files.undone(change.path, change.before, known)
+    receipt = files.Receipt(str(change.path), base, chosen, files.digest(change.after or ""), before)
+    directory.prepare(settings.data_dir)
+    files.write(change)
+    backup = files.keep(settings.data_dir, change, receipt)
+    click.echo(f"{change.path}: {len(chosen)} events go to {base}{table.PATH}")
+    click.echo(f"  the file as it was: {backup}")
+    click.echo("  running sessions take it up by themselves; undo with leanvibe hooks uninstall")
+
+
+@hooks.command()
+@scope_option
+@dry_run_option
+@data_dir_option
+def uninstall(scope: str, dry_run: bool, data_dir: Path | None) -> None:  # noqa: FBT001  a flag
+    """Take out exactly the hooks that are ours, also after you edited the file.
+
+    Example: leanvibe hooks uninstall --scope project
+    """
+    settings = load(data_dir=data_dir)
+    path = files.settings_file(scope, os.environ)
+    text = files.read(path)
+    change = files.Change(path, text, files.undone(path, text, files.receipt_of(settings.data_dir, path)))
+    if dry_run:
+        click.echo(change.diff(), nl=False)
+        return
+    if change:
+        files.write(change)
+    files.forget(settings.data_dir, path)
+    click.echo(f"{path}: " + ("our hooks are gone" if change else "holds no hook of ours"))
+
+
+@hooks.command()
+@json_option
+def status(as_json: bool) -> None:  # noqa: FBT001  a flag
+    """List every hook that is registered, by us and by others.
+
+    Example: leanvibe hooks status
+    """
+    rows = [row for scope in SCOPES for row in _rows(scope)]
+    if as_json:
+        click.echo(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=2))
+    elif rows:
+        print_table(COLUMNS, rows)
+    else:
+        click.echo("no hooks are registered; leanvibe hooks install registers ours")
+
+
+COLUMNS = ("scope", "event", "whose", "type", "target", "timeout", "matcher")
+
+
+def _rows(scope: str) -> list[list[Any]]:
+    found = merge.places(files.decoded(files.settings_file(scope, os.environ)))
+    return [[scope, place.event, *_shown(place.handler), place.matcher] for place in found]
+
+
+def _shown(handler: Mapping[str, Any]) -> list[Any]:
+    target = handler.get("url") or handler.get("command") or handler.get("prompt")
+    return ["ours" if merge.is_ours(handler) else "other", handler.get("type"), target, handler.get("timeout")]
+
+
+def url_of(settings: Settings) -> str:
+    """Where the sidecar of these settings is: as the running one says, else as it would listen."""
+    facts = directory.running(settings.data_dir)
+    return str(facts["url"]) if facts else f"http://{settings.host}:{settings.port or 8000}"
+
+
+def program(scope: str) -> str:
+    """How a shell calls `leanvibe`: by its path, but by name in settings that a project shares."""
+    if scope == "project":
+        return "leanvibe"
+    own = Path(sys.argv[0])
+    found = str(own.absolute()) if own.stem == "leanvibe" and own.exists() else shutil.which("leanvibe")
+    return table.quoted(found or "leanvibe")
+
+
+def _note_proxy(base: str, settings: Any) -> None:
+    given = settings.get("env", {})
+    environment = (
+        {**os.environ, **{str(k): str(v) for k, v in given.items()}} if isinstance(given, dict) else os.environ
+    )
+    variable = trap(environment, urlsplit(base).hostname or "")
+    if variable:
+        click.echo(
+            f"  note: {variable} is set, and Claude Code would send the hooks to that proxy:\n"
+            '  add 127.0.0.1 to NO_PROXY (in the shell, or as "env" in these settings)'
+        )

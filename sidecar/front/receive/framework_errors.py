@@ -1,0 +1,17 @@
+"""The framework's own refusals in the shape of ours: no such route, wrong method, a bad parameter."""
+
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+HINT = "GET /schema lists every route with its parameters"
+
+
+def http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """`{"error", "hint"}` with the framework's status and headers; never the value that was refused."""
+    names = [str(one.get("key")) for one in error.extra or () if isinstance(one, dict) and one.get("key")]
+    message = f"not usable: {', '.join(names)}" if names else error.detail
+    body = msgspec.json.encode({"error": message, "hint": HINT})
+    return Response(body, status_code=error.status_code, headers=error.headers, media_type=MediaType.JSON)

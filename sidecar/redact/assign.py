@@ -1,0 +1,188 @@
+"""Secrets that a name gives away: `NAME=value` in the syntax of every language and configuration file."""
+
+import re
+from functools import lru_cache
+
+from sidecar.redact.fields import Field, classify
+from sidecar.redact.validators import digits
+from sidecar.redact.values import REDACTED, is_reference, is_secret, is_uuid
+
+Span = tuple[int, int]
+
+_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_LONGEST_NAME = 48
+_WORDS_IN_FRONT = frozenset(
+    b"api access secret private auth account session bot client app service signing encryption".split()
+)
+
+_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%<\n\xc2\xe2-])")
+_SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
+_QUOTE = rb"\\{0,7}[\"'`]|&quot;|%22"  # up to three levels of JSON inside JSON
+_TO_VALUE = re.compile(
+    rb"""(?x)
+    (?P<close>"""
+    + _QUOTE
+    + rb""")? \]?  # the end of a quoted name, also in brackets
+    (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
+        (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
+          | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
+        [ \t]{0,4} (?==) )?
+    (?: """
+    + _SPACE
+    + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3[dD] ) [>:]?
+      | (?P<xml>>) (?=[^\s<>&])  # <api_key>value
+      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
+                | </key>\s{0,8}<string> )     # name: X, value:
+      | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
+      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was)[ :=]{1,3} )? )
+    )
+    (?:[ \t]|\xc2\xa0){0,8}
+    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
+    """
+)
+_BEFORE_VALUE = re.compile(
+    rb"""(?x)
+    (?: (?: [bBrRuUfFL] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
+    (?P<quote> """
+    + _QUOTE
+    + rb""" | <!\[CDATA\[ )?
+    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
+        (?:[ \t]|%20|\+){1,3} (?![:=]) )?
+    (?P<inner> (?!(?P=quote))["'] )?
+    """
+)
+_BARE = re.compile(
+    rb"""(?x)
+    (?: [^\s"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]
+      | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
+      | [&;,|] (?! [\w.\-]{1,40}= | \s | \xff | \\ | $ )    # not the start of the next setting
+      | [()\[\]{}] (?= [^\s"'`\\<>&;,|\xff(){}\[\]] )
+      | \\ (?![nrtu"'\\])
+    )+
+    """
+)
+_XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
+_TRAILING = b".,;:)]}!?"
+_LONGEST_VALUE = 4096
+_SHORTEST_IN_GAP = 16
+_SHORTEST_TOLD = 6
+_FEWEST_DIGITS = 3
+_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
+_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*|v?[0-9]+(?:[.][0-9]+)+.*")  # words, paths, versions
+_BODIES: dict[bytes, re.Pattern[bytes]] = {}
+
+_FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
+
+
+def find(data: bytes, start: int, end: int) -> Span | None:
+    """The span of the secret that a keyword at `start..end` names, None where it names none."""
+    while data[end - 1] not in _NAME:  # a gate may hold the sign behind the name
+        end -= 1
+    tail = _TAIL.match(data, end)
+    if tail is None:
+        return None
+    after = tail.end()
+    name = _name(data, start, after)
+    kind = _claim(name)
+    if kind is None or _in_userinfo(data, after - len(name)):
+        return None
+    link = _TO_VALUE.match(data, after)
+    if link is None or (link["close"] and (link["gap"] or (link["xml"] and kind is Field.WEAK))):
+        return None
+    if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
+        return None
+    return _value(data, link, name, kind)
+
+
+@lru_cache(maxsize=4096)
+def _claim(name: bytes) -> Field | None:
+    kind = classify(name.decode("ascii", "ignore"))
+    return None if kind in _FOUND_BY_THEMSELVES else kind
+
+
+def _name(data: bytes, start: int, after: int) -> bytes:
+    left = data[max(0, start - _LONGEST_NAME) : start]
+    run = left[len(left.rstrip(_NAME)) :]
+    # An escaped newline before the name is no part of it.
+    if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
+        run = run[1:]
+    in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
+    return in_front + run + data[start:after]
+
+
+def _word_in_front(left: bytes) -> bytes:
+    # `Client Secret: …`, `API key …`: names of two words.
+    words = left.split()
+    return words[-1] + b" " if words and words[-1].lower() in _WORDS_IN_FRONT else b""
+
+
+def _in_userinfo(data: bytes, at: int) -> bool:
+    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where it ends.
+    return data[at - 3 : at] == b"://"
+
+
+def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span | None:
+    opened = _BEFORE_VALUE.match(data, link.end())
+    if opened is None:
+        return None
+    begin = opened.end()
+    if REDACTED.match(data, begin):
+        return None
+    quote = opened["inner"] or opened["quote"]
+    finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
+    value = data[begin:finish]
+    if kind is Field.URL:
+        return (begin, finish) if _is_connection(value) else None
+    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper())
+    if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None, told=told):
+        return None
+    if name.lower() == b"key" and is_uuid(value):
+        return None
+    tight = quote is None and _is_tight(name, link)
+    return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
+
+
+def _end_of(data: bytes, begin: int, quote: bytes | None, *, xml: bool) -> int:
+    if quote is not None:
+        found = _body(quote).match(data, begin)
+    elif xml:
+        found = _XML_VALUE.match(data, begin)
+    else:
+        found = _BARE.match(data, begin, begin + _LONGEST_VALUE)
+    if found is None:
+        return begin
+    return found.end() if quote is not None or xml else begin + len(found[0].rstrip(_TRAILING))
+
+
+def _body(quote: bytes) -> re.Pattern[bytes]:
+    pattern = _BODIES.get(quote)
+    if pattern is None:
+        closing = b"]]>" if quote.startswith(b"<") else quote
+        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n\xff]){0,4096}")
+        _BODIES[quote] = pattern
+    return pattern
+
+
+def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
+    if link["sep"] is None:
+        return link["xml"] is not None or link["gap"] is not None
+    return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
+
+
+def _by_gap(name: bytes, value: bytes, *, quoted: bool, told: bool) -> bool:
+    """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
+    if value[:1] in b"=:-" or is_reference(value):
+        return False
+    if name.startswith(b"-"):
+        return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
+    if told and len(value) >= _SHORTEST_TOLD and not value.isalpha() and digits(value) not in {b"", value}:
+        return True
+    if len(value) < _SHORTEST_IN_GAP or b" " in value or _ENGLISH.fullmatch(value):
+        return False
+    return len(digits(value)) >= _FEWEST_DIGITS or (quoted and name.isupper())
+
+
+def _is_connection(value: bytes) -> bool:
+    return not is_reference(value) and (
+        b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
+    )

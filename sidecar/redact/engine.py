@@ -1,0 +1,144 @@
+"""The engine: rules made ready, and the spans that they take out of a text."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sidecar.redact import finders
+from sidecar.redact.boundary import SEPARATOR
+from sidecar.redact.databases import scanner_for
+from sidecar.redact.numbers import GATE, Numbers
+from sidecar.redact.rules import Rule
+from sidecar.redact.scanners import Gate, TooManyError
+
+FREE_CANDIDATES = 20_000
+"""Places to look at closely in one text, whatever its size."""
+
+BYTES_PER_CANDIDATE = 12
+"""Longer texts may have one more place for each so many bytes."""
+
+SECONDS = 0.8
+"""Processor time for one text; longer texts have this for each megabyte."""
+
+_CHECK_EVERY = 0xFF
+_MEGABYTE = 1_000_000
+
+Found = tuple[int, int, Rule]
+
+
+class OutOfTimeError(Exception):
+    """The time budget is used up; holds nothing of the text."""
+
+
+class Engine:
+    """Rules compiled for one process; thread-safe.
+
+    Args:
+        rules: what to look for.
+        prefer: "hyperscan", "python", or "" for the best there is.
+        cache: a folder for compiled databases; None to compile each time.
+    """
+
+    def __init__(self, rules: Sequence[Rule], *, prefer: str = "", cache: Path | None = None) -> None:
+        gated = [rule for rule in rules if rule.finder not in {"numbers", "field"}]
+        gates, self._finders = _gates(gated)
+        self._sizes = [gate.size for gate in gates]
+        self._numbers = Numbers(rule for rule in rules if rule.finder == "numbers")
+        self._literals = scanner_for(gates, prefer=prefer, cache=cache)
+        self._digits = scanner_for([Gate(b"", pattern=GATE)], prefer=prefer, cache=cache)
+        self.name = self._literals.name
+
+    def find(self, data: bytes) -> list[Found]:
+        """Spans to take out, ascending and without overlap, each with the rule that names it.
+
+        Raises:
+            TooManyError: more candidates than the budget for a text of that size.
+            OutOfTimeError: more time than the budget.
+        """
+        limit = FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE
+        hits = self._literals.scan(data, limit)
+        digits = self._digits.scan(data, limit)
+        # Few candidates need no clock, and reading it costs as much as looking at one of them.
+        deadline = _deadline(data) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
+        found = self._by_literals(data, hits, deadline)
+        if digits:
+            self._by_numbers(data, [end for _, end in digits], found, deadline)
+        return resolve(found) if found else found
+
+    def _by_literals(self, data: bytes, hits: list[tuple[int, int]], deadline: float) -> list[Found]:
+        found: list[Found] = []
+        sizes, finders_of = self._sizes, self._finders
+        covered: dict[str, int] = {}  # what a rule has taken already it does not read again
+        for number, (gate, end) in enumerate(hits):
+            if not number & _CHECK_EVERY and number:
+                _check(deadline)
+            start = end - sizes[gate]
+            for find, rule in finders_of[gate]:
+                if covered and start < covered.get(rule.id, 0):
+                    continue
+                span = find(data, start, end)
+                if span is not None:
+                    begin, stop = span
+                    border = data.find(SEPARATOR, begin, stop)  # a find ends where its string ends
+                    if border >= 0:
+                        stop = border
+                    if begin < stop:
+                        found.append((begin, stop, rule))
+                        covered[rule.id] = stop
+        return found
+
+    def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], deadline: float) -> None:
+        for number, (rule, start, stop) in enumerate(self._numbers.find(data, ends)):
+            if not number & _CHECK_EVERY and number:
+                _check(deadline)
+            found.append((start, stop, rule))
+
+
+def resolve(found: list[Found]) -> list[Found]:
+    """Overlapping spans become one, under the name of the longest; the more exact rule wins a tie."""
+    if len(found) == 1:
+        return found
+    found.sort(key=_place)
+    kept: list[Found] = []
+    longest = 0
+    for start, end, rule in found:
+        if kept and start < kept[-1][1]:
+            first, last, name = kept[-1]
+            better = end - start > longest or (end - start == longest and _vague(name) > _vague(rule))
+            kept[-1] = (first, max(last, end), rule if better else name)
+            longest = max(longest, end - start)
+        else:
+            kept.append((start, end, rule))
+            longest = end - start
+    return kept
+
+
+def _place(found: Found) -> tuple[int, int]:
+    return found[0], -found[1]
+
+
+def _vague(rule: Rule) -> int:
+    return {"token": 0, "numbers": 0, "email": 0, "home": 0}.get(rule.finder, 1)
+
+
+def _deadline(data: bytes) -> float:
+    return time.thread_time() + SECONDS * max(1.0, len(data) / _MEGABYTE)
+
+
+def _check(deadline: float) -> None:
+    if time.thread_time() > deadline:
+        raise OutOfTimeError
+
+
+def _gates(rules: Sequence[Rule]) -> tuple[list[Gate], list[tuple[tuple[finders.Finder, Rule], ...]]]:
+    of_gate: dict[Gate, list[tuple[finders.Finder, Rule]]] = {}
+    for rule in rules:
+        find: Callable[[bytes, int, int], finders.Span | None] = finders.build(rule)
+        for literal in rule.gate:
+            of_gate.setdefault(Gate(literal.encode(), rule.nocase, rule.tail, rule.tail_length()), []).append(
+                (find, rule)
+            )
+    return list(of_gate), [tuple(pairs) for pairs in of_gate.values()]
+
+
+__all__ = ["Engine", "OutOfTimeError", "TooManyError", "resolve"]

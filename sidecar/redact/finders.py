@@ -1,0 +1,135 @@
+"""From a literal that was seen to the exact span that a rule takes out."""
+
+import re
+from collections.abc import Callable
+
+from sidecar.redact import assign, boundary
+from sidecar.redact.rules import Rule
+from sidecar.redact.validators import VALIDATORS, opaque
+from sidecar.redact.values import REDACTED, is_reference
+
+Span = tuple[int, int]
+Finder = Callable[[bytes, int, int], Span | None]
+
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_LOCAL_PART = (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'"
+    b"\xc3\xc4\xc5" + _CONTINUATION  # Latin letters with accents
+)
+_USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
+_PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_COLOUR = re.compile(rb"[0-9]{0,3}m")
+_NOBODY = frozenset({b"git", b"hg", b"svn"})
+_LONGEST_LOCAL_PART = 64
+_IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=\xff")
+_LONGEST_PATH = 200
+_ROOT = re.compile(
+    rb"(?i)(?:^|[:@])(?:file:/{0,2}|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|system/volumes/data)"
+    rb"(?:/[a-z])?|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z])\Z"
+)
+
+
+def build(rule: Rule) -> Finder:
+    """The finder of a rule: called with data and the place of a gate's literal, answers the span or None."""
+    makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment}
+    return makers[rule.finder](rule)
+
+
+def _token(rule: Rule) -> Finder:
+    match = rule.compiled().match
+    free = boundary.BOUNDARIES[rule.left]
+    valid = VALIDATORS[rule.validator]
+    group = "s" if "(?P<s>" in rule.pattern else 0
+    behind_name = group and rule.kind == "secret"
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        found = match(data, start)
+        if found is None or not free(data, start):
+            return None
+        value = found[group]
+        if not valid(value) or (behind_name and is_reference(value)):
+            return None
+        return found.span(group)
+
+    return _extended(rule, find) if rule.before else find
+
+
+def _extended(rule: Rule, find: Finder) -> Finder:
+    """The finder of a rule whose literal stands in the middle of the secret or at its end."""
+    taken = bytes(byte for byte in range(256) if re.fullmatch(b"[" + rule.before.encode() + b"]", bytes((byte,))))
+    maximum, minimum = rule.maximum, rule.minimum
+
+    def find_extended(data: bytes, start: int, end: int) -> Span | None:
+        span = find(data, start, end)
+        if span is None:
+            return None
+        before = data[max(0, start - maximum) : start]
+        begin = start - (len(before) - len(before.rstrip(taken)))
+        return (begin, span[1]) if begin < start and span[1] - begin >= minimum else None
+
+    return find_extended
+
+
+def _email(rule: Rule) -> Finder:
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        domain = match(data, start)
+        if domain is None:
+            return None
+        before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
+        local = _local_part(before)
+        if not local or local in _NOBODY or _is_userinfo(before[: len(before) - len(local)], local):
+            return None
+        return start - len(local), domain.end()
+
+    return find
+
+
+def _is_userinfo(before: bytes, local: bytes) -> bool:
+    # In https://user:token@host no address stands, and the host is no secret.
+    found = _USERINFO.search(before)
+    return found is not None and (found[0] != b"://" or opaque(local))
+
+
+def _local_part(before: bytes) -> bytes:
+    """The part of an address that the text before its `@` ends with; escapes in front are no part of it."""
+    local = before[len(before.rstrip(_LOCAL_PART)) :]
+    sign = before[-len(local) - 1 : -len(local)] if local else b""
+    if sign == b"\\" and local[:1] in b"nrt":
+        local = local[1:]
+    elif sign in {b"[", b";"}:
+        colour = _COLOUR.match(local)
+        local = local[colour.end() :] if colour else local
+    quoted = _PERCENT.match(local)
+    return local[quoted.end() if quoted else 0 :].lstrip(b".'%-" + _CONTINUATION)
+
+
+def _home(rule: Rule) -> Finder:
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        found = match(data, start)
+        if found is None or not _is_root(data, start):
+            return None
+        return found.span("s")
+
+    return find
+
+
+def _is_root(data: bytes, start: int) -> bool:
+    """`/home/` begins a path here: it is no folder of a web address or inside a project."""
+    if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
+        return True
+    text = data[max(0, start - _LONGEST_PATH) : start]
+    before = text[len(text.rstrip(_IN_PATHS)) :]
+    return not before or _ROOT.search(before) is not None or before.endswith((b"\\n", b"\\t", b"\\r"))
+
+
+def _assignment(_rule: Rule) -> Finder:
+    return assign.find
+
+
+def is_redacted(data: bytes, span: Span) -> bool:
+    """The span holds nothing but what redaction itself has put there."""
+    return REDACTED.fullmatch(data, *span) is not None

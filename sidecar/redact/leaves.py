@@ -1,0 +1,112 @@
+"""The strings of a JSON value: gathered for one scan, put back when they changed."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sidecar.redact.fields import Field, classify
+
+_PLAIN_NAME = 32
+_SMALLEST_NUMBER = 1_000_000
+_EXACT = 1e19
+_NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
+
+STRING, KEY, NUMBER = range(3)
+"""What a text was in the JSON value."""
+
+
+class Leaves(NamedTuple):
+    """Texts, and for each its place: container, key or index, what its name says, what it was."""
+
+    texts: list[str]
+    places: list[tuple[Any, Any, Field | None, int]]
+
+
+def leaves(root: list[Any]) -> Leaves:
+    """Every string, every telling key and every long number below `root`, a list around the payload."""
+    found = Leaves([], [])
+    pending: list[tuple[Any, Field | None]] = [(root, None)]
+    while pending:
+        container, inherited = pending.pop()
+        if type(container) is dict:
+            _of_dict(container, inherited, found, pending)
+        else:
+            _of_list(container, inherited, found, pending)
+    return found
+
+
+def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
+    flag = None
+    for index, value in enumerate(container):
+        _add(container, index, value, flag or inherited, found, pending)
+        # ["--password", "…"]: the argument behind a flag is what the flag says.
+        flag = _facts(value)[0] if type(value) is str and value[:1] == "-" else None
+
+
+def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
+    pair = _pair(container) if "value" in container or "Value" in container else None
+    texts, places = found.texts, found.places
+    for key, value in container.items():
+        field, plain = _facts(key)
+        if not plain:
+            texts.append(key)
+            places.append((container, key, None, KEY))
+        if field is None:
+            field = pair if pair and key in {"value", "Value"} else inherited
+        if type(value) is str:  # the most frequent case, without a call
+            texts.append(value)
+            places.append((container, key, field, STRING))
+        else:
+            _add(container, key, value, field, found, pending)
+
+
+def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]) -> None:
+    kind = type(value)
+    if kind is str:
+        found.texts.append(value)
+        found.places.append((container, key, field, STRING))
+    elif kind is dict or kind is list:
+        pending.append((value, None if field is Field.WEAK else field))
+    elif (kind is int or kind is float) and (abs(value) >= _SMALLEST_NUMBER or field in _NAMED_NUMBERS):
+        found.texts.append(_written(value))
+        found.places.append((container, key, field, NUMBER))
+
+
+@lru_cache(maxsize=4096)
+def _facts(key: str) -> tuple[Field | None, bool]:
+    """What a key says about its value, and whether it is so plain a name that nothing can hide in it."""
+    return classify(key), len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
+
+
+def _written(value: float) -> str:
+    whole = abs(value) < _EXACT and value == int(value)
+    return str(int(value)) if whole else repr(value)
+
+
+def _pair(container: dict[str, Any]) -> Field | None:
+    """What `{"name": "API_KEY", "value": …}` says about its value."""
+    for key in ("name", "key", "Name", "Key"):
+        name = container.get(key)
+        if type(name) is str:
+            return classify(name)
+    return None
+
+
+def rename(renamed: Iterable[tuple[dict[str, Any], str, str]]) -> None:
+    """Put (container, key, redacted key) in place, order kept; keys that became the same are numbered."""
+    by_container: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
+    for container, key, new in renamed:
+        by_container.setdefault(id(container), (container, {}))[1][key] = new
+    for container, names in by_container.values():
+        items = list(container.items())
+        container.clear()
+        for key, value in items:
+            container[_free(container, names.get(key, key))] = value
+
+
+def _free(container: dict[str, Any], name: str) -> str:
+    free, number = name, 1
+    while free in container:
+        number += 1
+        free = f"{name} ({number})"
+    return free

@@ -1,0 +1,250 @@
+"""What a user's SQL may cost: an error or the worker, never the store, the host or an acknowledgement."""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Self
+
+import pytest
+
+from tests.integration.rig import JSON, NATIVE, Sidecar, running, wait_until
+
+EVENT = b'{"session_id":"s","hook_event_name":"PreToolUse","tool_name":"Bash","c":"stored"}'
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    settings = {"LEANVIBE_SQL_TIMEOUT_SECONDS": "2"}
+    with running(tmp_path_factory.mktemp("sql") / "data", environment=settings) as sidecar:
+        sidecar.post(NATIVE, EVENT)
+        yield sidecar
+
+
+class Load:
+    """Posts events on a thread as long as the block lasts."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self.statuses: list[int] = []
+        self._port = sidecar.port
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+            while not self._over.wait(0.005):
+                connection.request("POST", NATIVE, EVENT, JSON)
+                answer = connection.getresponse()
+                answer.read()
+                self.statuses.append(answer.status)
+
+
+REFUSED = [
+    "DELETE FROM events_hot",
+    "COPY events TO '/tmp/leanvibe-attack.csv'",
+    "ATTACH '/tmp/leanvibe-attack.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "PRAGMA database_list",
+    "SET threads = 1",
+    "SET VARIABLE x = 1",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "BEGIN",
+    "ROLLBACK",
+    "CHECKPOINT",
+    "EXPORT DATABASE '/tmp/leanvibe-attack'",
+    "PREPARE x AS SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1",
+    "SELECT 1; SELECT 2",
+    "",
+    "-- nothing",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM \"READ_TEXT\"('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/passwd')",
+    "SELECT * FROM glob('/*')",
+    "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+    "WITH t AS MATERIALIZED (SELECT * FROM read_text('/etc/passwd')) FROM t",
+    "SELECT getenv('HOME')",
+    "SELECT nextval('x')",
+    "SELECT pg_sleep(1000)",
+    "SELECT list_transform([1], lambda x: sleep_ms(100000))",
+    "SELECT 1 LIMIT sleep_ms(5)",
+    "SELECT COLUMNS(lambda x: sleep_ms(5) > 0) FROM events",
+    "SELECT * FROM query('DELETE FROM events_hot')",
+    "SELECT main.query('x')",
+    "SELECT * FROM query_table('events')",
+    "SELECT * FROM checkpoint()",
+    "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM json_execute_serialized_sql('x')",
+    "SELECT " + ", ".join(["1"] * 60_000),
+]
+
+
+@pytest.mark.parametrize("query", REFUSED, ids=lambda query: query[:60])
+def test_what_is_not_one_reading_select_is_refused(sidecar: Sidecar, query: str) -> None:
+    """Anything that writes, reaches outside, waits or runs text as SQL is a 403 that says what it was."""
+    answer = sidecar.sql(query)
+    assert 403 == answer.status
+    assert answer.json["error"]
+
+
+FAILED = [
+    "SELECT",
+    "SELECT * FROM nothing",
+    "SELECT ?",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM '/etc/hosts.csv'",
+    "SELECT * FROM 'http://127.0.0.1:1/x.parquet'",
+    "SELECT * FROM cursor",
+    "WITH t AS (DELETE FROM events_hot RETURNING *) SELECT * FROM t",
+    "SELECT " + "(" * 40_000 + "1" + ")" * 40_000,
+    "SELECT INTERVAL 100000000 YEAR",
+    "SELECT DATE '290000-01-01' + INTERVAL 9999999 YEAR",
+]
+
+
+@pytest.mark.parametrize("query", FAILED, ids=lambda query: query[:60])
+def test_what_cannot_run_says_why(sidecar: Sidecar, query: str) -> None:
+    """A query that DuckDB refuses is a 400 with its reason, and deletes nothing."""
+    before = sidecar.count()
+    answer = sidecar.sql(query)
+    assert 400 == answer.status
+    assert answer.json["error"]
+    assert before == sidecar.count()
+
+
+def test_a_query_nested_through_thousands_of_joins_is_answered(sidecar: Sidecar) -> None:
+    """A statement whose tree is too deep to look through is refused, not a broken connection."""
+    assert 403 == sidecar.sql("SELECT count(*) FROM " + ",".join(["cursors"] * 3000)).status
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t",
+        "SELECT count(*) FROM range(10000000000) a, range(100000) b",
+    ],
+)
+def test_an_endless_query_is_stopped(sidecar: Sidecar, query: str) -> None:
+    """A query without end is a 422 at its time limit; events are taken all the while."""
+    with Load(sidecar) as load:
+        answer = sidecar.sql(query)
+    assert (422, "stopped after 2 s") == (answer.status, answer.json["error"])
+    assert {204} == set(load.statuses)
+    assert 200 == sidecar.sql("SELECT 1").status
+
+
+def test_ten_million_rows_are_truncated(sidecar: Sidecar) -> None:
+    """An answer has at most as many rows as set, and says when there were more; just as many is no more."""
+    answer = sidecar.sql("SELECT * FROM range(10000000)").json
+    assert (10_000, True) == (answer["row_count"], answer["truncated"])
+    answer = sidecar.sql("SELECT * FROM range(10000)").json
+    assert (10_000, False) == (answer["row_count"], answer["truncated"])
+
+
+@pytest.mark.parametrize(
+    "row", ["repeat('x', 1000000)", "repeat(chr(1), 30000)", "range(100000)", "{'a': range(9999)}"]
+)
+def test_large_rows_end_an_answer(sidecar: Sidecar, row: str) -> None:
+    """An answer is bounded in bytes as they are sent, whatever they are made of; it costs at most a worker before."""
+    query = f"SELECT {row} FROM range(5000)"
+    answer = wait_until(lambda: (found := sidecar.sql(query)).status != 503 and found)
+    assert answer.status in {200, 422}
+    assert 40 << 20 > len(answer.body)
+    assert 422 == answer.status or answer.json["truncated"]
+
+
+BOMBS = [
+    "SELECT repeat('x', 2000000000)",
+    "SELECT length(repeat('x', 2000000000))",
+    "SELECT list_transform(range(20000000), lambda x: x + 1)",
+    "SELECT list(range) FROM range(1000000000)",
+    "SELECT repeat(chr(1), 40000000)",
+    "SELECT lpad('', 2000000000, 'x')",
+    "SELECT string_agg(repeat('x', 1000), '') FROM range(10000000)",
+]
+
+
+@pytest.mark.parametrize("query", BOMBS)
+def test_a_bomb_costs_at_most_the_worker(sidecar: Sidecar, query: str) -> None:
+    """A query that takes all memory ends with an error or ends the worker; the next one works within seconds."""
+    before = sidecar.count()
+    with Load(sidecar) as load:
+        assert 200 != sidecar.sql(query).status or "lpad" in query or "chr" in query
+        wait_until(lambda: 200 == sidecar.sql("SELECT 1").status)
+    assert {204} == set(load.statuses)
+    assert before + len(load.statuses) == sidecar.count()
+
+
+VALUES = {
+    "INTERVAL 1 MONTH": "30 days, 0:00:00",
+    "1.50::DECIMAL(10, 2)": "1.50",
+    "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::UUID": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "'ab'::BLOB": "6162",
+    "MAP{'a': 1}": {"a": 1},
+    "MAP{1: 2}": {"1": 2},
+    "{'a': 1, 'b': NULL}": {"a": 1, "b": None},
+    "'nan'::DOUBLE": "nan",
+    "'-inf'::FLOAT": "-inf",
+    "['inf'::DOUBLE, 1]": ["inf", 1.0],
+    "9007199254740993": "9007199254740993",
+    "170141183460469231731687303715884105727::HUGEINT": "170141183460469231731687303715884105727",
+    "TIMESTAMP '2020-01-02 03:04:05.678'": "2020-01-02T03:04:05.678000",
+    "TIMESTAMPTZ '2020-01-02 03:04:05+00'": "2020-01-02T03:04:05+00:00",
+    "DATE '2020-01-02'": "2020-01-02",
+    "DATE '290000-01-01'": "290000-01-01",
+    "'infinity'::TIMESTAMP::VARCHAR": "infinity",
+    "TIME '12:00:01.5'": "12:00:01.500000",
+    "TIME '24:00:00'": "24:00:00",
+    "'a'::ENUM('a', 'b')": "a",
+    "'0101'::BIT": "0101",
+    "'{\"a\": 1}'::JSON": '{"a": 1}',
+    "array_value(1, 2)": [1, 2],
+    "union_value(k := 1)": 1,
+    "[[1], NULL]": [[1], None],
+    "chr(0)": "\0",
+    "NULL": None,
+    "true": True,
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_every_type_comes_out_as_json(sidecar: Sidecar, value: str) -> None:
+    """A value is JSON, in a form that loses no digit."""
+    assert [[VALUES[value]]] == sidecar.rows(f"SELECT {value}")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"query": 1}', b'{"query": "SELECT 1", "more": 1}', b'{"query": "\\ud800"}']
+)
+def test_a_question_of_another_form_is_refused(sidecar: Sidecar, body: bytes) -> None:
+    """What is no `{"query": text}` is a 400 in JSON."""
+    answer = sidecar.post("/api/v1/observability/sql", body, sidecar.bearer())
+    assert 400 == answer.status
+    assert answer.json
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=x", "before=99999999999999999999", "since=never", "after=-1&since=%00", "tool_name=%ff"],
+)
+def test_the_list_refuses_or_answers_any_filter(sidecar: Sidecar, query: str) -> None:
+    """A filter that means nothing is a 400 or finds nothing; it is never an error of ours."""
+    assert sidecar.request("GET", f"/api/v1/observability/events?{query}", headers=sidecar.bearer()).status in {
+        200,
+        400,
+    }
+
+
+def test_nothing_of_it_is_a_traceback(sidecar: Sidecar) -> None:
+    """After all of the above, nobody wrote a traceback and the store holds what it held."""
+    assert "Traceback" not in sidecar.log
+    assert [["stored"]] == sidecar.rows("SELECT payload->>'c' FROM events WHERE seq = 1")

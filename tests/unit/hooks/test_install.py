@@ -1,0 +1,263 @@
+"""Laws of installing hooks: nothing of others is touched, and what came goes again byte by byte."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sidecar.cli import leanvibe
+from sidecar.errors import HooksError
+from sidecar.hooks import files, merge
+from sidecar.hooks.table import DEFAULT_EVENTS, PATH
+
+OTHERS = """{
+  "hooks": {
+    "PreToolUse": [
+      {"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}
+    ],
+    "Stop": []
+  }
+}
+"""
+OLDER = """{
+  "hooks": {
+    "PreToolUse": [
+      {"hooks": [{"type": "http", "url": "http://localhost:9000/api/v1/hooks/claude-code"}]},
+      {"hooks": [{"type": "command", "command": "./check.sh"}]}
+    ],
+    "SessionStart": [{"hooks": [{"type": "command", "command": "/old/bin/leanvibe hook SessionStart"}]}]
+  },
+  "model": "opus"
+}
+"""
+WITHOUT_OLDER = """{
+  "hooks": {
+    "PreToolUse": [
+      {"hooks": [{"type": "command", "command": "./check.sh"}]}
+    ]
+  },
+  "model": "opus"
+}
+"""
+UNUSUAL = """{"zeta": 1.0, "permissions" : {"deny":[ ] , "allow": ["Bash(ls:*)"]},
+\t"hooks": { "Stop":[ {"hooks":[{"command":"say \\u00fc","type":"command"}]} ] }, "alpha": 1e3}"""
+UNKNOWN = """{
+    "someFutureKey": {"nested": [1, 2, {"deep": null}]},
+    "hooks": {"SomeFutureEvent": [{"hooks": [{"type": "future"}], "when": "later"}], "Stop": [{"if": "x"}]}
+}"""
+
+STARTING_FILES = {
+    "empty": "",
+    "empty object": "{}",
+    "others' hooks": OTHERS,
+    "carriage returns": OTHERS.replace("\n", "\r\n"),
+    "unusual order": UNUSUAL,
+    "unknown keys": UNKNOWN,
+    "no hooks, tabs": '{\n\t"model": "opus"\n}\n',
+}
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    path = tmp_path / ".claude" / "settings.json"
+    path.parent.mkdir()
+    return path
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(leanvibe, ["hooks", *arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert 0 == result.exit_code, result.output
+    return result
+
+
+def settings(path: Path) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(path.read_text())
+    return decoded
+
+
+@pytest.mark.parametrize("text", STARTING_FILES.values(), ids=STARTING_FILES)
+def test_install_twice_and_uninstall_leave_no_trace(path: Path, text: str) -> None:
+    """The second installation changes nothing, and uninstalling gives the file back byte by byte."""
+    path.write_bytes(text.encode())
+
+    run("install")
+    once = path.read_bytes()
+    assert set(DEFAULT_EVENTS) == set(merge.ours(settings(path)))
+    run("install")
+    assert once == path.read_bytes()
+    run("uninstall")
+
+    assert text.encode() == path.read_bytes()
+
+
+def test_no_file_before_no_file_after(path: Path) -> None:
+    """A file that the installation made goes with it."""
+    run("install")
+    run("install")
+    assert 0o600 == path.stat().st_mode & 0o777
+    run("uninstall")
+
+    assert not path.exists()
+
+
+def test_our_older_hooks_go(path: Path) -> None:
+    """Hooks of an older version or another address are replaced, and do not come back."""
+    path.write_text(OLDER)
+
+    run("install")
+    assert len(DEFAULT_EVENTS) == sum(map(len, merge.ours(settings(path)).values()))
+    run("install", "--url", "http://127.0.0.1:9999")
+    run("uninstall")
+
+    assert WITHOUT_OLDER == path.read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ['{\n  // mine\n  "model": "opus"\n}', '{"a": 1,}', '{"a": 1', "[]", '{"hooks": []}']
+)
+def test_what_is_not_understood_is_refused(path: Path, text: str) -> None:
+    """Comments, broken JSON and foreign shapes are refused, and the file stays as it is."""
+    path.write_text(text)
+
+    for command in ("install", "uninstall"):
+        with pytest.raises(HooksError, match=r"settings\.json"):
+            run(command)
+
+    assert text == path.read_text()
+
+
+def test_the_line_of_a_comment_is_named(path: Path) -> None:
+    """A refusal says where."""
+    path.write_text('{\n  "model": "opus",\n  // mine\n  "a": 1\n}')
+
+    with pytest.raises(HooksError, match="line 3"):
+        run("install")
+
+
+def test_a_symbolic_link_stays_one(path: Path, tmp_path: Path) -> None:
+    """The file behind a link changes, the link does not."""
+    target = tmp_path / "dotfiles" / "claude.json"
+    target.parent.mkdir()
+    target.write_text(OTHERS)
+    target.chmod(0o640)
+    path.symlink_to(target)
+
+    run("install")
+    assert path.is_symlink()
+    assert set(DEFAULT_EVENTS) == set(merge.ours(settings(target)))
+    assert 0o640 == target.stat().st_mode & 0o777
+    run("uninstall")
+
+    assert (True, OTHERS) == (path.is_symlink(), target.read_text())
+
+
+def test_a_read_only_file_is_left_alone(path: Path) -> None:
+    """What its owner made read-only is not replaced."""
+    path.write_text(OTHERS)
+    path.chmod(0o444)
+
+    with pytest.raises(HooksError, match="read-only"):
+        run("install")
+
+    assert OTHERS == path.read_text()
+
+
+def test_edits_after_the_installation_survive(path: Path) -> None:
+    """After the user's own edits exactly our hooks go; their spelling and what they added stay."""
+    path.write_text(UNUSUAL)
+    run("install")
+    edited = path.read_text().replace('"alpha": 1e3', '"alpha": 1e3, "beta": 2.50')
+    other = {"type": "command", "command": "mine"}
+    place = edited.index('"hooks": [', edited.index('"SessionEnd"')) + len('"hooks": [')
+    path.write_text(f"{edited[:place]}{json.dumps(other)}, {edited[place:]}")
+
+    run("uninstall")
+
+    left = settings(path)
+    assert {} == merge.ours(left)
+    assert [{"hooks": [other]}] == left["hooks"]["SessionEnd"]
+    assert {"Stop", "SessionEnd"} == left["hooks"].keys()
+    assert '"zeta": 1.0, "permissions" : {"deny":[ ] ,' in path.read_text()
+    assert '"alpha": 1e3, "beta": 2.50' in path.read_text()
+
+
+def test_dry_run_shows_and_writes_nothing(path: Path) -> None:
+    """The diff adds lines and takes none; the file and the data directory stay as they are."""
+    path.write_text(OTHERS)
+
+    lines = run("install", "--dry-run").output.splitlines()
+
+    assert any(PATH in line for line in lines if line.startswith("+"))
+    assert OTHERS == path.read_text()
+    assert [path.parent] == list(path.parent.parent.iterdir())
+
+
+def test_the_file_before_is_kept(path: Path, tmp_path: Path) -> None:
+    """The first installation keeps a private copy, which later ones do not overwrite."""
+    path.write_text(OTHERS)
+    run("install")
+    run("install", "--events", "Stop")
+
+    (backup,) = (tmp_path / ".local" / "state" / "leanvibe").rglob("backup.json")
+
+    assert (OTHERS, 0o600) == (backup.read_text(), backup.stat().st_mode & 0o777)
+
+
+def test_scopes_are_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's shared settings name no path of this machine."""
+    monkeypatch.chdir(tmp_path)
+    run("install", "--scope", "project")
+    run("install", "--scope", "local", "--events", "Stop")
+
+    shared = settings(tmp_path / ".claude" / "settings.json")
+    assert str(tmp_path) not in json.dumps(shared)
+    assert "leanvibe hook Setup" in shared["hooks"]["Setup"][0]["hooks"][0]["command"]
+    assert ["Stop"] == list(merge.ours(settings(tmp_path / ".claude" / "settings.local.json")))
+
+
+def test_status_tells_ours_from_others(path: Path) -> None:
+    """Every handler is listed with its owner."""
+    path.write_text(OTHERS)
+    run("install", "--events", "Stop")
+
+    rows = json.loads(run("status", "--json").output)
+
+    assert [("PreToolUse", "other"), ("Stop", "ours")] == [(row["event"], row["whose"]) for row in rows]
+
+
+def test_a_proxy_is_noted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the agent would send hooks to a proxy, installing says so, also when the settings set it."""
+    assert "NO_PROXY" not in run("install").output
+    path.unlink()
+    path.write_text('{"env": {"HTTP_PROXY": "http://proxy:3128"}}')
+    assert "HTTP_PROXY" in run("install").output
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert "HTTP_PROXY" not in run("install").output
+
+
+def test_a_write_that_fails_leaves_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the new file cannot be synced the old one stays, and no draft beside it."""
+    path.write_text(OTHERS)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HooksError, match="No space"):
+        files.write(files.Change(path, OTHERS, "{}"))
+
+    assert [(path, OTHERS)] == [(one, one.read_text()) for one in path.parent.iterdir()]

@@ -1,0 +1,98 @@
+"""Laws of the table of hook events."""
+
+import pytest
+
+from sidecar.errors import HooksError
+from sidecar.hooks.proxies import trap
+from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, How, base_url, chosen, entries
+
+URL = "http://127.0.0.1:8000"
+COMMANDS = {"Setup", "SessionStart"}
+
+
+def test_every_event_of_the_client_is_decided() -> None:
+    """All 33 events of the client have a place in the table."""
+    assert 33 == len(EVENTS)
+
+
+def test_what_is_written_by_default() -> None:
+    """Http hooks with a timeout of 2 s, commands where the client takes no http, nothing harmful."""
+    made = entries(URL, "leanvibe", chosen("default"))
+
+    assert {"WorktreeCreate", "PreModelSwitch", "FileChanged", "MessageDisplay"} == EVENTS.keys() - made.keys()
+    handlers = {event: entry["hooks"][0] for event, entry in made.items()}
+    assert COMMANDS == {event for event, handler in handlers.items() if handler["type"] == "command"}
+    assert {2} == {handler["timeout"] for handler in handlers.values()}
+    assert {f"{URL}/api/v1/hooks/claude-code"} == {h["url"] for h in handlers.values() if h["type"] == "http"}
+
+
+def test_on_request() -> None:
+    """Events that flood or need file names come only when they are asked for, beside others or alone."""
+    assert {"MessageDisplay": None} == chosen("MessageDisplay")
+    assert [*DEFAULT_EVENTS, "FileChanged"] == list(chosen("default, FileChanged:.env|Makefile"))
+    made = entries(URL, "leanvibe", chosen("FileChanged:.env|Makefile"))
+    assert ".env|Makefile" == made["FileChanged"]["matcher"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("WorktreeCreate", "never"),
+        ("PreModelSwitch", "never"),
+        ("Nonsense", "no hook event"),
+        ("FileChanged", "files"),
+    ],
+)
+def test_what_must_not_be_hooked_is_refused(wanted: str, said: str) -> None:
+    """Unknown events, and those where a hook changes what the client does, are refused by name."""
+    with pytest.raises(HooksError, match=said):
+        chosen(wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://localhost:9/", "http://127.0.0.1:9"),
+        ("http://[::1]:9", "http://[::1]:9"),
+        ("https://sidecar.example/x", "https://sidecar.example"),
+    ],
+)
+def test_urls_name_the_address(given: str, expected: str) -> None:
+    """`localhost` becomes 127.0.0.1, so that neither ::1 nor a proxy comes between."""
+    assert expected == base_url(given)
+
+
+@pytest.mark.parametrize("given", ["", "127.0.0.1:8000", "ftp://x", "http://", "http://x:port"])
+def test_what_is_no_url_is_refused(given: str) -> None:
+    """Anything but an http or https URL with a host is refused."""
+    with pytest.raises(HooksError, match="no URL"):
+        base_url(given)
+
+
+def test_a_remote_sidecar_gets_the_token() -> None:
+    """Only hooks to another machine carry the token, by a variable and never by its value."""
+    remote = entries("https://sidecar.example", "leanvibe", {"Stop": None})["Stop"]["hooks"][0]
+    local = entries(URL, "leanvibe", {"Stop": None})["Stop"]["hooks"][0]
+
+    assert "Bearer $LEANVIBE_TOKEN" == remote["headers"]["Authorization"]
+    assert "LEANVIBE_TOKEN" in remote["allowedEnvVars"]
+    assert "Authorization" not in local["headers"]
+    assert EVENTS["Stop"] is How.HTTP
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"NO_PROXY": ""}, None),
+        ({"HTTP_PROXY": "http://proxy:3128"}, "HTTP_PROXY"),
+        ({"https_proxy": "http://proxy:3128", "NO_PROXY": "localhost"}, "https_proxy"),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost,127.0.0.1"}, None),
+        ({"HTTP_PROXY": "http://proxy:3128", "no_proxy": "127.0.0.1 example.org"}, None),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, None),
+    ],
+)
+def test_the_proxy_trap(environment: dict[str, str], expected: str | None) -> None:
+    """A proxy gets the hooks unless NO_PROXY names the very host of their URL."""
+    assert expected == trap(environment, "127.0.0.1")
+    assert trap(environment, "sidecar.example") is None

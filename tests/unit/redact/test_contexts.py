@@ -1,0 +1,80 @@
+"""A planted secret never survives, whatever stands around it and however it is wrapped."""
+
+import json
+import random
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.redact import PIIRedactor
+
+CASES = json.loads((Path(__file__).parents[2] / "data" / "redaction" / "contexts.json").read_text("utf-8"))
+"""Lists of cases, a line each: `{}` stands for the secret."""
+
+TOKENS: list[str] = CASES["tokens"]
+VALUES: list[str] = CASES["values"]
+
+
+@pytest.mark.parametrize("wrapping", CASES["wrappings"])
+def test_tokens_with_a_form(redactor: PIIRedactor, wrapping: str) -> None:
+    """What is known by its form goes in any surrounding, and the surrounding stays."""
+    for token in TOKENS:
+        redacted = redactor.redact_text(wrapping.format(token))
+        assert token[6:] not in redacted
+        left, _, right = wrapping.format("\0").partition("\0")
+        assert redacted.startswith(left.removesuffix("@").rstrip("#"))
+        assert redacted.endswith(right.lstrip(".:"))
+
+
+@pytest.mark.parametrize("context", CASES["behind_names"])
+def test_values_behind_a_name(redactor: PIIRedactor, context: str) -> None:
+    """What a name, flag or place gives away goes in the syntax of every language and tool."""
+    left = [value for value in VALUES if value in redactor.redact_text(context.format(value))]
+    assert left == []
+
+
+@given(
+    token=st.sampled_from(TOKENS[:7]),
+    before=st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\\"), max_size=12),
+    after=st.text(max_size=12),
+    depth=st.integers(0, 3),
+)
+def test_any_depth_of_json(token: str, before: str, after: str, depth: int) -> None:
+    """A token between any two texts goes, also inside JSON inside JSON."""
+    text = f"{before} {token} {after}"
+    for _ in range(depth):
+        text = json.dumps({"v": text})
+    assert token not in REDACTOR.redact_text(text)
+
+
+REDACTOR = PIIRedactor()
+
+
+@pytest.mark.parametrize("size", [10, 1_000, 100_000])
+def test_any_position(size: int) -> None:
+    """A token goes wherever it stands in a text of any length."""
+    chance = random.Random(size)
+    for _ in range(20):
+        words = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(1, 9))) for _ in range(size // 6)]
+        words.insert(chance.randint(0, len(words)), TOKENS[0])
+        redacted = REDACTOR.redact_text(" ".join(words))
+        assert " ".join("[API_KEY_REDACTED]" if word == TOKENS[0] else word for word in words) == redacted
+
+
+def test_prose_and_code_stay(redactor: PIIRedactor) -> None:
+    """Words, and this package's own source, come back as they are."""
+    chance = random.Random(3)
+    for _ in range(200):
+        text = " ".join("".join(chance.choices(string.ascii_letters, k=chance.randint(1, 12))) for _ in range(60))
+        assert text == redactor.redact_text(text)
+    for file in Path(__file__).parents[3].glob("sidecar/*.py"):
+        assert file.read_text("utf-8") == redactor.redact_text(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("text", CASES["look_alikes"])
+def test_look_alikes_stay(redactor: PIIRedactor, text: str) -> None:
+    """References, placeholders, words of programs and plain numbers stay as they are."""
+    assert text == redactor.redact_text(text)
