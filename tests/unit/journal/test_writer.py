@@ -151,6 +151,16 @@ def test_trimming_leaves_commits_synced(journal: JournalWriter, path: Path) -> N
     assert 2 == journal._connection.execute("PRAGMA synchronous").get
 
 
+def test_a_clock_set_back_changes_no_order(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour back, numbers still rise and a repeat is still known."""
+    append(journal, Entry("mine", b"{}", given=True))
+    monkeypatch.setattr(writer.time, "time", lambda: 0.0)
+
+    assert [Appended(2, repeated=False)] == append(journal, Entry("later", b"{}", given=True))
+    journal.trim(2)
+    assert [Appended(1, repeated=True)] == append(journal, Entry("mine", b"{}", given=True))
+
+
 def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many bytes wait, an append is refused at once instead of growing the process."""
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 10)
