@@ -16,6 +16,7 @@ COMMANDS = {
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
     "redact": "sidecar.commands.redact",
+    "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",

@@ -2,13 +2,14 @@
 
 import datetime as dt
 import enum
-import os
-import uuid
 from typing import Any
 
 import msgspec
 
 SCHEMA_VERSION = 1
+
+PROBE_EVENT = "LeanvibeProbe"
+"""`hook_event_name` of the events that `leanvibe doctor` sends: left out of metrics and of the views for people."""
 
 
 class EventType(enum.StrEnum):
@@ -84,11 +85,21 @@ def decode(seq: int, body: bytes) -> HookEvent:
     return msgspec.structs.replace(_decoder.decode(body), seq=seq)
 
 
-def new_event_id(micros: int) -> str:
-    """A UUIDv7 (RFC 9562, 5.7) of that moment: ids of later events sort after those of earlier milliseconds."""
-    bits = (micros // 1000) << 80 | int.from_bytes(os.urandom(10))
-    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    return str(uuid.UUID(int=bits))
+def unreadable(seq: int, event_id: str, size_bytes: int) -> HookEvent:
+    """What stands for a journal row whose body is damaged: its number and id, the content dropped with the reason."""
+    return HookEvent(
+        seq=seq,
+        event_id=event_id,
+        received_at=0,
+        occurred_at=0,
+        host="",
+        agent="unknown",
+        event_type=EventType.OTHER,
+        hook_event_name="Unreadable",
+        session_id="unreadable",
+        payload=msgspec.Raw(b'{"content_dropped":{"reason":"journal_damaged"}}'),
+        size_bytes=size_bytes,
+    )
 
 
 def iso(micros: int) -> str:

@@ -20,16 +20,11 @@ from pydantic_settings import (
 )
 
 from sidecar.errors import SettingsError
+from sidecar.state_dir import default_data_dir
 
 PREFIX = "LEANVIBE_"
 SECRET_SETTINGS = frozenset({"redis_url", "postgres_dsn", "otlp_endpoint"})
 """Settings whose value may hold a password: never shown whole."""
-
-
-def default_data_dir() -> Path:
-    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe` (XDG Base Directory Specification)."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
 
 
 class Settings(BaseSettings):
@@ -50,6 +45,11 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR. No event is ever logged.")
 
+    autostart: bool = Field(
+        default=True,
+        description="Whether the SessionStart hook may start the sidecar when none runs.",
+    )
+
     slow_tool_threshold: float = Field(
         2000, ge=0, description="Milliseconds; a slower tool call gives a performance warning."
     )
@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     )
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Largest body of a request with many events.")
 
+    journal_max_mb: int = Field(
+        1024,
+        ge=16,
+        description="MB from which the journal forgets what the store has, though a sink is still behind.",
+    )
     sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
     sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
     store_memory_mb: int = Field(64, ge=32, description="DuckDB's memory limit in MB, loading and queries.")

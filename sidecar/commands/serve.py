@@ -13,7 +13,14 @@ from sidecar.settings import Settings, load
 @click.option("--port", type=int, help="Port to listen on (default 8000; 0 takes a free one).")
 @data_dir_option
 @config_option
-def serve(host: str | None, port: int | None, data_dir: Path | None, config: Path | None) -> None:
+@click.option("--autostarted", is_flag=True, hidden=True, help="Started by a hook: end when autostart is off.")
+def serve(
+    host: str | None,
+    port: int | None,
+    data_dir: Path | None,
+    config: Path | None,
+    autostarted: bool,  # noqa: FBT001  a flag
+) -> None:
     """Take hook events on localhost, keep them, and deliver them.
 
     Needs no configuration and no other server. Stop it with Ctrl-C.
@@ -21,6 +28,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, config: Pat
     Example: leanvibe serve --port 8000
     """
     settings = load(config, host=host, port=port, data_dir=data_dir)
+    if autostarted and not settings.autostart:
+        return
     from sidecar.front.serve import serve as run
 
     run(settings, lambda url, link: click.echo(welcome(url, link, settings)))

@@ -63,7 +63,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker.progress, hub.clients)
 
     gatherer = Gatherer(settings, monitor, journal, worker, hub)
     worker.tell(gatherer.own)

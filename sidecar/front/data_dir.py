@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.errors import StartError
+from sidecar.state_dir import SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
-SERVER_FILE = "server.json"
 LOCK_FILE = "lock"
 
 
@@ -93,11 +93,13 @@ def withdraw(path: Path) -> None:
 
 def running(path: Path) -> dict[str, Any] | None:
     """What `server.json` says, if the process that it names is there."""
+    facts = announced(path)
+    if facts is None:
+        return None
     try:
-        facts: dict[str, Any] = json.loads((path / SERVER_FILE).read_text())
         os.kill(facts["pid"], 0)
     except PermissionError:
         return facts
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return None
     return facts

@@ -55,6 +55,7 @@ class Gatherer:
             worker_starts=self._worker.starts,
             live_clients=self._hub.clients,
             footprint=footprint_of(self._data_dir),
+            journal_lost=self._journal.lost,
         )
         return own_metrics(facts)
 

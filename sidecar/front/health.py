@@ -4,13 +4,33 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sidecar import __version__
 from sidecar.front.monitor import Performance, explain
 
 LAG_WARNING_EVENTS = 10_000
 ORDER = ("healthy", "degraded", "unhealthy")
+
+
+class Journal(Protocol):
+    """What health needs to know of the journal."""
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last append failed, None when it did not."""
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last durable event."""
+
+    @property
+    def recovery(self) -> str | None:
+        """What became of a damaged journal, in one line."""
+
+    @property
+    def lost(self) -> int:
+        """Events of it that could not be read."""
 
 
 def performance_answer(performance: Performance) -> dict[str, Any]:
@@ -37,8 +57,7 @@ def performance_answer(performance: Performance) -> dict[str, Any]:
 
 def health_answer(
     performance: Performance,
-    journal_error: str | None,
-    last_seq: int,
+    journal: Journal,
     progress: dict[str, Any] | None,
     live_clients: int,
 ) -> dict[str, Any]:
@@ -46,20 +65,18 @@ def health_answer(
 
     Args:
         performance: the monitor's snapshot.
-        journal_error: why the last append failed, None when it did not.
-        last_seq: sequence number of the last durable event.
+        journal: how the journal is.
         progress: the worker's; None when it does not answer.
         live_clients: connected WebSocket clients.
     """
+    last_seq = journal.last_seq
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
-        "journal": {"status": "unhealthy" if journal_error else "healthy", "last_seq": last_seq},
+        "journal": _journal(journal),
         "worker": {"status": "healthy" if progress else "degraded"},
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
     }
-    if journal_error:
-        components["journal"]["error"] = journal_error
     known = progress or {}
     components.update({one["name"]: _export(one) for one in known.get("exports", [])})
     sinks = {sink["name"]: _sink(sink, last_seq) for sink in known.get("sinks", [])}
@@ -79,16 +96,26 @@ def health_answer(
     }
 
 
+def _journal(journal: Journal) -> dict[str, Any]:
+    """Unhealthy while nothing can be made durable; degraded after a damaged file was moved aside."""
+    shown: dict[str, Any] = {"status": "healthy", "last_seq": journal.last_seq}
+    if journal.recovery:
+        shown |= {"status": "degraded", "lost": journal.lost, "error": journal.recovery}
+    if journal.last_error:
+        shown |= {"status": "unhealthy", "error": journal.last_error}
+    return shown
+
+
 def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
     if progress is None:
         return {"status": "degraded", "error": "the worker is not answering; it is started again by itself"}
     lag = max(0, last_seq - progress["store_seq"])
     shown: dict[str, Any] = {
-        "status": "healthy" if progress["store_error"] is None else "degraded",
+        "status": "degraded" if progress["store_error"] or progress["store_note"] else "healthy",
         "lag_events": lag,
     }
-    if progress["store_error"]:
-        shown["error"] = progress["store_error"]
+    if problem := progress["store_error"] or progress["store_note"]:
+        shown["error"] = problem
     return shown
 
 

@@ -30,6 +30,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     worker_starts: int
     live_clients: int
     footprint: Footprint
+    journal_lost: int = 0
+    """Events of a damaged journal that could not be read."""
 
 
 def own_metrics(facts: Facts) -> list[Metric]:
@@ -70,7 +72,13 @@ def _processing(facts: Facts) -> Iterator[Metric]:
 def _losses(facts: Facts) -> Iterator[Metric]:
     totals, progress = facts.totals, facts.progress or {}
     skipped = {"not_taken_by_backend": sum(sink["skipped"] for sink in progress.get("sinks", ()))}
-    dropped = {"content_over_size_limit": 0, **totals.dropped, **progress.get("dropped", {}), **skipped}
+    dropped = {
+        "content_over_size_limit": 0,
+        "journal_damaged": facts.journal_lost,
+        **totals.dropped,
+        **progress.get("dropped", {}),
+        **skipped,
+    }
     yield _counter("leanvibe.dropped", "What was left out, by reason.", dropped.items(), ("reason",))
     yield _counter("leanvibe.redactions", "Replacements, by rule.", totals.redactions.items(), ("rule",))
     yield _counter(

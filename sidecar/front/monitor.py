@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sidecar.events import EventType, HookEvent
+from sidecar.events import PROBE_EVENT, EventType, HookEvent
 from sidecar.otel.metric_model import Exemplar
 
 WINDOW_SECONDS = 60.0
@@ -75,6 +75,8 @@ class PerformanceMonitor:
         totals = self.totals
         bucket = next((i for i, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
         for event in events:
+            if event.hook_event_name == PROBE_EVENT:
+                continue
             self._window.append((now, seconds * 1000, True))
             totals.processed[self._label(event.agent), event.event_type] += 1
             totals.buckets[bucket] += 1

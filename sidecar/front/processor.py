@@ -2,24 +2,20 @@
 
 import asyncio
 import contextlib
-import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from sidecar.agents import Normalise, Receipt
-from sidecar.errors import BadRequestError, DefectError, IngestError
-from sidecar.events import HookEvent, new_event_id
+from sidecar.agents import Normalise
+from sidecar.errors import DefectError, IngestError
+from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.intake import Incoming, decoded, prepared
 from sidecar.log import LOGGER
-from sidecar.otel.ids import ids_of
-from sidecar.redact import PIIRedactor, decode, encode
+from sidecar.redact import PIIRedactor
 
 LARGE_BODY_BYTES = 64 * 1024
 """From here on a body is redacted on a thread, so that small events do not wait behind it."""
@@ -27,22 +23,9 @@ LARGE_BODY_BYTES = 64 * 1024
 Prepare = Callable[..., tuple[HookEvent, bool]]
 """Gives the event to append, and whether the client chose its id."""
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+NOTHING: Mapping[str, str] = {}
 
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One decoded, still unredacted payload.
-
-    Args:
-        payload: decoded JSON.
-        size_bytes: its length as it arrived.
-        event_id: idempotency key that came beside the body, if any.
-    """
-
-    payload: Any
-    size_bytes: int
-    event_id: str | None = None
+__all__ = ["LARGE_BODY_BYTES", "HookEventProcessor", "Incoming", "decoded"]
 
 
 class HookEventProcessor:
@@ -64,20 +47,27 @@ class HookEventProcessor:
         self._host = host
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
 
-    async def process(self, body: bytes, normalise: Normalise, event_id: str | None = None) -> HookEvent:
+    async def process(
+        self,
+        body: bytes,
+        normalise: Normalise,
+        event_id: str | None = None,
+        beside: Mapping[str, str] = NOTHING,
+    ) -> HookEvent:
         """Takes one event; it is durable when this returns.
 
         Args:
             body: the JSON of one event.
             normalise: the agent's normaliser.
             event_id: the client's own id, when it came beside the body.
+            beside: what else came beside it, as `Incoming` has it.
 
         Raises:
             BadRequestError: not JSON, no object, no session, a bad event id.
             NotDurableError: it could not be written, so it was not taken.
             DefectError: we failed on it.
         """
-        return await self._take(len(body), self._prepare_body, body, normalise, event_id)
+        return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside)
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
@@ -107,6 +97,15 @@ class HookEventProcessor:
         self._monitor.dropped("content_over_size_limit")
         return await self._take(0, self._prepare, Incoming(dict(metadata), size_bytes, event_id), normalise)
 
+    async def process_spooled(self, incoming: Incoming, normalise: Normalise) -> HookEvent:
+        """Takes the metadata that a forwarder kept of an event; raises as `process_metadata` does."""
+        self._monitor.dropped("content_of_spooled_event")
+        return await self._take(0, self._prepare, incoming, normalise)
+
+    def leave_out(self) -> None:
+        """Counts an event that its sender does not want to be kept (`LEANVIBE_ENABLE_HOOKS=false`)."""
+        self._monitor.dropped("hooks_disabled")
+
     def close(self) -> None:
         """Releases the threads."""
         self._threads.shutdown()
@@ -133,8 +132,10 @@ class HookEventProcessor:
             LOGGER.error("an event was not taken: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
             raise DefectError("the event could not be processed", hint="the sidecar's log says where") from None
 
-    def _prepare_body(self, body: bytes, normalise: Normalise, event_id: str | None) -> tuple[HookEvent, bool]:
-        return self._prepare(Incoming(decoded(body), len(body), event_id), normalise)
+    def _prepare_body(
+        self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]
+    ) -> tuple[HookEvent, bool]:
+        return self._prepare(Incoming(decoded(body), len(body), event_id, beside), normalise)
 
     def _prepare_all(
         self, incoming: Sequence[Incoming], normalise: Normalise
@@ -148,57 +149,7 @@ class HookEventProcessor:
             return error
 
     def _prepare(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool]:
-        """The event to append, and whether the client chose its id. Pure but for the clock and the id."""
-        started = time.perf_counter()
-        if not isinstance(incoming.payload, dict):
-            raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
-        received_at = time.time_ns() // 1000
-        redacted = self._redactor.redact(incoming.payload)
-        given = self._given_id(incoming.event_id, redacted.value.get("event_id"))
-        receipt = Receipt(
-            event_id=given or new_event_id(received_at),
-            received_at=received_at,
-            host=self._host,
-            payload=encode(redacted.value),
-            size_bytes=incoming.size_bytes,
-            redactions=redacted.counts,
-            redaction_failed=redacted.failed,
-        )
-        event = normalise(redacted.value, receipt)
-        trace_id, span_id = ids_of(
-            session_id=event.session_id,
-            prompt_id=event.prompt_id,
-            event_id=event.event_id,
-            hook_event_name=event.hook_event_name,
-            tool_name=event.tool_name,
-            tool_use_id=event.tool_use_id,
-            agent_id=event.agent_id,
-        )
-        spent = round((time.perf_counter() - started) * 1000, 3)
-        event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
-        return event, given is not None
-
-    def _given_id(self, beside: str | None, inside: Any) -> str | None:
-        given = beside or inside
-        if given is None:
-            return None
-        if not isinstance(given, str) or not _EVENT_ID.fullmatch(given) or self._redactor.redact_text(given) != given:
-            raise BadRequestError(
-                "event_id is no id", hint="1 to 128 letters, digits and . _ : - , such as a UUID; or leave it out"
-            )
-        return given
+        return prepared(incoming, normalise, self._redactor, self._host)
 
     async def _in_thread(self, work: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-
-
-def decoded(body: bytes) -> Any:
-    """The JSON value of a body.
-
-    Raises:
-        BadRequestError: it is not JSON, or nested too deeply; says so without quoting the body.
-    """
-    try:
-        return decode(body)
-    except ValueError as error:
-        raise BadRequestError(f"the body is not usable JSON: {error}") from None

@@ -20,6 +20,7 @@ from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
 from sidecar.front.bounded_http import BoundedHttpProtocol
+from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
@@ -57,18 +58,20 @@ def serve(settings: Settings, announce: Announce) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
+    journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
     front = build(settings, data_dir.token(settings.data_dir), journal)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
     url = _url(settings.host, listener.getsockname()[1])
     data_dir.announce(settings.data_dir, url=url, version=__version__)
     front.worker.start()
+    spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()
     announce(url, url + front.page_link())
     try:
         await server.serve(sockets=[listener])
     finally:
+        spooled.cancel()
         data_dir.withdraw(settings.data_dir)
         await front.close()
 

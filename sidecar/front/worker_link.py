@@ -37,10 +37,10 @@ class WorkerLink:
 
     Args:
         settings: handed to the worker over its stdin, never on its command line.
-        passed: told each time how far the journal may be trimmed.
+        passed: told each time how far every consumer has safely come, and how far the store.
     """
 
-    def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
+    def __init__(self, settings: Settings, passed: Callable[[int, int], None]) -> None:
         self._settings = settings
         self._passed = passed
         self._process: asyncio.subprocess.Process | None = None
@@ -148,7 +148,7 @@ class WorkerLink:
             else:
                 self._progress = msgspec.json.decode(raw)
                 self._progress_at = self._heard_at = time.monotonic()
-                self._passed(self._progress["passed"])
+                self._passed(self._progress["passed"], self._progress["store_seq"])
             await asyncio.sleep(PROGRESS_SECONDS)
 
     def _news(self) -> dict[str, Any]:

@@ -58,6 +58,8 @@ EVENTS: dict[str, How] = {
     "PreModelSwitch": How.NEVER,
 }
 DEFAULT_EVENTS: tuple[str, ...] = tuple(name for name, how in EVENTS.items() if how in {How.HTTP, How.COMMAND})
+SETTINGS_ONLY = frozenset({"PostModelSwitch", "DirectoryAdded"})
+"""Events that the client knows in settings but not in plugins: one such key and it loads no hook of the plugin."""
 NEEDS_MATCHER = "FileChanged"
 
 Entry = dict[str, Any]

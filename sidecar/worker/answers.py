@@ -16,6 +16,7 @@ from sidecar.worker.measure.meter import MAX_SHOWN, Meter, Running
 from sidecar.worker.query.listing import EventFilter, recent
 from sidecar.worker.query.sql import SqlAnswer, run
 from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.opening import broken_note
 from sidecar.worker.store.store import Store
 
 Result = TypeVar("Result")
@@ -34,6 +35,8 @@ class Progress(msgspec.Struct):
     store_error: str | None
     store_oldest_at: float | None
     """When the first event that is not in the store yet was received, in seconds since the epoch."""
+    store_note: str | None
+    """A store that was moved aside and not yet removed."""
     sinks: list[dict[str, Any]]
     turns: list[Running]
     """Turns under way, the oldest first, at most `MAX_SHOWN`."""
@@ -109,6 +112,7 @@ class Answers:
             dropped=self._meter.dropped,
             exports_metrics=self._exporter is not None,
             exports=[msgspec.to_builtins(self._exporter.state)] if self._exporter else [],
+            store_note=broken_note(self._store.path),
             sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
         )
 

@@ -9,19 +9,23 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import LeanvibeError
+from sidecar.errors import LeanvibeError, StoreError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
-from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
+from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
 from sidecar.worker.measure.exporter import NAME as METRICS_SINK
@@ -29,6 +33,7 @@ from sidecar.worker.measure.exporter import MetricExporter, interval_of
 from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.opening import needs_more_memory, open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -54,19 +59,21 @@ def main() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
     meter = Meter(store)
-    loader = Loader(store, JournalReader(journal), notebook, meter)
-    sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
+    loader = Loader(store, JournalReader(journal), notebook, meter, partial(_give_up, store.path, loop, stopped))
+    sinks = build_sinks(settings, os.environ, lambda: HistoryReader(JournalReader(journal), store), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
     exporter = build_metric_exporter(settings, os.environ, meter)
     answers = Answers(store, loader, sinks, meter, exporter)
     server = await wire.serve(settings.data_dir, answers)
     try:
-        await _until_stopped()
+        await _until(stopped)
     finally:
         server.close()
         answers.close()
@@ -75,9 +82,17 @@ async def _run(settings: Settings) -> None:
         await asyncio.to_thread(_stop, sinks, loader, store)
 
 
+def _give_up(store: Path, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event, for_memory: bool) -> None:  # noqa: FBT001  the loader's
+    """Ends the worker, from the loader's thread: the front starts another one, which opens the store anew."""
+    if for_memory:
+        needs_more_memory(store)
+    loop.call_soon_threadsafe(stopped.set)
+
+
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
     def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
-        loader.wait_for(up_to, RESTORE_SECONDS)
+        if not loader.wait_for(up_to, RESTORE_SECONDS):
+            raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
         return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
 
     cursors = store.cursors()
@@ -96,16 +111,22 @@ def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
     store.close()
 
 
-async def _until_stopped() -> None:
-    """Returns at SIGTERM, SIGINT or the end of stdin."""
-    stopped = asyncio.Event()
+async def _until(stopped: asyncio.Event) -> None:
+    """Returns when it is set: by SIGTERM, SIGINT, the end of stdin, or a store that must be opened anew."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
-    front = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-    front.add_done_callback(lambda _: stopped.set())
+    threading.Thread(target=_wait_for_front, args=(loop, stopped), daemon=True).start()
     await stopped.wait()
+
+
+def _wait_for_front(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Sets the event once stdin ends. On a thread that nobody waits for: the front may outlive this worker."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+        loop.call_soon_threadsafe(stopped.set)
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -119,7 +140,7 @@ def _limit_memory(megabytes: int) -> None:
 
 
 def build_sinks(
-    settings: Settings, environment: Mapping[str, str], reader: Callable[[], JournalReader], notebook: Notebook
+    settings: Settings, environment: Mapping[str, str], reader: Callable[[], Reader], notebook: Notebook
 ) -> Sinks:
     """The deliveries that are switched on, by name. The only place that names exporters."""
     built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}

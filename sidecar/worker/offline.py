@@ -9,6 +9,7 @@ from sidecar.settings import Settings
 from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.opening import open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -20,7 +21,7 @@ def opened(settings: Settings) -> Iterator[Store]:
     Raises:
         StoreError: the store cannot be opened.
     """
-    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
     with contextlib.closing(store):
         journal = settings.data_dir / JOURNAL_FILE
         if journal.exists():

@@ -3,6 +3,8 @@
 A raw ASGI route: it is on the agent's critical path, and the client must get status and end in one write.
 """
 
+from collections.abc import Mapping
+
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
@@ -14,6 +16,15 @@ from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, 
 from sidecar.front.receive.replies import error_body
 
 PATH = "/api/v1/hooks"
+BESIDE = {
+    b"x-leanvibe-agent-id": "agent_id",
+    b"x-leanvibe-agent-name": "agent_name",
+    b"x-leanvibe-session-id": "session_id",
+    b"x-leanvibe-event": "event",
+}
+ENABLE = b"x-leanvibe-enable"
+OFF = frozenset({b"false", b"0", b"no", b"off"})
+MAX_HEADER_CHARS = 256
 _START_204 = {"type": "http.response.start", "status": 204, "headers": []}
 _EMPTY = {"type": "http.response.body", "body": b""}
 
@@ -46,13 +57,22 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
         raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
     normalise = normaliser_of(scope["path"].strip("/"))
     headers = dict(scope["headers"])
+    if headers.get(ENABLE, b"").strip().lower() in OFF:
+        processor.leave_out()
+        return
     media_type(headers.get(b"content-type"))
     body = await read_body(receive, max_body_bytes)
     key = headers.get(b"idempotency-key", b"").decode("latin-1") or None
     if isinstance(body, Oversize):
         await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
     else:
-        await processor.process(body, normalise, key)
+        await processor.process(body, normalise, key, beside_of(headers))
+
+
+def beside_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """What the hooks' headers tell beside the payload; a variable that was not set came as an empty one."""
+    given = {name: headers.get(header, b"")[:MAX_HEADER_CHARS] for header, name in BESIDE.items()}
+    return {name: value.decode("latin-1").strip() for name, value in given.items() if value.strip()}
 
 
 class MethodNotAllowedError(IngestError):

@@ -180,6 +180,7 @@ SELECT
     arg_max(hook_event_name, seq) AS last_event,
     bool_or(hook_event_name = 'SessionEnd') AND arg_max(hook_event_name, seq) = 'SessionEnd' AS ended
 FROM events_hot
+WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
 GROUP BY session_id;
 
 CREATE OR REPLACE VIEW errors AS

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,35 @@ STORE = "store"
 """The store's own name among the consumers of the journal."""
 
 
+FROM_OUTSIDE = (
+    "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
+    "Is a directory", "No such file",
+)  # fmt: skip
+"""Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
+
+SHORT_OF_MEMORY = ("Out of Memory", "failed to pin", "failed to allocate", "could not allocate", "Cannot allocate")
+"""Words of DuckDB when its memory limit is too small: large payloads take it in whole, 2,048 rows at a time."""
+
+
 class UnstorableError(StoreError):
     """DuckDB refuses a value of the rows themselves: trying again cannot help."""
+
+
+class BrokenStoreError(StoreError):
+    """What is in the file will not open, however often it is tried."""
+
+
+class StoreMemoryError(StoreError):
+    """DuckDB cannot open, read or write the file within its memory limit now."""
+
+
+class InvalidatedStoreError(StoreError):
+    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps.
+
+    `for_memory`: it was its memory limit, so that it must be opened with more.
+    """
+
+    for_memory = False
 
 
 class Store:
@@ -35,7 +63,9 @@ class Store:
         memory_mb: DuckDB's memory limit.
 
     Raises:
-        StoreError: the file cannot be opened.
+        BrokenStoreError: the file holds no store that can be opened.
+        StoreMemoryError: not with this much memory.
+        StoreError: the file cannot be opened for another reason.
     """
 
     def __init__(self, path: Path, memory_mb: int) -> None:
@@ -48,7 +78,7 @@ class Store:
             for closed in ("enable_external_access = false", "lock_configuration = true"):
                 self._connection.execute(f"SET GLOBAL {closed}")
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"cannot open the store {path}: {error}", hint="is another sidecar using it?") from error
+            raise _not_opened(path, error) from error
 
     def load(self, events: Sequence[HookEvent], notes: Notes) -> None:
         """Adds events, moves the store's cursor and writes the notes, in one transaction.
@@ -65,7 +95,7 @@ class Store:
             if notes.dead_letters:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
-                _append(self._connection, "spans", [span_row(span) for span in notes.spans])
+                self._replace_spans({(span.trace_id, span.span_id): span for span in notes.spans})
             if notes.counters:
                 self._set_counters(notes.counters)
 
@@ -108,6 +138,19 @@ class Store:
             yield [event_of(row) for row in page]
             after = page[-1][0]
 
+    def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`.
+
+        Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
+        """
+        sizes = "SELECT seq, size_bytes FROM events_hot WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?"
+        last = _last_within(self.fetch(sizes, [after, before, limit]), max_bytes)
+        if last is None:
+            return []
+        columns = ", ".join(COLUMNS)
+        rows = self.fetch(f"SELECT {columns} FROM events_hot WHERE seq > ? AND seq <= ?", [after, last])
+        return [event_of(row) for row in sorted(rows, key=itemgetter(0))]
+
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
         columns = "trace_id, span_id, parent_span_id, service, name, started_at, ended_at, status, attributes"
@@ -149,6 +192,12 @@ class Store:
         with self._lock:
             self._connection.close()
 
+    def _replace_spans(self, spans: dict[tuple[str, str], Span]) -> None:
+        """A span that is exported again, after a crash or by a replay, takes the place of its row."""
+        ids = [list(column) for column in zip(*spans, strict=True)]
+        self._connection.execute(_FORGET_SPANS, ids)
+        _append(self._connection, "spans", [span_row(span) for span in spans.values()])
+
     def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
 
@@ -167,6 +216,16 @@ class Store:
             self._connection.rollback()
             raise
         self._connection.commit()
+
+
+def _last_within(sizes: Sequence[tuple[Any, ...]], max_bytes: int) -> int | None:
+    """The number up to which rows of `(seq, size)` are about `max_bytes`, at least the first; None without any."""
+    filled = 0
+    for seq, size in sizes:
+        filled += size
+        if filled >= max_bytes:
+            return int(seq)
+    return int(sizes[-1][0]) if sizes else None
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
@@ -188,10 +247,33 @@ def _as_store_error(operation: str) -> Iterator[None]:
     """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
     try:
         yield
+    except (duckdb.FatalException, duckdb.InternalException) as error:
+        invalidated = InvalidatedStoreError(
+            f"cannot {operation}: {type(error).__name__}", hint="the worker opens the store anew by itself"
+        )
+        invalidated.for_memory = _says(error, SHORT_OF_MEMORY)
+        raise invalidated from error
     except duckdb.DataError as error:
         raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
     except duckdb.Error as error:
-        raise StoreError(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+        kind = StoreMemoryError if _says(error, SHORT_OF_MEMORY) else StoreError
+        raise kind(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+
+
+def _says(error: Exception, words: Sequence[str]) -> bool:
+    return any(word in str(error) for word in words)
+
+
+def _not_opened(path: Path, error: Exception) -> StoreError:
+    reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
+    if _says(error, SHORT_OF_MEMORY):
+        return StoreMemoryError(reason, hint="raise LEANVIBE_STORE_MEMORY_MB")
+    if isinstance(error, OSError) or _says(error, FROM_OUTSIDE):
+        return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
+    return BrokenStoreError(reason, hint="it is moved aside by itself")
+
+
+_FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"
 
 
 def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Takes one hook event from stdin to the sidecar, for machines where starting Python takes too long.
+#
+#   forward.sh EVENT [AGENT]
+#
+# Prints nothing, always exits with 0, and waits at most 0.7 s for an answer. It cannot redact, so when no sidecar
+# answers it keeps only the event's names and ids, in the form of ids, which the next sidecar takes in once.
+# Variables: LEANVIBE_HOOK_API_URL, LEANVIBE_HOOK_TIMEOUT, LEANVIBE_ENABLE_HOOKS, LEANVIBE_AGENT_ID,
+# LEANVIBE_AGENT_NAME, LEANVIBE_SESSION_ID, LEANVIBE_TOKEN, LEANVIBE_DATA_DIR. Needs curl.
+exec >/dev/null 2>&1
+set -u
+umask 077
+MAX_FILES=10000
+
+main() {
+    case "${LEANVIBE_ENABLE_HOOKS:-true}" in false|False|FALSE|0|no|off) return ;; esac
+    event=${1:-unknown}
+    agent=${2:-claude-code}
+    data_dir=${LEANVIBE_DATA_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/leanvibe}
+    new_id
+    body=$(cat)
+    deliver || keep
+}
+
+# A UUIDv7: 48 bits of milliseconds, then random ones with version and variant.
+new_id() {
+    seconds=$(date +%s)
+    stamp=$(printf '%012x' "$((seconds * 1000))")
+    # shellcheck disable=SC2046  ten words are wanted
+    set -- $(od -An -N10 -tx1 /dev/urandom)
+    id=${stamp%????}-${stamp#????????}-7${1#?}$2-8${3#?}$4-$5$6$7$8$9${10}
+}
+
+server_url() {
+    url=${LEANVIBE_HOOK_API_URL:-}
+    if [ -z "$url" ] && [ -r "$data_dir/server.json" ]; then
+        read -r line <"$data_dir/server.json" || :
+        case $line in *'"url": "'*) url=${line#*'"url": "'}; url=${url%%\"*} ;; esac
+    fi
+    [ -n "$url" ] || url=http://127.0.0.1:8000
+}
+
+deliver() {
+    server_url
+    limit=0.7
+    case "${LEANVIBE_HOOK_TIMEOUT:-}" in 0.[1-6]|0.[1-6][0-9]|0.0[1-9]) limit=$LEANVIBE_HOOK_TIMEOUT ;; esac
+    token=
+    [ -z "${LEANVIBE_TOKEN:-}" ] || token="header = \"Authorization: Bearer $LEANVIBE_TOKEN\""
+    # The token goes by a file descriptor: a command line is everybody's to read.
+    printf '%s' "$body" | curl -q -sf -o /dev/null --noproxy '*' --max-time "$limit" -K /dev/fd/3 \
+        -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $id" -H "X-LeanVibe-Event: $event" \
+        -H "X-LeanVibe-Agent-Id: ${LEANVIBE_AGENT_ID:-}" -H "X-LeanVibe-Agent-Name: ${LEANVIBE_AGENT_NAME:-}" \
+        -H "X-LeanVibe-Session-Id: ${LEANVIBE_SESSION_ID:-}" \
+        --data-binary @- "${url%/}/api/v1/hooks/$agent" 3<<EOF
+$token
+EOF
+}
+
+keep() {
+    mkdir -p "$data_dir/spool" || return
+    set -- "$data_dir/spool"/*
+    [ $# -lt $MAX_FILES ] || return
+    draft=$data_dir/spool/.$id
+    {
+        printf '{"event_id": "%s", "forwarded_at": %s000000' "$id" "$seconds"
+        printf '%s' "$body" | names
+        printf '}\n'
+    } >"$draft" && mv "$draft" "$data_dir/spool/$id.json"
+}
+
+# The first occurrence of each name whose value has the form of an id; a name within a string is escaped there.
+names() {
+    awk -v given="$event" -v session="${LEANVIBE_SESSION_ID:-unknown}" '
+        function found(name,    value) {
+            if (!match(text, "\"" name "\" *: *\"[A-Za-z0-9][A-Za-z0-9._:-]*\"")) return ""
+            value = substr(text, RSTART, RLENGTH - 1)
+            sub(/.*"/, "", value)
+            return length(value) <= 128 ? value : ""
+        }
+        function put(name, otherwise,    value) {
+            value = found(name)
+            if (value == "") value = otherwise
+            if (value ~ /^[A-Za-z0-9][A-Za-z0-9._:-]*$/) printf ", \"%s\": \"%s\"", name, value
+        }
+        { text = text $0 }
+        END {
+            put("hook_event_name", given); put("session_id", session); put("prompt_id"); put("agent_id")
+            put("agent_type")
+            if (given != "PostToolBatch") { put("tool_name"); put("tool_use_id") }  # a batch names those of its calls
+        }'
+}
+
+main "$@"
+exit 0

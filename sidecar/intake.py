@@ -1,0 +1,106 @@
+"""From a decoded payload to an event that may be kept: redacted, normalised, named. The same for every way in."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from sidecar.agents import Normalise, Receipt
+from sidecar.errors import BadRequestError
+from sidecar.event_ids import new_event_id
+from sidecar.events import HookEvent
+from sidecar.otel.ids import ids_of
+from sidecar.redact import PIIRedactor, decode, encode
+
+BESIDE_KEY = "leanvibe"
+"""Under this key the payload holds what came beside it: the integration guide's agent id and name."""
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_MISSING = {"session_id": "session_id", "event": "hook_event_name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One decoded, still unredacted payload.
+
+    Args:
+        payload: decoded JSON.
+        size_bytes: its length as it arrived.
+        event_id: idempotency key that came beside the body, if any.
+        beside: what else came beside it: `agent_id`, `agent_name`, `session_id`, `event`.
+        received_at: microseconds since the epoch; now when not given.
+    """
+
+    payload: Any
+    size_bytes: int
+    event_id: str | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    received_at: int | None = None
+
+
+def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str) -> tuple[HookEvent, bool]:
+    """The event to append, and whether the client chose its id. Pure but for the clock and the id.
+
+    Raises:
+        BadRequestError: no object, no session, a bad event id.
+    """
+    started = time.perf_counter()
+    if not isinstance(incoming.payload, dict):
+        raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
+    received_at = incoming.received_at or time.time_ns() // 1000
+    redacted = redactor.redact(_with_beside(incoming.payload, incoming.beside))
+    given = _given_id(incoming.event_id or redacted.value.get("event_id"), redactor)
+    receipt = Receipt(
+        event_id=given or new_event_id(received_at),
+        received_at=received_at,
+        host=host,
+        payload=encode(redacted.value),
+        size_bytes=incoming.size_bytes,
+        redactions=redacted.counts,
+        redaction_failed=redacted.failed,
+    )
+    event = normalise(redacted.value, receipt)
+    trace_id, span_id = ids_of(
+        session_id=event.session_id,
+        prompt_id=event.prompt_id,
+        event_id=event.event_id,
+        hook_event_name=event.hook_event_name,
+        tool_name=event.tool_name,
+        tool_use_id=event.tool_use_id,
+        agent_id=event.agent_id,
+    )
+    spent = round((time.perf_counter() - started) * 1000, 3)
+    event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
+    return event, given is not None
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        BadRequestError: it is not JSON, or nested too deeply; says so without quoting the body.
+    """
+    try:
+        return decode(body)
+    except ValueError as error:
+        raise BadRequestError(f"the body is not usable JSON: {error}") from None
+
+
+def _with_beside(payload: dict[str, Any], beside: Mapping[str, str]) -> dict[str, Any]:
+    """The payload with what it lacks, and with the guide's agent under a key of its own."""
+    missing = {_MISSING[name]: beside[name] for name in _MISSING if beside.get(name)}
+    agent = {name: beside[name] for name in ("agent_id", "agent_name") if beside.get(name)}
+    return {**missing, **payload, **({BESIDE_KEY: agent} if agent else {})} if beside else payload
+
+
+def _given_id(given: Any, redactor: PIIRedactor) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or not _EVENT_ID.fullmatch(given) or redactor.redact_text(given) != given:
+        raise BadRequestError(
+            "event_id is no id", hint="1 to 128 letters, digits and . _ : - , such as a UUID; or leave it out"
+        )
+    return given

@@ -1,0 +1,76 @@
+"""The spool: metadata of events that no sidecar took and that could not be redacted in time, one file each.
+
+What is not redacted may be kept as names and ids in the form of ids, never as content. The running or the next
+sidecar takes each file in once. Standard library only: forwarders write this.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+FOLDER = "spool"
+MAX_FILES = 10_000
+"""Files in the spool, of a few hundred bytes each; beyond it an event is lost."""
+MAX_BYTES = 4096
+"""Of one file; a larger one is none of ours."""
+
+NAMES = ("hook_event_name", "session_id", "prompt_id", "agent_id", "agent_type", "tool_name", "tool_use_id")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+def metadata(payload: Mapping[str, Any], event_id: str, micros: int) -> dict[str, Any]:
+    """What may be kept of an unredacted payload: its names and ids, where they have the form of ids.
+
+    Args:
+        payload: the event as the agent sent it.
+        event_id: the forwarder's own id of it.
+        micros: when the forwarder got it, in microseconds since the epoch.
+    """
+    kept = {name: payload[name] for name in NAMES if _is_id(payload.get(name))}
+    return {"event_id": event_id, "forwarded_at": micros, **kept}
+
+
+def keep(data_dir: Path, facts: Mapping[str, Any]) -> Path | None:
+    """Writes one event's metadata, whole or not at all; its file, or None when the spool is full."""
+    folder = data_dir / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sum(1 for _ in os.scandir(folder)) >= MAX_FILES:
+        return None
+    draft = folder / f".{facts['event_id']}"
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(facts, file)
+    return draft.replace(folder / f"{facts['event_id']}.json")
+
+
+def waiting(data_dir: Path, *, before: float = float("inf")) -> Iterator[Path]:
+    """The spooled events, oldest first as far as their ids tell.
+
+    Args:
+        data_dir: whose spool it is.
+        before: seconds since the epoch; files written later are left out.
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(data_dir / FOLDER) if entry.stat().st_mtime < before)
+    except OSError:
+        return
+    yield from (data_dir / FOLDER / name for name in names if name.endswith(".json"))
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """One spooled event, checked as strictly as it was written; None when it is none."""
+    try:
+        with path.open("rb") as file:
+            facts = json.loads(file.read(MAX_BYTES))
+        if not _is_id(facts["event_id"]) or not isinstance(facts["forwarded_at"], int):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return metadata(facts, facts["event_id"], facts["forwarded_at"])
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and bool(_ID.fullmatch(value))

@@ -1,0 +1,23 @@
+"""Where a user's sidecar keeps its files, and who serves them now. Standard library only: forwarders read this."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+SERVER_FILE = "server.json"
+
+
+def default_data_dir() -> Path:
+    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe` (XDG Base Directory Specification)."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
+
+
+def announced(path: Path) -> dict[str, Any] | None:
+    """What the sidecar that serves a data directory, or did so until it was killed, wrote of itself."""
+    try:
+        facts: dict[str, Any] = json.loads((path / SERVER_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
