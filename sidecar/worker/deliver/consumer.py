@@ -1,5 +1,6 @@
 """EventStreamProcessor: takes the journal's events to one sink, batch by batch, the cursor behind them."""
 
+import contextlib
 import random
 import threading
 import time
@@ -195,9 +196,17 @@ class EventStreamProcessor(Generic[Item]):
                 if _lies_in_the_batch(error) and failures >= UNEXPECTED_ATTEMPTS:
                     raise PermanentExportError(_said(error)) from error
                 self.state.failed(_said(error))
+                self._look_behind()
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
             if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
                 return None
+
+    def _look_behind(self) -> None:
+        """Since when events wait, for a sink that never started and so has read none."""
+        if self.state.oldest_at is None:
+            with contextlib.suppress(LeanvibeError):
+                waiting = self._reader.after(self.state.seq, limit=1)
+                self.state.oldest_at = waiting[0].received_at / 1e6 if waiting else None
 
     def _collective_letter(self, items: Sequence[Item], outcome: Outcome) -> DeadLetter:
         """The sink refused some of a batch without saying which: the whole batch is kept with what it said."""

@@ -84,6 +84,7 @@ class Meter:
         now = time.time_ns() // NANOS_PER_MICRO
         self._kept = msgspec.json.decode(state, type=_Kept) if state else _Kept(now, 0, [])
         self._moved = False
+        self._unmeasured = 0
         for page in stored.sessions_of_traces(self._kept.held, self._seq):
             self._assembler.feed(page, 0)  # what leaves again was counted before
         self._assembler.advance(self._kept.at)
@@ -93,6 +94,7 @@ class Meter:
     def dropped(self) -> dict[str, int]:
         """What was left out of turns since the start of this process, by reason."""
         return {
+            "not_measured": self._unmeasured,
             "call_beyond_turn_limit": self._assembler.dropped_events,
             "turn_left_early_for_memory": self._assembler.evicted_turns,
         }
@@ -105,10 +107,7 @@ class Meter:
         """
         fresh = [event for event in events if event.seq > self._seq]
         now = time.time_ns() // NANOS_PER_MICRO
-        changes: list[Change] = [change for event in fresh for change in self._session(event)]
-        if fresh or not events:
-            spans = self._assembler.feed(fresh, now)
-            changes += [change for span in spans for change in changes_of(span)]
+        changes = self._changes(fresh, now) if fresh or not events else []
         self._tally.apply(changes)
         if fresh or changes:
             self._pass(fresh, now)
@@ -131,6 +130,15 @@ class Meter:
     def metrics(self) -> list[Metric]:
         """All metrics that are counted from events, and what is under way now."""
         return [*metrics_of(self.written, self._kept.since * NANOS_PER_MICRO), *gauges_of(self.running, time.time())]
+
+    def _changes(self, fresh: Sequence[HookEvent], now: int) -> list[Change]:
+        try:
+            spans = self._assembler.feed(fresh, now)
+        except Exception:  # noqa: BLE001  the store waits for nobody: a fault in counting costs numbers, no event
+            self._unmeasured += len(fresh)
+            spans = []
+        sessions = [change for event in fresh for change in self._session(event)]
+        return sessions + [change for span in spans for change in changes_of(span)]
 
     def _session(self, event: HookEvent) -> list[Change]:
         key = (event.agent, event.session_id)

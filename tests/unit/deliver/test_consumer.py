@@ -120,6 +120,26 @@ def test_a_sink_that_is_away_is_asked_again(path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_sink_that_never_started_says_how_old_its_work_is(path: Path) -> None:
+    """The age of what waits is known before the sink has read anything, and forgotten when it has passed all."""
+    seen: list[float | None] = []
+    delivery: Delivery
+
+    class Late(MemorySink):
+        def start(self) -> None:
+            """Notes what is known at each attempt; the third works."""
+            seen.append(delivery.consumer.state.oldest_at)
+            super().start()
+
+    sink = Late()
+    sink.failures = 2
+    delivery = Delivery(path, sink)
+    first = recorded_events(1)[0].received_at / 1e6
+    delivery.run()
+
+    assert [None, first, first] == seen
+
+
 def test_a_rejected_record_is_a_dead_letter(path: Path) -> None:
     """What the sink rejects by name is kept with its reason and payload; everything else was taken."""
 

@@ -77,6 +77,23 @@ def test_a_transaction_that_fails_counts_nothing_twice(path: Path) -> None:
     store.close()
 
 
+def test_a_fault_in_counting_never_stops_the_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events that cannot be counted are stored all the same, and that they were not counted is counted."""
+    store = Store(path, MEMORY_MB)
+    meter = Meter(store)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sidecar.otel.turns.TurnAssembler.feed", broken)
+        load(store, meter, recorded.session("basic"))
+    assert (
+        len(recorded.session("basic")) == meter.dropped["not_measured"] == len(store.fetch("SELECT seq FROM events"))
+    )
+    store.close()
+
+
 def test_sessions_count_when_first_seen(path: Path) -> None:
     """A session counts once, over restarts too."""
     events = recorded.session("basic")
