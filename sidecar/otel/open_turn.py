@@ -19,6 +19,8 @@ IDLE_US = 30 * 60 * 1_000_000
 Order = tuple[int, int, str]
 _STARTS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
 _STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
+_ENDS_A_CALL = TOOL_KINDS - {Kind.PRE}
+_ENDS_ALL_CALLS = _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}
 
 
 @dataclass(slots=True)
@@ -152,9 +154,9 @@ class OpenTurn:
         """No event is the answer to a request: it waits until a call of its tool ends, or all of its agent."""
         if one.kind is Kind.PERMISSION:
             self.asked[one.owner, one.tool] = one.at
-        elif one.kind in TOOL_KINDS - {Kind.PRE}:
+        elif self.asked and one.kind in _ENDS_A_CALL:
             self.asked.pop((one.owner, one.tool), None)
-        elif one.kind in _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}:
+        elif self.asked and one.kind in _ENDS_ALL_CALLS:
             self.asked = {key: at for key, at in self.asked.items() if key[0] != one.owner}
 
     def _note_subagents(self, one: Digest) -> None:
