@@ -14,6 +14,7 @@ COMMANDS = {
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
+    "doctor": "sidecar.commands.doctor",
     "redact": "sidecar.commands.redact",
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
