@@ -15,6 +15,8 @@ COMMANDS = {
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
     "doctor": "sidecar.commands.doctor",
+    "reconcile": "sidecar.commands.reconcile",
+    "service": "sidecar.commands.service",
     "redact": "sidecar.commands.redact",
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",

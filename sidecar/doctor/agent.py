@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sidecar.doctor.finding import Finding, note, ok, wrong
 from sidecar.hooks import merge
 from sidecar.hooks.proxies import trap
-from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, PATH, SETTINGS_ONLY, How, chosen, entries
+from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, NEW_EVENTS, PATH, How, chosen, entries
 
 PLUGIN = "leanvibe-sidecar@"
 INSTALL = "leanvibe hooks install"
@@ -63,7 +63,7 @@ def _registered(files: list[SettingsFile], running_url: str | None) -> Iterator[
     plugin = any(_plugin_enabled(file) for file in files)
     holders = [file for file in files if merge.ours(file.settings)]
     if not holders:
-        events = len(DEFAULT_EVENTS) - len(SETTINGS_ONLY)
+        events = len(DEFAULT_EVENTS) - len(NEW_EVENTS)
         missing = wrong("hooks", "Claude Code does not report to the sidecar: no hooks are registered", INSTALL)
         yield ok("hooks", f"the plugin reports {events} events") if plugin else missing
     for file in holders:
@@ -107,7 +107,7 @@ def _duplicates(files: list[SettingsFile]) -> Iterator[Finding]:
         for event, held in merge.ours(file.settings).items():
             kinds.setdefault(event, []).extend(entry for entry in held if entry not in kinds.get(event, []))
         if _plugin_enabled(file):
-            for event in set(DEFAULT_EVENTS) - SETTINGS_ONLY:
+            for event in set(DEFAULT_EVENTS) - NEW_EVENTS:
                 kinds.setdefault(event, []).append("plugin")
     twice = sorted(event for event, held in kinds.items() if len(held) > 1)
     if twice:
