@@ -136,11 +136,14 @@ def url_of(settings: Settings) -> str:
 
 def program(scope: str) -> str:
     """How a shell calls `leanvibe`: by its path, but by name in settings that a project shares."""
-    if scope == "project":
-        return "leanvibe"
+    return "leanvibe" if scope == "project" else table.quoted(own_program())
+
+
+def own_program() -> str:
+    """The path of the command that runs now, else of the one on the PATH, else its name."""
     own = Path(sys.argv[0])
     found = str(own.absolute()) if own.stem == "leanvibe" and own.exists() else shutil.which("leanvibe")
-    return table.quoted(found or "leanvibe")
+    return found or "leanvibe"
 
 
 def _note_proxy(base: str, settings: Any) -> None:
@@ -157,9 +160,7 @@ def _note_proxy(base: str, settings: Any) -> None:
 
 
 @hooks.command("print")
-@click.option(
-    "--events", default=EVENTS, help="Comma-separated (default: all the usual ones that a plugin may have)."
-)
+@click.option("--events", default=EVENTS, help="Comma-separated (default: the usual ones, as in the plugin).")
 @click.option("--url", default=table.DEFAULT_URL, help="The sidecar's URL.")
 def print_hooks(events: str, url: str) -> None:
     """Print the hooks as JSON, for settings that something else manages, and for the plugin.

@@ -2,7 +2,7 @@
 
 import json
 
-from sidecar.hooks.table import DEFAULT_EVENTS, DEFAULT_URL, SETTINGS_ONLY, chosen, entries
+from sidecar.hooks.table import DEFAULT_EVENTS, DEFAULT_URL, NEW_EVENTS, chosen, entries
 
 PROGRAM = "leanvibe"
 """By its name: a plugin knows no path of the machine that it is installed on."""
@@ -10,7 +10,7 @@ PROGRAM = "leanvibe"
 DESCRIPTION = "Reports what the agent does to the leanvibe-sidecar of this machine"
 
 
-EVENTS = ",".join(event for event in DEFAULT_EVENTS if event not in SETTINGS_ONLY)
+EVENTS = ",".join(event for event in DEFAULT_EVENTS if event not in NEW_EVENTS)
 
 
 def hooks_json(events: str = EVENTS, url: str = DEFAULT_URL) -> str:

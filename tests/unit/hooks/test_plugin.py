@@ -5,7 +5,7 @@ from typing import Any
 
 from sidecar import __version__, resources
 from sidecar.hooks.plugin import PROGRAM, hooks_json
-from sidecar.hooks.table import DEFAULT_URL, SETTINGS_ONLY, chosen, entries
+from sidecar.hooks.table import DEFAULT_URL, NEW_EVENTS, chosen, entries
 
 
 def shipped(*parts: str) -> str:
@@ -13,12 +13,12 @@ def shipped(*parts: str) -> str:
 
 
 def test_the_plugin_holds_what_an_installation_writes() -> None:
-    """`hooks.json` is what the table says, but for what a plugin cannot have; `leanvibe hooks print` makes it."""
+    """`hooks.json` is what the table says, but for new events; `leanvibe hooks print` makes it."""
     assert hooks_json() == shipped("hooks", "hooks.json")
 
     hooks = json.loads(shipped("hooks", "hooks.json"))["hooks"]
     expected = entries(DEFAULT_URL, PROGRAM, chosen("default"))
-    assert {event: [entry] for event, entry in expected.items() if event not in SETTINGS_ONLY} == hooks
+    assert {event: [entry] for event, entry in expected.items() if event not in NEW_EVENTS} == hooks
     assert {"PostModelSwitch", "DirectoryAdded"} == expected.keys() - hooks.keys()
 
 
