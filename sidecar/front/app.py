@@ -52,7 +52,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal, worker.progress, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients)
 
     collector = SidecarCollector(monitor, journal, lambda: worker.progress)
     limits = Limits(

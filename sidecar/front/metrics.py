@@ -82,6 +82,14 @@ class SidecarCollector:
         last = self._journal.last_seq
         lag = GaugeMetricFamily("leanvibe_lag_events", "Events a consumer is behind.", labels=["consumer"])
         lag.add_metric(["store"], max(0, last - progress["store_seq"]))
+        ages = {
+            name: GaugeMetricFamily(f"leanvibe_sink_{metric}", text, labels=["sink"])
+            for name, metric, text in (
+                ("lag_seconds", "lag_seconds", "How long the oldest event has waited for the sink."),
+                ("last_success_at", "last_success_timestamp_seconds", "When the sink last took something."),
+                ("last_error_at", "last_error_timestamp_seconds", "When an attempt last failed."),
+            )
+        }
         up = GaugeMetricFamily("leanvibe_sink_up", "1 while the sink takes what it is given.", labels=["sink"])
         counters = {
             name: CounterMetricFamily(f"leanvibe_sink_{name}", text, labels=["sink"])
@@ -94,9 +102,12 @@ class SidecarCollector:
         for sink in progress["sinks"]:
             lag.add_metric([sink["name"]], max(0, last - sink["seq"]))
             up.add_metric([sink["name"]], sink["state"] == "up")
-            for name, family in counters.items():
-                family.add_metric([sink["name"]], sink[name])
-        yield from (lag, up, *counters.values())
+            for name, counter in counters.items():
+                counter.add_metric([sink["name"]], sink[name])
+            for name, age in ages.items():
+                if sink[name] is not None:
+                    age.add_metric([sink["name"]], sink[name])
+        yield from (lag, up, *counters.values(), *ages.values())
 
 
 def registry_of(collector: SidecarCollector) -> CollectorRegistry:

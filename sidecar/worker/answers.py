@@ -76,7 +76,10 @@ class Answers:
             store_seq=self._loader.cursor,
             store_error=self._loader.last_error,
             store_note=broken_note(self._store.path),
-            sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
+            sinks=[
+                {**msgspec.to_builtins(sink.state), "lag_seconds": sink.state.lag_seconds()}
+                for sink in self._sinks.values()
+            ],
         )
 
     async def sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:

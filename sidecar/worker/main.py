@@ -87,9 +87,10 @@ def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
             raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
         return store.recent_spans(REMEMBERED_SPANS), store.events_of_traces(traces, up_to)
 
-    cursors = store.cursors()
+    cursors, dead = store.cursors(), store.dead_letter_counts()
     for name, sink in sinks.items():
         seq, state = cursors.get(name, (0, None))
+        sink.state.dead_letters = dead.get(name, 0)
         sink.start(seq, state, restore)
 
 

@@ -113,6 +113,7 @@ class EventStreamProcessor(Generic[Item]):
 
     def _start_sink(self) -> bool:
         """Starting can be put right from outside, so even a permanent refusal is tried again."""
+        self._note_waiting(self._reader.after(self.state.seq, limit=1))
         try:
             self._sink.start()
         except PermanentExportError as error:
@@ -126,6 +127,7 @@ class EventStreamProcessor(Generic[Item]):
         except LeanvibeError as error:
             self.state.failed(str(error))
             return False
+        self._note_waiting(events)
         dead: list[DeadLetter] = []
         items = self._fed(events, dead)
         for start in range(0, len(items), self._batch_size):
@@ -136,6 +138,9 @@ class EventStreamProcessor(Generic[Item]):
         if events or items:
             self._passed(events[-1].seq if events else self.state.seq, items, dead)
         return bool(events)
+
+    def _note_waiting(self, events: Sequence[HookEvent]) -> None:
+        self.state.waiting_since = events[0].received_at / 1_000_000 if events else None
 
     def _fed(self, events: Sequence[HookEvent], dead: list[DeadLetter]) -> list[Item]:
         """What the stage makes of the events; one that it fails on becomes a dead letter and stops no other."""
@@ -195,7 +200,9 @@ class EventStreamProcessor(Generic[Item]):
                     raise PermanentExportError(_said(error)) from error
                 self.state.failed(_said(error))
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
-            if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
+            pause = delay(failures, asked, self._rng)
+            self.state.next_attempt_at = time.time() + pause
+            if self._stop.wait(pause) or self._stop.is_set():
                 return None
 
     def _collective_letter(self, items: Sequence[Item], outcome: Outcome) -> DeadLetter:

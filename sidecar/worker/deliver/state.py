@@ -21,6 +21,14 @@ class SinkState(msgspec.Struct, kw_only=True):
     last_success_at: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None
+    next_attempt_at: float | None = None
+    """When a sink that is being retried is asked again."""
+    waiting_since: float | None = None
+    """When the oldest event that the sink has not passed was received; None when it has passed all."""
+
+    def lag_seconds(self) -> float:
+        """How long the oldest event has waited for this sink; 0 when none does."""
+        return 0.0 if self.waiting_since is None else round(max(0.0, time.time() - self.waiting_since), 3)
 
     def succeeded(self, seq: int, delivered: int, dead: int) -> None:
         """A batch was taken."""
@@ -32,6 +40,7 @@ class SinkState(msgspec.Struct, kw_only=True):
         self.dead_letters += dead
         self.last_success_at = time.time()
         self.last_error = None
+        self.next_attempt_at = None
 
     def failed(self, reason: str) -> None:
         """An attempt failed and will be made again."""

@@ -111,6 +111,10 @@ class Store:
         rows = self.fetch("SELECT consumer, seq, state FROM cursors")
         return {consumer: (seq, state) for consumer, seq, state in rows}
 
+    def dead_letter_counts(self) -> dict[str, int]:
+        """How many dead letters each sink has left."""
+        return dict(self.fetch("SELECT sink, count(*) FROM dead_letters GROUP BY sink"))
+
     def events_of_traces(self, trace_ids: Sequence[str], up_to: int) -> list[HookEvent]:
         """All events of these traces with a sequence number up to `up_to`, in order."""
         if not trace_ids:
