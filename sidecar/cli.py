@@ -14,6 +14,7 @@ COMMANDS = {
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
+    "replay": "sidecar.commands.replay",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

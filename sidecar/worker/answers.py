@@ -10,6 +10,7 @@ import msgspec
 
 from sidecar.errors import QueryLimitError, WorkerUnavailableError
 from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.replay import Replayer, Step, Wanted
 from sidecar.worker.query.listing import EventFilter, recent
 from sidecar.worker.query.sql import SqlAnswer, run
 from sidecar.worker.store.loader import Loader
@@ -42,9 +43,13 @@ class Answers:
         store: where the answers are.
         loader: asked to catch up before a query.
         sinks: the deliveries, by name.
+        replayer: sends again.
     """
 
-    def __init__(self, store: Store, loader: Loader, sinks: Mapping[str, EventStreamProcessor[Any]]) -> None:
+    def __init__(
+        self, store: Store, loader: Loader, sinks: Mapping[str, EventStreamProcessor[Any]], replayer: Replayer
+    ) -> None:
+        self._replayer = replayer
         self._store = store
         self._loader = loader
         self._sinks = sinks
@@ -54,6 +59,7 @@ class Answers:
             "progress": self.progress,
             "sql": self.sql,
             "events": self.events,
+            "replay": self.replay,
         }
 
     async def __call__(self, op: str, args: dict[str, Any]) -> Any:
@@ -89,6 +95,10 @@ class Answers:
     async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
         """One page of events."""
         return await self._in_thread(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
+
+    async def replay(self, wanted: dict[str, Any]) -> Step:
+        """One step of a replay."""
+        return await self._in_thread(self._replayer.step, msgspec.convert(wanted, Wanted))
 
     def close(self) -> None:
         """Lets running queries go."""

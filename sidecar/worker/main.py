@@ -25,8 +25,10 @@ from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
 from sidecar.worker.deliver.history import HistoryReader
+from sidecar.worker.deliver.replay import Replayer
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, Stage, TraceStage
+from sidecar.worker.store.history import History
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.opening import needs_more_memory, open_store
@@ -38,6 +40,9 @@ FLUSH_SECONDS = 3.0
 RESTORE_SECONDS = 30.0
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
+
+SPAN_SINKS = frozenset({"otlp"})
+"""Sinks that take spans instead of events."""
 
 Sinks = dict[str, EventStreamProcessor[Any]]
 
@@ -61,10 +66,11 @@ async def _run(settings: Settings) -> None:
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
     loader = Loader(store, JournalReader(journal), notebook, partial(_give_up, store.path, loop, stopped))
-    sinks = build_sinks(settings, os.environ, lambda: HistoryReader(JournalReader(journal), store), notebook)
+    builders = sink_builders(settings, os.environ)
+    sinks = build_sinks(settings, builders, lambda: HistoryReader(JournalReader(journal), store), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
-    answers = Answers(store, loader, sinks)
+    answers = Answers(store, loader, sinks, Replayer(History(store), builders, SPAN_SINKS))
     server = await wire.serve(settings.data_dir, answers)
     try:
         await _until(stopped)
@@ -132,23 +138,35 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def build_sinks(
-    settings: Settings, environment: Mapping[str, str], reader: Callable[[], Reader], notebook: Notebook
-) -> Sinks:
-    """The deliveries that are switched on, by name. The only place that names exporters."""
-    built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}
+def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
+    """What builds the exporter of each sink that is switched on, by name. The only place that names exporters."""
+    built: dict[str, Callable[[], Sink[Any]]] = {}
     if settings.redis_url:
         options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
-        built["redis"] = (lambda: EXPORTERS["redis"](**options), EventStage())
+        built["redis"] = lambda: EXPORTERS["redis"](**options)
     if settings.postgres_dsn:
-        built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
+        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn)
     standard = {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
     if otlp_wanted(standard):
-        built["otlp"] = (lambda: EXPORTERS["otlp"](standard, settings.host_name, settings.data_dir), TraceStage())
+        built["otlp"] = lambda: EXPORTERS["otlp"](standard, settings.host_name, settings.data_dir)
+    return {name: partial(built_or_broken, build) for name, build in built.items()}
+
+
+def build_sinks(
+    settings: Settings,
+    builders: Mapping[str, Callable[[], Sink[Any]]],
+    reader: Callable[[], Reader],
+    notebook: Notebook,
+) -> Sinks:
+    """The deliveries that are switched on, by name."""
     return {
-        name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
-        for name, (build, stage) in built.items()
+        name: EventStreamProcessor(name, build(), _stage(name), reader(), notebook, settings.sink_batch_size)
+        for name, build in builders.items()
     }
+
+
+def _stage(name: str) -> Stage[Any]:
+    return TraceStage() if name in SPAN_SINKS else EventStage()
 
 
 def upgrade_database(dsn: str) -> tuple[str | None, str]:

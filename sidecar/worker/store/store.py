@@ -106,6 +106,18 @@ class Store:
                 self._connection.rollback()
         return True
 
+    def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
+        """Removes dead letters by their row.
+
+        Raises:
+            StoreError: they stay.
+        """
+        if not row_ids:
+            return
+        with self._lock, _as_store_error("forget"), self._transaction():
+            query = "DELETE FROM dead_letters WHERE rowid IN (SELECT unnest(?))"
+            self._connection.execute(query, [list(row_ids)])
+
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
         rows = self.fetch("SELECT consumer, seq, state FROM cursors")
@@ -124,17 +136,20 @@ class Store:
         return [event_of(row) for row in self.fetch(query, [list(trace_ids), up_to])]
 
     def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
-        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`.
+        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`."""
+        return self.events_where("seq > ? AND seq < ?", [after, before], limit=limit, max_bytes=max_bytes)
+
+    def events_where(self, condition: str, values: Sequence[Any], *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events that meet a condition of our own, oldest first: at most `limit`, about `max_bytes`, at least one.
 
         Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
         """
-        sizes = "SELECT seq, size_bytes FROM events_hot WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?"
-        last = _last_within(self.fetch(sizes, [after, before, limit]), max_bytes)
+        sizes = f"SELECT seq, size_bytes FROM events_hot WHERE {condition} ORDER BY seq LIMIT ?"
+        last = _last_within(self.fetch(sizes, [*values, limit]), max_bytes)
         if last is None:
             return []
-        columns = ", ".join(COLUMNS)
-        rows = self.fetch(f"SELECT {columns} FROM events_hot WHERE seq > ? AND seq <= ?", [after, last])
-        return [event_of(row) for row in sorted(rows, key=itemgetter(0))]
+        query = f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {condition} AND seq <= ?"
+        return [event_of(row) for row in sorted(self.fetch(query, [*values, last]), key=itemgetter(0))]
 
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, without their events and links."""
