@@ -21,6 +21,7 @@ COMMANDS = {
     "redact": "sidecar.commands.redact",
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
+    "replay": "sidecar.commands.replay",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

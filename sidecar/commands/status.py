@@ -49,7 +49,7 @@ def _show(facts: dict[str, Any]) -> None:
     )
     rows = [_component(name, part) for name, part in health["components"].items()]
     rows += [_component(name, part) for name, part in health["sinks"].items()]
-    print_table(["part", "status", "behind", "note"], rows)
+    print_table(["part", "status", "behind", "dead", "note"], rows)
     _show_turns(health["turns"])
 
 
@@ -71,4 +71,10 @@ def _waiting(seconds: float | None) -> str:
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:
     note = part.get("error") or part.get("last_error") or ""
-    return [name, part["status"], part.get("lag_events", ""), note]
+    return [name, part["status"], _behind(part), part.get("dead_letters") or "", note]
+
+
+def _behind(part: dict[str, Any]) -> str:
+    """Lag in events, and in seconds where it is known and worth a word."""
+    events, seconds = part.get("lag_events", ""), part.get("lag_seconds") or 0
+    return f"{events} ({seconds:.0f} s)" if events and seconds >= 1 else str(events)

@@ -25,6 +25,7 @@ from sidecar.front.receive.guards import access_policy
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import native_route
 from sidecar.front.receive.read_routes import read_routes
+from sidecar.front.receive.replay_route import replay_route
 from sidecar.front.status_routes import status_routes
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
@@ -63,7 +64,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal, worker.progress, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients)
 
     gatherer = Gatherer(settings, monitor, journal, worker, hub)
     worker.tell(gatherer.own)
@@ -78,6 +79,7 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
             native_route(processor, settings.max_body_bytes),
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
+            replay_route(worker),
             *status_routes(monitor, health, gatherer.all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq),
             file_route(page_files()),

@@ -33,6 +33,18 @@ class Journal(Protocol):
         """Events of it that could not be read."""
 
 
+class Worker(Protocol):
+    """What health needs to know of the worker."""
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """How far store and sinks are; None when it does not answer."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not answer, in one line."""
+
+
 def performance_answer(performance: Performance) -> dict[str, Any]:
     """`GET /hook-performance`, in the guide's shape."""
     issues, warnings = explain(performance)
@@ -58,7 +70,7 @@ def performance_answer(performance: Performance) -> dict[str, Any]:
 def health_answer(
     performance: Performance,
     journal: Journal,
-    progress: dict[str, Any] | None,
+    worker: Worker,
     live_clients: int,
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
@@ -66,14 +78,14 @@ def health_answer(
     Args:
         performance: the monitor's snapshot.
         journal: how the journal is.
-        progress: the worker's; None when it does not answer.
+        worker: how the worker is.
         live_clients: connected WebSocket clients.
     """
-    last_seq = journal.last_seq
+    last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
         "journal": _journal(journal),
-        "worker": {"status": "healthy" if progress else "degraded"},
+        "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
     }

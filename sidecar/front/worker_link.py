@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -51,8 +52,10 @@ class WorkerLink:
         self._heard_at = 0.0
         self._report: Callable[[], list[Metric]] | None = None
         self._reported_at = 0.0
+        self._started_at = 0.0
         self.starts = 0
-        self.last_exit: int | None = None
+        self.last_ending: str | None = None
+        """How the last worker ended."""
 
     @property
     def pid(self) -> int | None:
@@ -63,6 +66,17 @@ class WorkerLink:
     def progress(self) -> dict[str, Any] | None:
         """How far store and sinks are, at most `STALE_SECONDS` old; None when the worker does not answer."""
         return self._progress if time.monotonic() - self._progress_at < STALE_SECONDS else None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the worker does not answer, in one line; None when it does, or is being started for the first time."""
+        if self.progress is not None:
+            return None
+        if self.pid is not None and time.monotonic() - self._started_at > STALE_SECONDS:
+            return f"the worker (pid {self.pid}) does not answer; ingest goes on"
+        if self.last_ending is not None:
+            return f"the worker {self.last_ending}; it is started again by itself, ingest goes on"
+        return None
 
     def start(self) -> None:
         """Begins watching; returns at once, ingest does not wait for the worker."""
@@ -110,9 +124,9 @@ class WorkerLink:
         wait = FIRST_WAIT_SECONDS
         while not self._stopping:
             started = time.monotonic()
-            ending = await self._run_once()
+            self.last_ending = await self._run_once()
             wait = FIRST_WAIT_SECONDS if time.monotonic() - started > STEADY_SECONDS else wait
-            LOGGER.warning("the worker %s; it is started again in %.1f s", ending, wait)
+            LOGGER.warning("the worker %s; it is started again in %.1f s", self.last_ending, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
@@ -123,10 +137,9 @@ class WorkerLink:
         except OSError as error:
             return f"could not be started: {error.strerror}"
         self.starts += 1
-        self._heard_at = time.monotonic()
+        self._heard_at = self._started_at = time.monotonic()
         LOGGER.info("worker %s started", self._process.pid)
-        self.last_exit = await self._process.wait()
-        return f"ended with code {self.last_exit}"
+        return _ending(await self._process.wait())
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's own called like one of our packages must not shadow it
@@ -164,6 +177,15 @@ class WorkerLink:
         if self.pid is not None and self._process and time.monotonic() - self._heard_at > BLOCKED_SECONDS:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+
+def _ending(code: int) -> str:
+    """How a process ended, from its exit code, which is negative for a signal."""
+    if code >= 0:
+        return f"ended with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
 
 
 def _environment() -> dict[str, str]:

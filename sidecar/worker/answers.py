@@ -11,6 +11,7 @@ import msgspec
 from sidecar.errors import QueryLimitError, WorkerUnavailableError
 from sidecar.otel.metric_model import Metric
 from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.replay import Replayer, Step, Wanted
 from sidecar.worker.measure.exporter import MetricExporter
 from sidecar.worker.measure.meter import MAX_SHOWN, Meter, Running
 from sidecar.worker.query.listing import EventFilter, recent
@@ -56,6 +57,7 @@ class Answers:
         loader: asked to catch up before a query.
         sinks: the deliveries, by name.
         meter: what agents do, in numbers.
+        replayer: sends again.
         exporter: sends metrics out, if they are to be.
     """
 
@@ -65,8 +67,10 @@ class Answers:
         loader: Loader,
         sinks: Mapping[str, EventStreamProcessor[Any]],
         meter: Meter,
+        replayer: Replayer,
         exporter: MetricExporter | None = None,
     ) -> None:
+        self._replayer = replayer
         self._store = store
         self._loader = loader
         self._sinks = sinks
@@ -79,6 +83,7 @@ class Answers:
             "sql": self.sql,
             "events": self.events,
             "metrics": self.metrics,
+            "replay": self.replay,
         }
 
     async def __call__(self, op: str, args: dict[str, Any]) -> Any:
@@ -113,7 +118,10 @@ class Answers:
             exports_metrics=self._exporter is not None,
             exports=[msgspec.to_builtins(self._exporter.state)] if self._exporter else [],
             store_note=broken_note(self._store.path),
-            sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
+            sinks=[
+                {**msgspec.to_builtins(sink.state), "lag_seconds": sink.state.lag_seconds()}
+                for sink in self._sinks.values()
+            ],
         )
 
     async def metrics(self) -> list[Metric]:
@@ -127,6 +135,10 @@ class Answers:
     async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
         """One page of events."""
         return await self._in_thread(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
+
+    async def replay(self, wanted: dict[str, Any]) -> Step:
+        """One step of a replay."""
+        return await self._in_thread(self._replayer.step, msgspec.convert(wanted, Wanted))
 
     def close(self) -> None:
         """Lets running queries go."""

@@ -5,7 +5,6 @@ Started by the front with its settings as one JSON line on stdin; the end of std
 
 import asyncio
 import contextlib
-import functools
 import os
 import signal
 import sys
@@ -26,11 +25,13 @@ from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
 from sidecar.worker.deliver.history import HistoryReader
+from sidecar.worker.deliver.replay import Replayer
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
 from sidecar.worker.measure.exporter import NAME as METRICS_SINK
 from sidecar.worker.measure.exporter import MetricExporter, interval_of
 from sidecar.worker.measure.meter import Meter
+from sidecar.worker.store.history import History
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.opening import needs_more_memory, open_store
@@ -42,6 +43,9 @@ FLUSH_SECONDS = 3.0
 RESTORE_SECONDS = 30.0
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
+
+SPAN_SINKS = frozenset({"otlp"})
+"""Sinks that take spans instead of events."""
 
 Sinks = dict[str, EventStreamProcessor[Any]]
 
@@ -66,11 +70,14 @@ async def _run(settings: Settings) -> None:
     notebook = Notebook()
     meter = Meter(store)
     loader = Loader(store, JournalReader(journal), notebook, meter, partial(_give_up, store.path, loop, stopped))
-    sinks = build_sinks(settings, os.environ, lambda: HistoryReader(JournalReader(journal), store), notebook)
+    builders = sink_builders(settings, os.environ)
+    sinks = build_sinks(settings, builders, lambda: HistoryReader(JournalReader(journal), store), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
     exporter = build_metric_exporter(settings, os.environ, meter)
-    answers = Answers(store, loader, sinks, meter, exporter)
+    replayable = {name: build for name, build in builders.items() if name != "otlp-logs"}
+    replayer = Replayer(History(store), replayable, SPAN_SINKS, capture_content=settings.capture_content)
+    answers = Answers(store, loader, sinks, meter, replayer, exporter)
     server = await wire.serve(settings.data_dir, answers)
     try:
         await _until(stopped)
@@ -95,9 +102,10 @@ def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
             raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
         return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
 
-    cursors = store.cursors()
+    cursors, dead = store.cursors(), store.dead_letter_counts()
     for name, sink in sinks.items():
         seq, state = cursors.get(name, (0, None))
+        sink.state.dead_letters = dead.get(name, 0)
         sink.start(seq, state, restore)
 
 
@@ -139,29 +147,45 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def build_sinks(
-    settings: Settings, environment: Mapping[str, str], reader: Callable[[], Reader], notebook: Notebook
-) -> Sinks:
-    """The deliveries that are switched on, by name. The only place that names exporters."""
-    built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}
+def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
+    """What builds the exporter of each sink that is switched on, by name. The only place that names exporters."""
+    built: dict[str, Callable[[], Sink[Any]]] = {}
     if settings.redis_url:
         options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
-        built["redis"] = (lambda: EXPORTERS["redis"](**options), EventStage())
+        built["redis"] = lambda: EXPORTERS["redis"](**options)
     if settings.postgres_dsn:
-        built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
+        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn)
     standard = otel_variables(settings, environment)
-    stages: dict[str, Stage[Any]] = {
-        "otlp": TraceStage(capture_content=settings.capture_content),
-        "otlp-logs": LogStage(capture_content=settings.capture_content),
-    }
-    for name, stage in stages.items():
+    for name in ("otlp", "otlp-logs"):
         if otlp_wanted(standard, name):
-            build = functools.partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
-            built[name] = (build, stage)
+            built[name] = partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
+    return {name: partial(built_or_broken, build) for name, build in built.items()}
+
+
+def build_sinks(
+    settings: Settings,
+    builders: Mapping[str, Callable[[], Sink[Any]]],
+    reader: Callable[[], Reader],
+    notebook: Notebook,
+) -> Sinks:
+    """The deliveries that are switched on, by name."""
     return {
-        name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
-        for name, (build, stage) in built.items()
+        name: EventStreamProcessor(
+            name,
+            build(),
+            _stage(name, capture_content=settings.capture_content),
+            reader(),
+            notebook,
+            settings.sink_batch_size,
+        )
+        for name, build in builders.items()
     }
+
+
+def _stage(name: str, *, capture_content: bool) -> Stage[Any]:
+    if name in SPAN_SINKS:
+        return TraceStage(capture_content=capture_content)
+    return LogStage(capture_content=capture_content) if name == "otlp-logs" else EventStage()
 
 
 def build_metric_exporter(settings: Settings, environment: Mapping[str, str], meter: Meter) -> MetricExporter | None:
@@ -169,7 +193,7 @@ def build_metric_exporter(settings: Settings, environment: Mapping[str, str], me
     standard = otel_variables(settings, environment)
     if not otlp_wanted(standard, METRICS_SINK):
         return None
-    build = functools.partial(EXPORTERS[METRICS_SINK], standard, settings.host_name, settings.data_dir)
+    build = partial(EXPORTERS[METRICS_SINK], standard, settings.host_name, settings.data_dir)
     exporter = MetricExporter(built_or_broken(build), meter.metrics, interval_of(standard))
     exporter.start()
     return exporter

@@ -198,7 +198,9 @@ class EventStreamProcessor(Generic[Item]):
                 self.state.failed(_said(error))
                 self._look_behind()
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
-            if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
+            pause = delay(failures, asked, self._rng)
+            self.state.next_attempt_at = time.time() + pause
+            if self._stop.wait(pause) or self._stop.is_set():
                 return None
 
     def _look_behind(self) -> None:

@@ -11,7 +11,8 @@ from sidecar.journal import JournalReader
 from sidecar.log import LOGGER
 from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
-from sidecar.worker.store.store import STORE, InvalidatedStoreError, Store, StoreMemoryError, UnstorableError
+from sidecar.worker.store.store import STORE, Store
+from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError, UnstorableError
 
 BATCH_EVENTS = 2000
 BATCH_BYTES = 8 * 1024 * 1024

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from sidecar.log import LOGGER
-from sidecar.worker.store.store import BrokenStoreError, Store, StoreMemoryError
+from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import BrokenStoreError, StoreMemoryError
 
 MEMORY_STEPS = (1, 2, 4, 8, 16)
 """Times the memory limit that a store may be given that cannot be opened, or written, with less."""

@@ -10,49 +10,18 @@ from typing import Any
 
 import duckdb
 
-from sidecar.errors import StoreError
 from sidecar.events import HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 from sidecar.worker.store.notebook import DeadLetter, Notes
 from sidecar.worker.store.rows import COLUMNS, counter_of, counter_row, event_of, moment, row_of, span_of, span_row
+from sidecar.worker.store.trouble import as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
 PAGE_EVENTS = 100
 """Rows read at once with their payloads, which may be megabytes each."""
 STORE = "store"
 """The store's own name among the consumers of the journal."""
-
-
-FROM_OUTSIDE = (
-    "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
-    "Is a directory", "No such file",
-)  # fmt: skip
-"""Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
-
-SHORT_OF_MEMORY = ("Out of Memory", "failed to pin", "failed to allocate", "could not allocate", "Cannot allocate")
-"""Words of DuckDB when its memory limit is too small: large payloads take it in whole, 2,048 rows at a time."""
-
-
-class UnstorableError(StoreError):
-    """DuckDB refuses a value of the rows themselves: trying again cannot help."""
-
-
-class BrokenStoreError(StoreError):
-    """What is in the file will not open, however often it is tried."""
-
-
-class StoreMemoryError(StoreError):
-    """DuckDB cannot open, read or write the file within its memory limit now."""
-
-
-class InvalidatedStoreError(StoreError):
-    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps.
-
-    `for_memory`: it was its memory limit, so that it must be opened with more.
-    """
-
-    for_memory = False
 
 
 class Store:
@@ -78,7 +47,7 @@ class Store:
             for closed in ("enable_external_access = false", "lock_configuration = true"):
                 self._connection.execute(f"SET GLOBAL {closed}")
         except (duckdb.Error, OSError) as error:
-            raise _not_opened(path, error) from error
+            raise not_opened(path, error) from error
 
     def load(self, events: Sequence[HookEvent], notes: Notes) -> None:
         """Adds events, moves the store's cursor and writes the notes, in one transaction.
@@ -86,7 +55,7 @@ class Store:
         Raises:
             StoreError: nothing of it was written.
         """
-        with self._lock, _as_store_error("load"), self._transaction():
+        with self._lock, as_store_error("load"), self._transaction():
             if events:
                 _append(self._connection, "events_hot", [row_of(event) for event in events])
                 self._set_cursor(STORE, events[-1].seq, None)
@@ -120,10 +89,26 @@ class Store:
         query = "SELECT agent, session_id FROM events_hot GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
         return [(agent, session) for agent, session in self.fetch(query, [limit])]
 
+    def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
+        """Removes dead letters by their row.
+
+        Raises:
+            StoreError: they stay.
+        """
+        if not row_ids:
+            return
+        with self._lock, as_store_error("forget"), self._transaction():
+            query = "DELETE FROM dead_letters WHERE rowid IN (SELECT unnest(?))"
+            self._connection.execute(query, [list(row_ids)])
+
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
         rows = self.fetch("SELECT consumer, seq, state FROM cursors")
         return {consumer: (seq, state) for consumer, seq, state in rows}
+
+    def dead_letter_counts(self) -> dict[str, int]:
+        """How many dead letters each sink has left."""
+        return dict(self.fetch("SELECT sink, count(*) FROM dead_letters GROUP BY sink"))
 
     def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
         """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
@@ -139,17 +124,20 @@ class Store:
             after = page[-1][0]
 
     def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
-        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`.
+        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`."""
+        return self.events_where("seq > ? AND seq < ?", [after, before], limit=limit, max_bytes=max_bytes)
+
+    def events_where(self, condition: str, values: Sequence[Any], *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events that meet a condition of our own, oldest first: at most `limit`, about `max_bytes`, at least one.
 
         Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
         """
-        sizes = "SELECT seq, size_bytes FROM events_hot WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?"
-        last = _last_within(self.fetch(sizes, [after, before, limit]), max_bytes)
+        sizes = f"SELECT seq, size_bytes FROM events_hot WHERE {condition} ORDER BY seq LIMIT ?"
+        last = _last_within(self.fetch(sizes, [*values, limit]), max_bytes)
         if last is None:
             return []
-        columns = ", ".join(COLUMNS)
-        rows = self.fetch(f"SELECT {columns} FROM events_hot WHERE seq > ? AND seq <= ?", [after, last])
-        return [event_of(row) for row in sorted(rows, key=itemgetter(0))]
+        query = f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {condition} AND seq <= ?"
+        return [event_of(row) for row in sorted(self.fetch(query, [*values, last]), key=itemgetter(0))]
 
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
@@ -163,7 +151,7 @@ class Store:
         Raises:
             StoreError: DuckDB refused it.
         """
-        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
     def fetch_some(self, query: str, parameters: Sequence[Any], max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
@@ -174,7 +162,7 @@ class Store:
         """
         rows: list[tuple[Any, ...]] = []
         size = 0
-        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
             cursor.execute(query, parameters)
             while (row := cursor.fetchone()) is not None:
                 size += sum(len(value) for value in row if isinstance(value, str))
@@ -240,37 +228,6 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
     return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
-
-
-@contextlib.contextmanager
-def _as_store_error(operation: str) -> Iterator[None]:
-    """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
-    try:
-        yield
-    except (duckdb.FatalException, duckdb.InternalException) as error:
-        invalidated = InvalidatedStoreError(
-            f"cannot {operation}: {type(error).__name__}", hint="the worker opens the store anew by itself"
-        )
-        invalidated.for_memory = _says(error, SHORT_OF_MEMORY)
-        raise invalidated from error
-    except duckdb.DataError as error:
-        raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
-    except duckdb.Error as error:
-        kind = StoreMemoryError if _says(error, SHORT_OF_MEMORY) else StoreError
-        raise kind(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
-
-
-def _says(error: Exception, words: Sequence[str]) -> bool:
-    return any(word in str(error) for word in words)
-
-
-def _not_opened(path: Path, error: Exception) -> StoreError:
-    reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
-    if _says(error, SHORT_OF_MEMORY):
-        return StoreMemoryError(reason, hint="raise LEANVIBE_STORE_MEMORY_MB")
-    if isinstance(error, OSError) or _says(error, FROM_OUTSIDE):
-        return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
-    return BrokenStoreError(reason, hint="it is moved aside by itself")
 
 
 _FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"

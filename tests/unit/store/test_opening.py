@@ -11,7 +11,8 @@ import pytest
 from sidecar.errors import StoreError
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.opening import MAX_DEATHS, broken_note, needs_more_memory, open_store
-from sidecar.worker.store.store import InvalidatedStoreError, Store, StoreMemoryError
+from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError
 from tests.recorded_events import recorded_events
 
 
