@@ -1,0 +1,151 @@
+"""What a hundred WebSocket clients cost: `uv run python -m tests.bench.live_clients`.
+
+Ten of them never read. Windows with and without them alternate, at 500 events/s, and each window's 99th percentile
+of the acknowledgement is taken; the ratio of the medians is what the clients cost the agent. The nine-tenths that
+read must miss nothing, and the front's private memory must stay level.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import socket
+import statistics
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.sidecar_process import LIVE, Sidecar, running_sidecar
+
+READING, DEAF = 90, 10
+PER_SECOND = 500
+WINDOW_SECONDS = 6.0
+PAIRS = 7
+SENDERS = 8
+BODY = json.dumps({
+    "session_id": "bench", "hook_event_name": "PostToolUse", "cwd": "/srv/work/bench", "tool_name": "Bash",
+    "tool_use_id": "toolu_bench", "duration_ms": 12, "tool_input": {"command": "make test"},
+    "tool_response": {"stdout": "all is well\n" * 50},
+}).encode()  # fmt: skip
+
+
+def main() -> None:
+    """Prints latency, memory and what the clients got."""
+    with running_sidecar() as sidecar:
+        asyncio.run(measure(sidecar))
+
+
+async def measure(sidecar: Sidecar) -> None:
+    """Alternates windows without and with clients."""
+    alone, crowded, memory = [], [], []
+    await window(sidecar)
+    for _ in range(PAIRS):
+        alone.append(await window(sidecar))
+        crowd = Crowd(sidecar)
+        await crowd.come()
+        crowded.append(await window(sidecar))
+        memory.append(private_mb(sidecar.pid))
+        await crowd.leave()
+    ratio = statistics.median(crowded) / statistics.median(alone)
+    say(f"p99 alone   {', '.join(f'{one:.1f}' for one in alone)} ms, median {statistics.median(alone):.1f}")
+    say(f"p99 crowded {', '.join(f'{one:.1f}' for one in crowded)} ms, median {statistics.median(crowded):.1f}")
+    say(f"ratio of medians {ratio:.2f} (budget 1.5)")
+    say(f"front's private memory after each crowd: {', '.join(f'{one:.0f}' for one in memory)} MB")
+
+
+class Crowd:
+    """A hundred clients of one window."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._headers = {"Authorization": f"Bearer {sidecar.token}"}
+        self._readers: list[asyncio.Task[int]] = []
+        self._deaf: list[socket.socket] = []
+
+    async def come(self) -> None:
+        """Connects all of them."""
+        address = self._sidecar.url.replace("http", "ws", 1) + LIVE
+        for _ in range(READING):
+            client = await connect(address, additional_headers=self._headers, max_size=None, proxy=None)
+            self._readers.append(asyncio.create_task(count(client)))
+        self._deaf = [deaf(self._sidecar.url, self._sidecar.token) for _ in range(DEAF)]
+
+    async def leave(self) -> None:
+        """Ends all of them; says when one that read has missed something."""
+        await asyncio.sleep(1)
+        for reader in self._readers:
+            reader.cancel()
+        got = [reader.result() for reader in self._readers if reader.done()] + [
+            value for value in await asyncio.gather(*self._readers, return_exceptions=True) if isinstance(value, int)
+        ]
+        wanted = int(PER_SECOND * WINDOW_SECONDS)
+        short = sum(value != wanted for value in got)
+        say(f"{len(got)} reading clients, {short} of them without all {wanted} events")
+        for one in self._deaf:
+            one.close()
+
+
+async def count(client: ClientConnection) -> int:
+    """How many events came until the client was told to leave."""
+    got = 0
+    try:
+        async for frame in client:
+            got += frame.count('"event_id"' if isinstance(frame, str) else b'"event_id"')
+    except asyncio.CancelledError:
+        client.transport.abort()
+    return got
+
+
+def deaf(url: str, token: str) -> socket.socket:
+    """A client that asks for everything and reads nothing."""
+    where = urlsplit(url)
+    assert where.port
+    one = socket.create_connection((where.hostname or "", where.port))
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = [f"GET {LIVE} HTTP/1.1", f"Host: {where.netloc}", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", f"Authorization: Bearer {token}", "", ""]
+    one.sendall("\r\n".join(lines).encode())
+    return one
+
+
+async def window(sidecar: Sidecar) -> float:
+    """The 99th percentile of the acknowledgement in milliseconds, at the given pace."""
+    times: list[float] = []
+    await asyncio.gather(*(send(sidecar.url, number, times) for number in range(SENDERS)))
+    return statistics.quantiles(times, n=100)[98]
+
+
+async def send(url: str, number: int, times: list[float]) -> None:
+    """One connection's share of the events, evenly spread."""
+    where = urlsplit(url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    head = f"POST /api/v1/hooks/claude-code HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+    step = SENDERS / PER_SECOND
+    began = time.perf_counter() + number * step / SENDERS
+    for turn in range(int(PER_SECOND * WINDOW_SECONDS) // SENDERS):
+        await asyncio.sleep(max(0.0, began + turn * step - time.perf_counter()))
+        sent = time.perf_counter()
+        writer.write(request)
+        await reader.readuntil(b"\r\n\r\n")
+        times.append((time.perf_counter() - sent) * 1000)
+    writer.close()
+
+
+def private_mb(pid: int) -> float:
+    """`RssAnon` of a process in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
+
+
+def say(line: str) -> None:
+    """Prints a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
