@@ -81,7 +81,7 @@ def event(number: int) -> dict[str, Any]:
 def report(title: str, gaps: list[float]) -> None:
     """One line of figures."""
     cuts = statistics.quantiles(gaps, n=100)
-    slow = sum(gap > 50 for gap in gaps)  # noqa: PLR2004  what a person sees as a stutter
+    slow = sum(gap > 50 for gap in gaps)
     sys.stdout.write(
         f"{title}: {len(gaps)} frames, p50 {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, p99 {cuts[98]:.1f} ms, "
         f"longest {max(gaps):.0f} ms, {slow} over 50 ms\n"
