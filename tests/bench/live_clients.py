@@ -39,18 +39,21 @@ def main() -> None:
 async def measure(sidecar: Sidecar) -> None:
     """Alternates windows without and with clients."""
     alone, crowded, memory = [], [], []
+    busy: list[list[float]] = [[], []]
     await window(sidecar)
     for _ in range(PAIRS):
-        alone.append(await window(sidecar))
+        alone.append(await window(sidecar, busy[0]))
         crowd = Crowd(sidecar)
         await crowd.come()
-        crowded.append(await window(sidecar))
+        crowded.append(await window(sidecar, busy[1]))
         memory.append(private_mb(sidecar.pid))
         await crowd.leave()
     ratio = statistics.median(crowded) / statistics.median(alone)
     say(f"p99 alone   {', '.join(f'{one:.1f}' for one in alone)} ms, median {statistics.median(alone):.1f}")
     say(f"p99 crowded {', '.join(f'{one:.1f}' for one in crowded)} ms, median {statistics.median(crowded):.1f}")
     say(f"ratio of medians {ratio:.2f} (budget 1.5)")
+    shares = [f"{statistics.median(one) * 100:.0f} %" for one in busy]
+    say(f"front's share of a core: {shares[0]} alone, {shares[1]} crowded")
     say(f"front's private memory after each crowd: {', '.join(f'{one:.0f}' for one in memory)} MB")
 
 
@@ -108,10 +111,13 @@ def deaf(url: str, token: str) -> socket.socket:
     return one
 
 
-async def window(sidecar: Sidecar) -> float:
-    """The 99th percentile of the acknowledgement in milliseconds, at the given pace."""
+async def window(sidecar: Sidecar, busy: list[float] | None = None) -> float:
+    """The 99th percentile of the acknowledgement in milliseconds, at this pace; `busy` gets the front's share."""
     times: list[float] = []
+    before = processor_seconds(sidecar.pid)
     await asyncio.gather(*(send(sidecar.url, number, times) for number in range(SENDERS)))
+    if busy is not None:
+        busy.append((processor_seconds(sidecar.pid) - before) / WINDOW_SECONDS)
     return statistics.quantiles(times, n=100)[98]
 
 
@@ -130,6 +136,12 @@ async def send(url: str, number: int, times: list[float]) -> None:
         await reader.readuntil(b"\r\n\r\n")
         times.append((time.perf_counter() - sent) * 1000)
     writer.close()
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def private_mb(pid: int) -> float:

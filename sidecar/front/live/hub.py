@@ -10,6 +10,9 @@ import msgspec
 from sidecar.events import HookEvent, public
 
 GATHER_SECONDS = 0.05
+CROWD = 20
+"""From so many clients on, events are gathered longer, up to `LONGEST_GATHER_SECONDS`: fewer, larger messages."""
+LONGEST_GATHER_SECONDS = 0.25
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
@@ -127,7 +130,7 @@ class LiveHub:
         return len(self._subscriptions)
 
     def publish(self, events: Sequence[HookEvent]) -> None:
-        """Gathers events for at most `GATHER_SECONDS`; costs nothing while nobody is connected."""
+        """Gathers events for `gather_seconds`; costs nothing while nobody is connected."""
         if not self._subscriptions:
             return
         self._gathered.extend(events)
@@ -148,7 +151,7 @@ class LiveHub:
         """Passes on what was gathered, a few clients at a time: between them the loop takes new events in."""
         try:
             while self._gathered:
-                await asyncio.sleep(GATHER_SECONDS)
+                await asyncio.sleep(gather_seconds(self.clients))
                 gathered, self._gathered = self._gathered, []
                 batch = Batch(gathered)
                 for number, subscription in enumerate(tuple(self._subscriptions), 1):
@@ -157,6 +160,11 @@ class LiveHub:
                         await asyncio.sleep(0)
         finally:
             self._task = None
+
+
+def gather_seconds(clients: int) -> float:
+    """How long events are gathered for so many clients."""
+    return min(LONGEST_GATHER_SECONDS, GATHER_SECONDS * max(1.0, clients / CROWD))
 
 
 def _message(encoded: Sequence[bytes], dropped: int) -> str:
