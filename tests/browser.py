@@ -1,4 +1,4 @@
-"""A real Chromium for tests: the system's or Debian's, driven by playwright, with everything it complains about kept."""
+"""A real Chromium for tests: the system's or Debian's, driven by playwright; what a page complains of is kept."""
 
 import contextlib
 import os
@@ -61,6 +61,7 @@ def opened(context: BrowserContext, url: str, complaints: Complaints) -> Page:
     """A new page of this context at `url`."""
     page = complaints.of(context.new_page())
     page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     page.goto(url)
     return page
 

@@ -1,4 +1,4 @@
-"""Laws of the live page, in a real browser: what a person sees of their agents, and what no event can do to the page."""
+"""Laws of the live page, in a real browser: what a person sees of their agents, and finds out about them."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_without_the_token_nothing_is_shown(browser: Browser, sidecar: Sidecar) 
 
 
 def test_a_link_opens_once(browser: Browser, sidecar: Sidecar) -> None:
-    """The link's code opens the page for the first that brings it; the token is never in an address or in reach of a script."""
+    """A link's code lets the first in that brings it; the token is in no address and out of a script's reach."""
     address = link(sidecar)
     first, second = browser.new_context(), browser.new_context()
     page = opened(first, address, Complaints())
@@ -103,7 +103,7 @@ def test_who_waits_comes_first(page: Page, sidecar: Sidecar) -> None:
 
 
 def test_subagents_have_lanes_and_branches(page: Page, sidecar: Sidecar) -> None:
-    """A subagent is a lane of its own on the timeline, and a branch below the call that started it; failures are red."""
+    """A subagent is a lane of the timeline, and a branch below the call that started it; failures are red."""
     session = replay(sidecar, "subagent_sync")
     page.goto(f"{sidecar.url}/#/session/{session}")
 
@@ -117,7 +117,7 @@ def test_subagents_have_lanes_and_branches(page: Page, sidecar: Sidecar) -> None
 
 
 def test_details_show_input_and_result(page: Page, sidecar: Sidecar) -> None:
-    """A click on a call shows what went in and what came out, redacted, with a link to its trace; Escape closes it."""
+    """A click on a call shows what went in and came out, redacted, and a link to its trace; Escape closes it."""
     story = Story(sidecar, "details")
     story.prompt("Look")
     call = story.starts("Bash", command="echo mail user@example.com")
@@ -214,7 +214,7 @@ def test_it_works_by_keyboard_and_on_a_phone(page: Page, sidecar: Sidecar) -> No
 
 
 def test_it_comes_back_after_a_restart(browser: Browser) -> None:
-    """The page says when it is not live, comes back by itself, and has each event once, those that it missed included."""
+    """The page says when it is not live, comes back by itself, and has each event once, missed ones too."""
     with running_sidecar(port=free_port()) as sidecar:
         context = browser.new_context()
         enter(context, sidecar)

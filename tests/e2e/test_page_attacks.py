@@ -1,4 +1,4 @@
-"""Laws of hostile text: whatever an event holds, the page shows it as text, and nothing of it runs, breaks or escapes."""
+"""Laws of hostile text: whatever an event holds, the page shows it as text, and nothing of it runs or breaks."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ MARKUP = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'><sv
 TEXTS = {
     "markup": MARKUP,
     "template": "{{constructor.constructor('window.pwned=1')()}} ${window.pwned=1} javascript:window.pwned=1",
-    "terminal": "\x1b[31mred\x1b[0m\x1b]8;;http://evil.example\x07click\x1b]8;;\x07\x1b[2J a\x00b\x07c\x7f\u0085\u2028d",
+    "terminal": "\x1b[31mred\x1b[0m\x1b]8;;http://evil.example\x07click\x1b]8;;\x07\x1b[2J",
+    "control": "a\x00b\x07c\x7f\u0085\u2028d",
     "turned": "safe\u202egnp.exe\u2066 \u200f\u0661" + "Z\u0351\u036b" * 40,
 }
 HOSTILE = {"everything": " ".join(TEXTS.values()), "markup": MARKUP, "prototype": "__proto__", "empty": ""}
@@ -39,7 +40,7 @@ def go(page: Page, sidecar: Sidecar, place: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(HOSTILE))
 def test_text_stays_text(page: Page, sidecar: Sidecar, kind: str) -> None:
-    """On every view and in the details, hostile text is shown, and nothing of it becomes markup, script or policy trouble."""
+    """On every view and in the details, hostile text is shown, and nothing of it becomes markup or script."""
     story = hostile_story(sidecar, HOSTILE[kind])
     expect(page.locator(f'[data-session="{story.session}"]')).to_be_visible()
     go(page, sidecar, f"session/{story.session}")
@@ -65,7 +66,7 @@ def test_markup_is_shown_as_it_was_sent(page: Page, sidecar: Sidecar) -> None:
 
 
 def test_a_megabyte_is_cut_and_said_so(page: Page, sidecar: Sidecar) -> None:
-    """Very long text costs the page little: lists hold its beginning, details a part, and how much is left is told."""
+    """Very long text costs little: lists hold its beginning, details a part, and how much is left is told."""
     story = Story(sidecar, "large")
     story.prompt("p" * 1_000_000)
     story.ends(story.starts("Write", file_path="a", content="x y" * 400_000), stdout="line\n" * 200_000)

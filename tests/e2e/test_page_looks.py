@@ -4,6 +4,7 @@ With SCREENSHOTS=docs/screenshots they are written there, for the documentation.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.page_stories import Story, replay
 from tests.sidecar_process import Sidecar, running_sidecar
 
 FOLDER = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
+SETTINGS = {"LEANVIBE_TRACE_URL": "http://127.0.0.1:16686/trace/{trace_id}", "LEANVIBE_HOST_NAME": "workstation"}
+LITTLE = 0.6
+"""Seconds that a call takes in the pictures."""
 SERIOUS = {"serious", "critical"}
 LOOKS = [("light", 1360), ("dark", 1360), ("light", 400)]
 
@@ -23,8 +27,8 @@ LOOKS = [("light", 1360), ("dark", 1360), ("light", 400)]
 @pytest.fixture(scope="module", name="busy")
 def _busy() -> Iterator[tuple[Sidecar, Story]]:
     """A sidecar with something of everything, and the session that is looked at."""
-    with running_sidecar({"LEANVIBE_TRACE_URL": "http://127.0.0.1:16686/trace/{trace_id}"}) as sidecar:
-        for name in ("basic", "failure", "parallel", "subagent"):
+    with running_sidecar(SETTINGS) as sidecar:
+        for name in ("basic", "failure", "parallel", "subagent_sync"):
             replay(sidecar, name)
         yield sidecar, told(sidecar)
 
@@ -34,15 +38,17 @@ def told(sidecar: Sidecar) -> Story:
     payments, infra = Story(sidecar, "payments-api"), Story(sidecar, "infra-terraform")
     docs, client = Story(sidecar, "docs-site"), Story(sidecar, "web-client")
     payments.prompt("Make the retry policy configurable and add tests")
-    payments.fails(
-        payments.starts("Bash", command="pytest -q tests/test_retry.py"), "Exit code 1\n2 failed, 11 passed"
-    )
+    test = payments.starts("Bash", command="pytest -q tests/test_retry.py")
+    time.sleep(LITTLE)
+    payments.fails(test, "Exit code 1\n2 failed, 11 passed")
     payments.ends(payments.starts("Edit", file_path="src/retry.py"))
     payments.starts("Bash", command="pytest -q")
     infra.prompt("Clean up the old state files")
     infra.asks(infra.starts("Bash", command="rm -rf build/ .terraform/"))
     docs.prompt("Rewrite the install page")
-    docs.ends(docs.starts("Write", file_path="docs/install.md"))
+    draft = docs.starts("Write", file_path="docs/install.md")
+    time.sleep(LITTLE)
+    docs.ends(draft)
     docs.stops("The install page now starts with the one command that most people need.")
     client.prompt("Find out why the bundle grew")
     client.ends(client.starts("Read", file_path="vite.config.ts"))
@@ -51,6 +57,7 @@ def told(sidecar: Sidecar) -> Story:
     client.tell("SubagentStart", **agent)
     build = {**agent, "tool_name": "Bash", "tool_input": {"command": "npx vite build"}, "tool_use_id": "toolu_build"}
     client.tell("PreToolUse", **build)
+    time.sleep(2 * LITTLE)
     client.tell("PostToolUse", **build, tool_response={"stdout": "dist/index.js 166 kB"}, duration_ms=1240)
     client.tell("PreToolUse", **{**build, "tool_use_id": "toolu_rg", "tool_input": {"command": "rg -c import src"}})
     return client
@@ -81,7 +88,7 @@ def test_every_view_is_open_to_everyone(
         found[view] = faults(page)
     context.close()
 
-    assert dict.fromkeys(found, []) == found
+    assert {view: [] for view in found} == found
 
 
 def show(page: Page, url: str, view: str, session: str) -> None:

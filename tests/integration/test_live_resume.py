@@ -134,7 +134,6 @@ def test_what_is_no_number_is_refused(sidecar: Sidecar, after: str) -> None:
 
 def test_replay_outlives_the_worker(sidecar: Sidecar) -> None:
     """A worker that dies in the middle of a replay delays it and loses nothing of it."""
-
     before = last_seq(sidecar)
     with sidecar.live("?after=0") as client:
         seqs = numbers(client)[0]

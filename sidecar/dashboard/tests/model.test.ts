@@ -8,7 +8,7 @@ import { csv, seriesOf, sorted } from "../src/model/table";
 import { block, line, visible } from "../src/model/text";
 import { traceUrl } from "../src/model/trace";
 import { Lanes, WINDOW_EVENTS } from "../src/timeline/lanes";
-import { pan, START, ticks, zoom } from "../src/timeline/viewport";
+import { pan, START, ticks, whole, zoom } from "../src/timeline/viewport";
 import { event, recording } from "./recorded";
 
 describe("text stays text", () => {
@@ -90,6 +90,10 @@ describe("timeline", () => {
     expect(zoom(START, 0.5, 5000)).toEqual({ end: null, span: START.span / 2 });
     expect(pan(still, 10, 5000).end).toBeNull();
     expect(pan(START, -0.5, 5000).end).toBe(5000 - START.span / 2);
+  });
+  test("a session is seen whole, and followed while it goes on", () => {
+    expect(whole(0, 10_000, 11_000)).toEqual({ end: null, span: 12_375 });
+    expect(whole(0, 10_000, 1e9)).toEqual({ end: 10_351.5625, span: 11_250 });
   });
   test("ticks stand on round times and do not crowd", () => {
     const found = ticks({ end: 600_000, span: 300_000 }, 0, 600);

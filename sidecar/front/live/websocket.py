@@ -75,8 +75,7 @@ async def _feed(
         await socket.close(TRY_AGAIN, "the store cannot be read")
         return
     while True:
-        frame = await subscription.next_frame(HEARTBEAT_SECONDS)
-        await socket.send_text(frame.decode())
+        await socket.send_text(await subscription.next_frame(HEARTBEAT_SECONDS))
 
 
 async def _until_gone(socket: Socket, sender: "asyncio.Task[None]") -> None:

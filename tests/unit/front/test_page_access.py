@@ -100,7 +100,7 @@ def test_the_cookie_does_not_help_other_pages() -> None:
 
 
 def test_a_link_from_elsewhere_leads_to_the_page_only() -> None:
-    """A person may follow a link to the page; nothing else of it may be asked for from elsewhere, nor the page framed."""
+    """A person may follow a link to the page; nothing else may be asked for from elsewhere, nor the page framed."""
     visit = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
 
     assert None is refused("", path="/", **visit)

@@ -66,14 +66,19 @@ export function boxesOf(lane: Lane, top: number, scene: Scene): Box[] {
   const perMs = scene.width / scene.view.span;
   const seen = lane.bars.filter((call) => call.start <= end && (call.end ?? scene.now) >= start && scene.shows(call));
   const tracks: number[] = [];
-  const placed = seen.map((call) => {
+  const placed: { call: Call; x: number; width: number; track: number }[] = [];
+  let pixel = "";
+  for (const call of seen) {
     const x = Math.max(-2, (call.start - start) * perMs);
     const right = Math.min(scene.width + 2, ((call.end ?? scene.now) - start) * perMs);
+    const place = `${Math.round(x)} ${call.outcome}`;
+    if (right - x < 1 && call.askedAt === null && place === pixel) continue; // one on top of another: seen as one
+    pixel = place;
     const free = tracks.findIndex((until) => until <= x);
     const track = free >= 0 ? free : Math.min(tracks.length, TRACKS - 1);
     tracks[track] = Math.max(tracks[track] ?? 0, right);
-    return { call, x, width: Math.max(2, right - x), track };
-  });
+    placed.push({ call, x, width: Math.max(2, right - x), track });
+  }
   const thick = (ROW - 2 * MARGIN) / Math.max(1, tracks.length);
   return placed.map(({ call, x, width, track }) => ({ call, x, width, y: top + MARGIN + track * thick, height: Math.max(3, thick - 1) }));
 }
@@ -109,11 +114,16 @@ function bar(context: CanvasRenderingContext2D, box: Box, scene: Scene): void {
   const { call } = box;
   const { colours } = scene;
   context.fillStyle = call.outcome === "error" ? colours.failed : call.outcome === "ok" ? colours.ok : colours.open;
-  context.beginPath();
-  context.roundRect(box.x, box.y, box.width, box.height, Math.min(4, box.width / 2));
-  context.fill();
+  if (box.width < 6) context.fillRect(box.x, box.y, box.width, box.height);
+  else rounded(context, box);
   if (call.askedAt !== null) waited(context, box, scene);
   if (box.width > 46 && box.height > 12) label(context, box, scene);
+}
+
+function rounded(context: CanvasRenderingContext2D, box: Box): void {
+  context.beginPath();
+  context.roundRect(box.x, box.y, box.width, box.height, 4);
+  context.fill();
 }
 
 /** The stretch from the question on, striped: from outside nobody sees when it was answered. */

@@ -11,6 +11,13 @@ export const START: Viewport = { end: null, span: 5 * 60_000 };
 export const SHORTEST_MS = 200;
 export const LONGEST_MS = 24 * 3_600_000;
 
+/** All of what happened between two times, following the present when it goes on. */
+export function whole(first: number, last: number, now: number): Viewport {
+  const goesOn = now - last < 60_000;
+  const span = ((goesOn ? now : last) - first) * 1.125;
+  return { end: goesOn ? null : last + span / 32, span: Math.min(LONGEST_MS, Math.max(2000, span)) };
+}
+
 /** Twice the detail at `factor` 0.5; the time at `share` of the width (0 left, 1 right) stays where it is. */
 export function zoom(view: Viewport, factor: number, now: number, share = 1): Viewport {
   const span = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, view.span * factor));
