@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +21,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-PATIENCE = 30.0
-"""Seconds until a server that does not answer, or does not end, is an error."""
+from tests.waiting import PATIENCE, until
 
 PASSWORD = "s3cret-of-the-test-server"
 """Both servers want it, so that a test can look for it where it must not be."""
@@ -70,15 +68,7 @@ class Server:
 
     def start(self) -> None:
         """Starts it, if it does not run, and returns once it serves clients."""
-        deadline = time.monotonic() + PATIENCE
-        while not (self._runs() and self._answers(self.url)):
-            if time.monotonic() > deadline:
-                log = (self._directory / "log").read_text(errors="replace")
-                raise TimeoutError(f"{self._command[0]} does not answer:\n{log}")
-            # It ends at once as long as children of a killed predecessor still hold the data directory.
-            if not self._runs():
-                self._process = launch(self._command, self._directory, self._user)
-            time.sleep(0.02)
+        until(self._serves, f"{self._command[0]} answers", self._log)
 
     def stop(self) -> None:
         """Ends it in order, whether or not it has clients."""
@@ -87,6 +77,18 @@ class Server:
     def kill(self) -> None:
         """Ends it as a crash would."""
         self._end(signal.SIGKILL)
+
+    def _serves(self) -> bool:
+        """Whether it serves clients; starts it if it does not run.
+
+        It ends at once as long as children of a killed predecessor still hold the data directory.
+        """
+        if not self._runs():
+            self._process = launch(self._command, self._directory, self._user)
+        return self._runs() and self._answers(self.url)
+
+    def _log(self) -> str:
+        return (self._directory / "log").read_text(errors="replace")
 
     def _runs(self) -> bool:
         return self._process is not None and self._process.poll() is None

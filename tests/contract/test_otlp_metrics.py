@@ -9,7 +9,7 @@ from exporters.otlp import Identity, OtlpConfig, OtlpExporter, Signal
 from sidecar.otel.metric_model import Exemplar, Metric, MetricKind, Point
 from sidecar.worker.measure.exporter import MetricExporter, interval_of
 from tests.otlp_receiver import Answer, OtlpReceiver
-from tests.sidecar_process import until
+from tests.waiting import until
 
 IDENTITY = Identity("11111111-2222-3333-4444-555555555555", "test-host", "amd64", "linux")
 CUMULATIVE = 2

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from sidecar.otel.instruments import INSTRUMENTS
 from tests import recorded
 from tests.otlp_receiver import OtlpReceiver
-from tests.sidecar_process import Sidecar, running_sidecar, until
+from tests.sidecar_process import Sidecar, running_sidecar
+from tests.waiting import until
 
 Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 TURNS = "leanvibe_turns_total"

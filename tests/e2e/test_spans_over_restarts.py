@@ -5,7 +5,8 @@ from itertools import pairwise
 from sidecar.otel.spans import spans_of_turn
 from tests import recorded
 from tests.otlp_receiver import OtlpReceiver, ReceivedSpan
-from tests.sidecar_process import Sidecar, running_sidecar, until
+from tests.sidecar_process import Sidecar, running_sidecar
+from tests.waiting import until
 
 NAME = "subagent_sync"
 

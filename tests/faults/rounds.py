@@ -12,8 +12,10 @@ from pathlib import Path
 from tests.faults.tally import Tally, doubled_spans, in_postgres, in_redis, in_spans, in_store, tally
 from tests.faults.traffic import Traffic
 from tests.otlp_receiver import Answer, OtlpReceiver
+from tests.processes import child_of
 from tests.servers import Server, fresh_database, running_postgres, running_redis
-from tests.sidecar_process import Sidecar, child_of, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 LONGEST_ROUND = 1.6
 """Seconds; the kill comes at a random moment before, start-up included."""

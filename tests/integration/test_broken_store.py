@@ -3,7 +3,8 @@
 import contextlib
 from pathlib import Path
 
-from tests.sidecar_process import Sidecar, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 
 def test_the_sidecar_runs_on_with_a_broken_store(tmp_path: Path) -> None:

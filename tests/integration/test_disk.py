@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sidecar_process import Sidecar, processes, until
+from tests.processes import processes
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 SIZE_MB = 24
 OWN_DISK = 'mount -t tmpfs -o size="$1"m tmpfs "$2" && shift 2 && exec "$@"'

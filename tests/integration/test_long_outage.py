@@ -3,7 +3,8 @@
 import redis
 
 from tests.servers import Server
-from tests.sidecar_process import running_sidecar, until
+from tests.sidecar_process import running_sidecar
+from tests.waiting import until
 
 EVENTS = 320
 BODY_BYTES = 70_000

@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from tests.otlp_receiver import Answer, OtlpReceiver
-from tests.sidecar_process import API, Sidecar, until
+from tests.sidecar_process import API, Sidecar
+from tests.waiting import until
 
 TURNS = 3
 SESSIONS = ("one", "two")

@@ -8,7 +8,8 @@ import pytest
 
 from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.servers import free_port
-from tests.sidecar_process import Sidecar, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 DOWN = "postgresql://u:hunter2@127.0.0.1:{port}/x"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sidecar_process import Sidecar, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 EVENTS = 20
 CALLS = "trace=pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg"

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.otlp_receiver import Answer, OtlpReceiver
-from tests.sidecar_process import Sidecar, child_of, processes, until
+from tests.processes import child_of, processes
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 
 def post(sidecar: Sidecar, numbers: range) -> None:
