@@ -41,7 +41,7 @@ def _token(rule: Rule) -> Finder:
     free = boundary.BOUNDARIES[rule.left]
     valid = VALIDATORS[rule.validator]
     group = "s" if "(?P<s>" in rule.pattern else 0
-    behind_name = group and rule.kind == "secret"
+    behind_name = group and rule.kind != "pii"
 
     def find(data: bytes, start: int, _end: int) -> Span | None:
         found = match(data, start)
