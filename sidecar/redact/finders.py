@@ -125,7 +125,7 @@ def _is_root(data: bytes, start: int) -> bool:
         return True
     text = data[max(0, start - _LONGEST_PATH) : start]
     before = text[len(text.rstrip(_IN_PATHS)) :]
-    return not before or _ROOT.search(before) is not None or before.endswith((b"\\n", b"\\t", b"\\r"))
+    return not before or _ROOT.search(before) is not None or boundary.escaped(data, start)
 
 
 def _assignment(_rule: Rule) -> Finder:
