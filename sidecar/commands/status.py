@@ -53,5 +53,5 @@ def _show(facts: dict[str, Any]) -> None:
 
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:
-    note = part.get("error") or part.get("last_error") or ""
+    note = part.get("error") or part.get("last_error") or part.get("engine", "")
     return [name, part["status"], part.get("lag_events", ""), note]

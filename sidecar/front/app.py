@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from sidecar import __version__
 from sidecar.front.acknowledge import Acknowledger
-from sidecar.front.health import health_answer
+from sidecar.front.health import OwnParts, health_answer
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
 from sidecar.front.metrics import SidecarCollector, registry_of
@@ -45,16 +45,17 @@ class Front:
         await self.worker.stop()
 
 
-def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
+def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIRedactor) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
     acknowledger = Acknowledger(journal, hub.publish)
-    processor = HookEventProcessor(PIIRedactor(), acknowledger, monitor, settings.host_name)
+    processor = HookEventProcessor(redactor, acknowledger, monitor, settings.host_name, hub.alert)
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
+        own = OwnParts(journal.last_error, journal.last_seq, redactor.engine, hub.clients)
+        return health_answer(monitor.snapshot(), own, worker.progress)
 
     collector = SidecarCollector(monitor, lambda: journal.last_seq, lambda: worker.progress)
     limits = Limits(

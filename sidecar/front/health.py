@@ -1,6 +1,7 @@
 """What the sidecar says of itself: the guide's performance and health answers."""
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,32 +34,42 @@ def performance_answer(performance: Performance) -> dict[str, Any]:
     }
 
 
-def health_answer(
-    performance: Performance,
-    journal_error: str | None,
-    last_seq: int,
-    progress: dict[str, Any] | None,
-    live_clients: int,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class OwnParts:
+    """What the parts of this process say.
+
+    Args:
+        journal_error: why the last append failed, None when it did not.
+        last_seq: sequence number of the last durable event.
+        redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
+        live_clients: connected WebSocket clients.
+    """
+
+    journal_error: str | None
+    last_seq: int
+    redaction_engine: str
+    live_clients: int
+
+
+def health_answer(performance: Performance, own: OwnParts, progress: dict[str, Any] | None) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
     Args:
         performance: the monitor's snapshot.
-        journal_error: why the last append failed, None when it did not.
-        last_seq: sequence number of the last durable event.
+        own: the parts of this process.
         progress: the worker's; None when it does not answer.
-        live_clients: connected WebSocket clients.
     """
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
-        "journal": {"status": "unhealthy" if journal_error else "healthy", "last_seq": last_seq},
+        "redaction": {"status": "healthy", "engine": own.redaction_engine},
+        "journal": {"status": "unhealthy" if own.journal_error else "healthy", "last_seq": own.last_seq},
         "worker": {"status": "healthy" if progress else "degraded"},
-        "store": _store(progress, last_seq),
-        "live": {"status": "healthy", "clients": live_clients},
+        "store": _store(progress, own.last_seq),
+        "live": {"status": "healthy", "clients": own.live_clients},
     }
-    if journal_error:
-        components["journal"]["error"] = journal_error
-    sinks = {sink["name"]: _sink(sink, last_seq) for sink in (progress or {}).get("sinks", [])}
+    if own.journal_error:
+        components["journal"]["error"] = own.journal_error
+    sinks = {sink["name"]: _sink(sink, own.last_seq) for sink in (progress or {}).get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
         "status": max((str(part["status"]) for part in parts), key=ORDER.index),

@@ -66,6 +66,12 @@ class SidecarCollector:
         for rule, count in totals.redactions.items():
             redactions.add_metric([rule], count)
         yield redactions
+        leaks = CounterMetricFamily(
+            "leanvibe_secret_leaks", "Secrets of known vendors that went through and were redacted.", labels=["kind"]
+        )
+        for kind, count in totals.leaks.items():
+            leaks.add_metric([kind], count)
+        yield leaks
         yield CounterMetricFamily(
             "leanvibe_redaction_failures",
             "Events whose content was dropped because redaction could not finish.",

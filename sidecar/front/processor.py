@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,15 +19,26 @@ from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.log import LOGGER
 from sidecar.otel.ids import ids_of
-from sidecar.redact import PIIRedactor, decode, encode
+from sidecar.redact import Leak, PIIRedactor, decode, encode
 
 LARGE_BODY_BYTES = 64 * 1024
 """From here on a body is redacted on a thread, so that small events do not wait behind it."""
 
-Prepare = Callable[..., tuple[HookEvent, bool]]
-"""Gives the event to append, and whether the client chose its id."""
+Alert = Callable[[HookEvent, Sequence[Leak]], None]
+"""Told of a durable event through which secrets of vendors went."""
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+class Prepared(NamedTuple):
+    """An event to append, whether the client chose its id, and the secrets of vendors that it held."""
+
+    event: HookEvent
+    given: bool
+    leaks: tuple[Leak, ...]
+
+
+Prepare = Callable[..., Prepared]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +64,22 @@ class HookEventProcessor:
         acknowledger: makes events durable.
         monitor: told the time that each event took, and each that could not be taken.
         host: name of this host.
+        alert: told of secrets that went through.
     """
 
     def __init__(
-        self, redactor: PIIRedactor, acknowledger: Acknowledger, monitor: PerformanceMonitor, host: str
+        self,
+        redactor: PIIRedactor,
+        acknowledger: Acknowledger,
+        monitor: PerformanceMonitor,
+        host: str,
+        alert: Alert | None = None,
     ) -> None:
         self._redactor = redactor
         self._acknowledger = acknowledger
         self._monitor = monitor
         self._host = host
+        self._alert = alert
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
 
     async def process(self, body: bytes, normalise: Normalise, event_id: str | None = None) -> HookEvent:
@@ -84,12 +102,12 @@ class HookEventProcessor:
         started = time.perf_counter()
         results = await self._in_thread(self._prepare_all, incoming, normalise)
         good = [(i, r) for i, r in enumerate(results) if not isinstance(r, IngestError)]
-        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r[0] for r in results]
+        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r.event for r in results]
         self._monitor.failed(len(results) - len(good))
         if not good:
             return answer
         with self._counted(len(good)):
-            durable = await self._acknowledger.append([r[0] for _, r in good], given=any(r[1] for _, r in good))
+            durable = await self._append([prepared for _, prepared in good])
         self._monitor.processed(durable, time.perf_counter() - started)
         for (place, _), event in zip(good, durable, strict=True):
             answer[place] = event
@@ -114,10 +132,21 @@ class HookEventProcessor:
     async def _take(self, size: int, prepare: Prepare, *args: Any) -> HookEvent:
         started = time.perf_counter()
         with self._counted():
-            event, given = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
-            durable = await self._acknowledger.append([event], given=given)
+            prepared = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
+            durable = await self._append([prepared])
         self._monitor.processed(durable, time.perf_counter() - started)
         return durable[0]
+
+    async def _append(self, new: Sequence[Prepared]) -> list[HookEvent]:
+        """Makes events durable, then tells of the secrets that went through them."""
+        given = any(prepared.given for prepared in new)
+        durable = await self._acknowledger.append([prepared.event for prepared in new], given=given)
+        for event, prepared in zip(durable, new, strict=True):
+            if prepared.leaks:
+                self._monitor.leaked(leak.rule for leak in prepared.leaks)
+                if self._alert:
+                    self._alert(event, prepared.leaks)
+        return durable
 
     @contextlib.contextmanager
     def _counted(self, count: int = 1) -> Iterator[None]:
@@ -133,22 +162,20 @@ class HookEventProcessor:
             LOGGER.error("an event was not taken: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
             raise DefectError("the event could not be processed", hint="the sidecar's log says where") from None
 
-    def _prepare_body(self, body: bytes, normalise: Normalise, event_id: str | None) -> tuple[HookEvent, bool]:
+    def _prepare_body(self, body: bytes, normalise: Normalise, event_id: str | None) -> Prepared:
         return self._prepare(Incoming(decoded(body), len(body), event_id), normalise)
 
-    def _prepare_all(
-        self, incoming: Sequence[Incoming], normalise: Normalise
-    ) -> list[tuple[HookEvent, bool] | IngestError]:
+    def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
         return [self._prepared_or_error(one, normalise) for one in incoming]
 
-    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool] | IngestError:
+    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> Prepared | IngestError:
         try:
             return self._prepare(incoming, normalise)
         except IngestError as error:
             return error
 
-    def _prepare(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool]:
-        """The event to append, and whether the client chose its id. Pure but for the clock and the id."""
+    def _prepare(self, incoming: Incoming, normalise: Normalise) -> Prepared:
+        """The event to append. Pure but for the clock and the id."""
         started = time.perf_counter()
         if not isinstance(incoming.payload, dict):
             raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
@@ -176,7 +203,7 @@ class HookEventProcessor:
         )
         spent = round((time.perf_counter() - started) * 1000, 3)
         event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
-        return event, given is not None
+        return Prepared(event, given is not None, redacted.leaks)
 
     def _given_id(self, beside: str | None, inside: Any) -> str | None:
         given = beside or inside

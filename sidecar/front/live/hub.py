@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from sidecar.events import HookEvent, public
+from sidecar.redact import Leak
 
 GATHER_SECONDS = 0.05
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
+CLIENT_ALERTS = 200
+"""Alerts waiting for one slow client."""
 FRAME_BYTES = 1024 * 1024
 """About the largest frame: what waits for a client is shared by all clients, what is being sent is not."""
 FILTERS = ("session_id", "agent", "agent_id", "event_type", "tool_name")
@@ -38,6 +41,7 @@ class Subscription:
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._dropped = 0
+        self._alerts: deque[bytes] = deque(maxlen=CLIENT_ALERTS)
         self._arrived = asyncio.Event()
 
     def offer(self, shown: Sequence[Shown]) -> None:
@@ -52,8 +56,17 @@ class Subscription:
         if self._waiting:
             self._arrived.set()
 
+    def warn(self, event: HookEvent, alerts: Sequence[bytes]) -> None:
+        """Queues alerts about an event that passes the filters; the oldest beyond the bound go."""
+        if self._wants(event):
+            self._alerts.extend(alerts)
+            self._arrived.set()
+
     async def next_frame(self, heartbeat_seconds: float) -> bytes:
-        """The next message: `{"events": […]}`, with `dropped` when some were; or `{"heartbeat": true}` when quiet."""
+        """The next message: `{"events": […]}`, with `dropped` when some were and `alerts` when there are any.
+
+        `{"heartbeat": true}` when quiet.
+        """
         try:
             await asyncio.wait_for(self._arrived.wait(), heartbeat_seconds)
         except TimeoutError:
@@ -62,8 +75,11 @@ class Subscription:
         if not self._waiting:
             self._arrived.clear()
         dropped, self._dropped = self._dropped, 0
-        head = b'{"dropped":%d,"events":[' % dropped if dropped else b'{"events":['
-        return head + body + b"]}"
+        told = b'"dropped":%d,' % dropped if dropped else b""
+        if self._alerts:
+            told += b'"alerts":[' + b",".join(self._alerts) + b"],"
+            self._alerts.clear()
+        return b"{" + told + b'"events":[' + body + b"]}"
 
     def _taken(self) -> list[bytes]:
         """The oldest that wait, about `FRAME_BYTES` of them but at least one."""
@@ -99,6 +115,13 @@ class LiveHub:
         self._gathered.extend(events)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._fan_out)
+
+    def alert(self, event: HookEvent, leaks: Sequence[Leak]) -> None:
+        """Tells at once which secrets of vendors went through an event: rule and path, never the secret."""
+        about = {"session_id": event.session_id, "seq": event.seq}
+        alerts = [_encoder.encode({"rule": leak.rule, "path": leak.path, **about}) for leak in leaks]
+        for subscription in self._subscriptions:
+            subscription.warn(event, alerts)
 
     def subscribe(self, filters: Mapping[str, str]) -> Subscription:
         """A new client's subscription; end it with `unsubscribe`."""

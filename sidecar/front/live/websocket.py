@@ -1,7 +1,8 @@
 """`WS /api/v1/websocket/observability`: the tap that dashboards and `leanvibe tail` read.
 
 Text messages, each one JSON object: `{"events": [...]}` with the fields of the data model, oldest first, `dropped`
-beside it when this client was too slow for that many; `{"heartbeat": true}` when nothing came for a while. Query
+beside it when this client was too slow for that many, `alerts` when secrets of known vendors went through and were
+redacted (`rule`, `path`, `session_id`, `seq`); `{"heartbeat": true}` when nothing came for a while. Query
 parameters of `FILTERS` choose which events come.
 """
 
