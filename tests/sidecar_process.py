@@ -242,7 +242,7 @@ def running_sidecar(
 ) -> Iterator[Sidecar]:
     """A sidecar in `home`, or in a temporary directory; if it still runs afterwards it must stop in order."""
     with contextlib.ExitStack() as stack:
-        sidecar = Sidecar(home or stack.enter_context(scratch()), env, port, limits)
+        sidecar = Sidecar(home or stack.enter_context(scratch()), env, port, limits=limits)
         stack.enter_context(contextlib.closing(sidecar))
         yield sidecar.start()
 
