@@ -15,9 +15,13 @@ COMMANDS = {
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
+    "doctor": "sidecar.commands.doctor",
+    "reconcile": "sidecar.commands.reconcile",
+    "service": "sidecar.commands.service",
     "redact": "sidecar.commands.redact",
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
+    "replay": "sidecar.commands.replay",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

@@ -15,6 +15,7 @@ from sidecar.commands.options import data_dir_option, json_option
 from sidecar.commands.tables import print_table
 from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge, table
+from sidecar.hooks.plugin import EVENTS, hooks_json
 from sidecar.hooks.proxies import trap
 from sidecar.settings import Settings, load
 
@@ -135,11 +136,14 @@ def url_of(settings: Settings) -> str:
 
 def program(scope: str) -> str:
     """How a shell calls `leanvibe`: by its path, but by name in settings that a project shares."""
-    if scope == "project":
-        return "leanvibe"
+    return "leanvibe" if scope == "project" else table.quoted(own_program())
+
+
+def own_program() -> str:
+    """The path of the command that runs now, else of the one on the PATH, else its name."""
     own = Path(sys.argv[0])
     found = str(own.absolute()) if own.stem == "leanvibe" and own.exists() else shutil.which("leanvibe")
-    return table.quoted(found or "leanvibe")
+    return found or "leanvibe"
 
 
 def _note_proxy(base: str, settings: Any) -> None:
@@ -153,3 +157,14 @@ def _note_proxy(base: str, settings: Any) -> None:
             f"  note: {variable} is set, and Claude Code would send the hooks to that proxy:\n"
             '  add 127.0.0.1 to NO_PROXY (in the shell, or as "env" in these settings)'
         )
+
+
+@hooks.command("print")
+@click.option("--events", default=EVENTS, help="Comma-separated (default: the usual ones, as in the plugin).")
+@click.option("--url", default=table.DEFAULT_URL, help="The sidecar's URL.")
+def print_hooks(events: str, url: str) -> None:
+    """Print the hooks as JSON, for settings that something else manages, and for the plugin.
+
+    Example: leanvibe hooks print > claude_hooks/plugin/hooks/hooks.json
+    """
+    click.echo(hooks_json(events, table.base_url(url)), nl=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sidecar import spool
 from sidecar.agents import NORMALISERS
 from sidecar.agents.claude_code import AGENT
-from sidecar.errors import BadRequestError, NotDurableError
+from sidecar.errors import IngestError, NotDurableError
 from sidecar.front.processor import HookEventProcessor, Incoming
 
 LOOK_SECONDS = 2.0
@@ -34,8 +34,8 @@ async def take_in(data_dir: Path, processor: HookEventProcessor) -> int:
             await _take(path, processor)
         except NotDurableError:
             return count  # the files stay for the next look
-        except BadRequestError:
-            pass
+        except IngestError:
+            pass  # counted; it would fail again
         path.unlink(missing_ok=True)
         count += 1
     return count

@@ -1,20 +1,22 @@
 """Routes that tell how the sidecar is and hold no content of any event."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CollectorRegistry
 
+from sidecar.front.exposition import exposition
 from sidecar.front.health import performance_answer
-from sidecar.front.metrics import exposition
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.receive.guards import API
+from sidecar.otel.metric_model import Metric
 
 
 def status_routes(
-    monitor: PerformanceMonitor, health: Callable[[], dict[str, Any]], registry: CollectorRegistry
+    monitor: PerformanceMonitor,
+    health: Callable[[], dict[str, Any]],
+    gather: Callable[[], Awaitable[list[Metric]]],
 ) -> list[HTTPRouteHandler]:
     """The handlers of performance, health and metrics."""
 
@@ -29,7 +31,7 @@ def status_routes(
 
     @get("/metrics", summary="Prometheus text or OpenMetrics")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        body, content_type = exposition(await gather(), request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
     return [hook_performance, health_route, metrics]

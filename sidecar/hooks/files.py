@@ -143,9 +143,16 @@ def receipt_of(data_dir: Path, path: Path) -> Receipt | None:
 
 
 def keep(data_dir: Path, change: Change, receipt: Receipt) -> Path:
-    """Writes the receipt, and a backup of the file as it was before the first installation; the backup's path."""
+    """Writes the receipt, and a backup of the file as it was before the first installation; the backup's path.
+
+    Args:
+        data_dir: the data directory, which must exist.
+        change: what was written.
+        receipt: about it.
+    """
     folder = _folder(data_dir, change.path)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for private in (folder.parent, folder):
+        private.mkdir(mode=0o700, exist_ok=True)
     backup = folder / "backup.json"
     if not (folder / _RECEIPT).exists():
         _replace(backup, change.before or "", mode=0o600)

@@ -58,6 +58,9 @@ EVENTS: dict[str, How] = {
     "PreModelSwitch": How.NEVER,
 }
 DEFAULT_EVENTS: tuple[str, ...] = tuple(name for name, how in EVENTS.items() if how in {How.HTTP, How.COMMAND})
+NEW_EVENTS = frozenset({"PostModelSwitch", "DirectoryAdded"})
+"""Events that not every client in use knows (2.1.197 does not). Settings may name them: it ignores what it does not
+know. Of a plugin that names one it loads no hook at all."""
 NEEDS_MATCHER = "FileChanged"
 
 Entry = dict[str, Any]

@@ -1,14 +1,12 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
 import threading
-from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sidecar.redact import salvage
+from sidecar.redact.account import Account, Leak
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError
@@ -19,16 +17,16 @@ from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
-    """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
+class Redacted(NamedTuple):
+    """What came out: the value, how many of each rule were replaced, whether it had to give up, what vendors' leaked.
 
     When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
-    counts: dict[str, int] = field(default_factory=dict)
-    failed: bool = False
+    counts: dict[str, int]
+    failed: bool
+    leaks: tuple[Leak, ...] = ()
 
 
 class PIIRedactor:
@@ -48,13 +46,13 @@ class PIIRedactor:
 
     def redact(self, payload: Any) -> Redacted:
         """The payload without secrets and personal data; the payload itself is changed and given away."""
-        counts: dict[str, int] = {}
+        account = Account()
         try:
             root = [payload]
             if self._policy.leave_out:
                 leave_out(root, self._policy.leave_out)
-            complete = self._redact(leaves(root), counts)
-            return Redacted(root[0], counts, failed=not complete)
+            complete = self._redact(leaves(root), account)
+            return Redacted(root[0], account.counts, not complete, account.leaks(root))
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
             return Redacted(salvage.ids_of(payload), {}, failed=True)
 
@@ -79,17 +77,21 @@ class PIIRedactor:
             at = end
         return found
 
-    def _redact(self, found: Leaves, counts: dict[str, int]) -> bool:
+    def _redact(self, found: Leaves, account: Account) -> bool:
         """Put redacted texts in place; false when some had to be dropped."""
         data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
         of_leaf, dropped = self._find(data)
         renamed = []
-        for number, (container, key, name, role) in enumerate(found.places):
-            if name is None and number not in of_leaf and number not in dropped:
-                continue
+        for number in sorted({*of_leaf, *found.named, *dropped}):
+            container, key, name, role = found.places[number]
             new: str | None = salvage.DROPPED
             if number not in dropped:
-                new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
+                spans = of_leaf.get(number, [])
+                if name is not None or self._policy.allow:
+                    spans = self._spans(data[number], spans, name, number=role == NUMBER)
+                new = spliced(data[number], spans, self._policy) if spans else None
+                for _, _, rule in spans:
+                    account.add(rule, container, key)
             if new is None:
                 continue
             if role == KEY:
@@ -114,19 +116,15 @@ class PIIRedactor:
                 dropped.add(number)
         return spans, dropped
 
-    def _text(
-        self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]
-    ) -> str | None:
-        name, role = named_as
+    def _spans(self, text: bytes, spans: list[Found], name: Field | None, *, number: bool) -> list[Found]:
+        """What is to be taken out of one text, by what was found in it and by what its name says."""
         if name is not None:
-            rule = named(name, text, spans, number=role == NUMBER)
+            rule = named(name, text, spans, number=number)
             if rule is not None and self._policy.action(rule) != "off":
                 spans = [(0, len(text), rule)]
         if self._policy.allow:
             spans = [span for span in spans if not self._allowed(text[span[0] : span[1]])]
-        for _, _, by in spans:
-            counts[by.id] = counts.get(by.id, 0) + 1
-        return spliced(text, spans, self._policy).decode("utf-8", "surrogatepass") if spans else None
+        return spans
 
     def _allowed(self, secret: bytes) -> bool:
         return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
@@ -137,11 +135,12 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     found: dict[int, list[Found]] = {}
     if not spans:
         return found
-    starts = [0, *accumulate([len(text) + 1 for text in texts])]
-    for start, end, rule in spans:
-        number = bisect_right(starts, start) - 1
-        offset = starts[number]
-        inside = (start - offset, end - offset, rule)
+    number, begin, end = -1, 0, -1
+    for start, stop, rule in spans:
+        while start > end:  # both ascend: one walk over the texts finds the place of every span
+            number += 1
+            begin, end = end + 1, end + 1 + len(texts[number])
+        inside = (start - begin, stop - begin, rule)
         if number in found:
             found[number].append(inside)
         else:
@@ -149,7 +148,7 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     return found
 
 
-def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
+def spliced(text: bytes, spans: list[Found], policy: Policy) -> str:
     """The text with what stands for each span in its place."""
     pieces: list[bytes] = []
     at = 0
@@ -157,7 +156,7 @@ def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
         pieces += (text[at:start], policy.replacement(rule, text[start:end]))
         at = end
     pieces.append(text[at:])
-    return b"".join(pieces)
+    return b"".join(pieces).decode("utf-8", "surrogatepass")
 
 
 def all_rules(policy: Policy) -> tuple[Rule, ...]:

@@ -6,7 +6,8 @@ import msgspec
 
 from sidecar.errors import QueryFailedError
 from sidecar.events import FIELDS
-from sidecar.worker.store.store import Store, UnstorableError
+from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import UnstorableError
 
 MAX_LIMIT = 1000
 MAX_BYTES = 16 * 1024 * 1024

@@ -60,8 +60,11 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 
 -- Totals that outlive a restart.
 CREATE TABLE IF NOT EXISTS counters (
-    name   VARCHAR PRIMARY KEY,
-    value  DOUBLE NOT NULL
+    metric   VARCHAR NOT NULL,
+    labels   VARCHAR NOT NULL,     -- the values of the metric's labels, JSON
+    value    DOUBLE NOT NULL,      -- a count, or the sum of what a histogram saw
+    buckets  VARCHAR NOT NULL,     -- how many fell into each bucket of a histogram, JSON
+    PRIMARY KEY (metric, labels)
 );
 
 CREATE OR REPLACE VIEW events AS
@@ -179,6 +182,17 @@ SELECT
 FROM events_hot
 WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
 GROUP BY session_id;
+
+-- What redaction took out, by rule.
+CREATE OR REPLACE VIEW redaction_stats AS
+SELECT
+    found.key AS rule,
+    CAST(sum(CAST(found.value AS BIGINT)) AS BIGINT) AS replaced,
+    count(*) AS events,
+    count(DISTINCT session_id) AS sessions,
+    max(received_at) AS last_seen_at
+FROM events_hot, json_each(redactions) AS found
+GROUP BY found.key;
 
 CREATE OR REPLACE VIEW errors AS
 SELECT

@@ -1,0 +1,170 @@
+"""Whether Claude Code's settings let the hooks work. Pure."""
+
+import fnmatch
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sidecar.doctor.finding import Finding, note, ok, wrong
+from sidecar.hooks import merge
+from sidecar.hooks.proxies import trap
+from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, NEW_EVENTS, PATH, How, chosen, entries
+
+PLUGIN = "leanvibe-sidecar@"
+INSTALL = "leanvibe hooks install"
+OLDEST_CLIENT = (2, 1, 196)
+"""The first that tells the prompt's id, without which events belong to no turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """One of the client's settings files: its scope, its path, what it holds."""
+
+    scope: str
+    path: str
+    settings: Mapping[str, Any]
+
+
+def agent_findings(
+    files: list[SettingsFile], environment: Mapping[str, str], running_url: str | None
+) -> list[Finding]:
+    """Everything that the settings say about our hooks.
+
+    Args:
+        files: the settings that the client would merge.
+        environment: of the agent, as far as it is known.
+        running_url: where the sidecar listens; None when it does not.
+    """
+    found = [*_registered(files, running_url), *_duplicates(files), *_switched_off(files)]
+    url = hook_url(files) or (running_url or "") + PATH
+    return [*found, *_url_allowed(files, url), _proxy(files, environment, url)]
+
+
+def hook_url(files: list[SettingsFile]) -> str | None:
+    """The URL of our http hooks, where they are registered first."""
+    handlers = (place.handler for file in files for place in merge.places(file.settings))
+    return next((str(one["url"]) for one in handlers if merge.is_ours(one) and one.get("type") == "http"), None)
+
+
+def version_finding(said: str | None) -> Finding:
+    """Whether the client is new enough, by what `claude --version` says; None when there is none to ask."""
+    numbers = (said or "").partition(" ")[0].split(".")
+    if not all(number.isdigit() for number in numbers):
+        return note("client", "claude is not on the PATH: its version is not known")
+    if tuple(map(int, numbers)) < OLDEST_CLIENT:
+        return wrong("client", f"Claude Code {said} is old: its hooks do not tell the prompt", "update Claude Code")
+    return ok("client", f"Claude Code {said}")
+
+
+def _registered(files: list[SettingsFile], running_url: str | None) -> Iterator[Finding]:
+    plugin = any(_plugin_enabled(file) for file in files)
+    holders = [file for file in files if merge.ours(file.settings)]
+    if not holders:
+        events = len(DEFAULT_EVENTS) - len(NEW_EVENTS)
+        missing = wrong("hooks", "Claude Code does not report to the sidecar: no hooks are registered", INSTALL)
+        yield ok("hooks", f"the plugin reports {events} events") if plugin else missing
+    for file in holders:
+        yield _equal(file, running_url)
+
+
+def _equal(file: SettingsFile, running_url: str | None) -> Finding:
+    """Whether a file's hooks go to the running sidecar, and are what this version writes for the same events."""
+    again = INSTALL if file.scope == "user" else f"{INSTALL} --scope {file.scope}"
+    registered = merge.ours(file.settings)
+    urls = {entry["hooks"][0].get("url") for held in registered.values() for entry in held} - {None}
+    stale = sorted(url for url in urls if running_url and url != running_url + PATH)
+    if stale:
+        return wrong("hooks", f"hooks in {file.path} go to {stale[0]}, the sidecar is at {running_url}", again)
+    base = next(iter(urls), PATH).removesuffix(PATH)
+    usual = entries(base, "leanvibe", chosen("default"))
+    missing = [event for event in usual if event not in registered]
+    differing = [event for event, held in registered.items() if not _as_written(base, event, held)]
+    if missing or differing:
+        names = ", ".join([*missing, *differing][:5])
+        return wrong("hooks", f"hooks in {file.path} are not those of this version: {names}", again)
+    return ok("hooks", f"{len(registered)} events are registered in {file.path}")
+
+
+def _as_written(base: str, event: str, held: list[dict[str, Any]]) -> bool:
+    if len(held) != 1 or EVENTS.get(event, How.NEVER) is How.NEVER:
+        return False
+    handler = held[0]["hooks"][0]
+    expected = entries(base, "leanvibe", {event: None})[event]["hooks"][0]
+    if handler.get("type") != "command":
+        return bool(handler == expected)
+    program, _, rest = str(handler.get("command")).partition(" hook ")
+    same = handler == {**expected, "command": handler.get("command")} and expected["command"].endswith(rest)
+    return same and shutil.which(shlex.split(program)[0]) is not None
+
+
+def _duplicates(files: list[SettingsFile]) -> Iterator[Finding]:
+    """Events that are reported twice; the client itself runs identical handlers of several files once."""
+    kinds: dict[str, list[Any]] = {}
+    for file in files:
+        for event, held in merge.ours(file.settings).items():
+            kinds.setdefault(event, []).extend(entry for entry in held if entry not in kinds.get(event, []))
+        if _plugin_enabled(file):
+            for event in set(DEFAULT_EVENTS) - NEW_EVENTS:
+                kinds.setdefault(event, []).append("plugin")
+    twice = sorted(event for event, held in kinds.items() if len(held) > 1)
+    if twice:
+        shown = ", ".join(twice[:3]) + (", …" if len(twice) > 3 else "")  # noqa: PLR2004  enough to recognise
+        yield wrong(
+            "duplicates", f"reported more than once: {shown}", "leanvibe hooks status; uninstall all but one scope"
+        )
+    else:
+        yield ok("duplicates", "no event is reported twice")
+
+
+def _switched_off(files: list[SettingsFile]) -> Iterator[Finding]:
+    off = [file for file in files if file.settings.get("disableAllHooks") is True]
+    yield from (
+        wrong("hooks off", f"{file.path} sets disableAllHooks: no hook runs", "remove it, or set it to false")
+        for file in off
+    )
+    only = [file for file in files if file.settings.get("allowManagedHooksOnly") is True and file.scope == "managed"]
+    for file in only:
+        todo = "ask for the hooks of `leanvibe hooks print` in the managed settings"
+        yield wrong("hooks off", f"{file.path} sets allowManagedHooksOnly: yours do not run", todo)
+    if not off and not only:
+        yield ok("hooks off", "hooks are not switched off")
+
+
+def _url_allowed(files: list[SettingsFile], url: str) -> Iterator[Finding]:
+    lists = [file.settings["allowedHttpHookUrls"] for file in files if "allowedHttpHookUrls" in file.settings]
+    patterns = [str(pattern) for one in lists if isinstance(one, list) for pattern in one]
+    if not lists or any(_admits(pattern, url) for pattern in patterns):
+        yield ok("allowed URLs", "http hooks may go to the sidecar")
+        return
+    parts = urlsplit(url)
+    todo = f'add "{parts.scheme}://{parts.netloc}/*" to allowedHttpHookUrls'
+    yield wrong("allowed URLs", f"allowedHttpHookUrls does not admit {url}: http hooks are skipped silently", todo)
+
+
+def _admits(pattern: str, url: str) -> bool:
+    """As the client matches: the whole URL, or, for a pattern without a path, the part before the path."""
+    parts = urlsplit(url)
+    return any(fnmatch.fnmatchcase(text, pattern) for text in (url, f"{parts.scheme}://{parts.netloc}"))
+
+
+def _proxy(files: list[SettingsFile], environment: Mapping[str, str], url: str) -> Finding:
+    merged = dict(environment)
+    for file in files:
+        given = file.settings.get("env")
+        merged.update({str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {})
+    variable = trap(merged, urlsplit(url).hostname or "127.0.0.1")
+    if variable is None:
+        return ok("proxy", "no proxy comes between")
+    return wrong(
+        "proxy",
+        f"{variable} is set and NO_PROXY does not name 127.0.0.1: Claude Code sends the hooks to the proxy",
+        "add 127.0.0.1 to NO_PROXY",
+    )
+
+
+def _plugin_enabled(file: SettingsFile) -> bool:
+    enabled = file.settings.get("enabledPlugins")
+    return isinstance(enabled, dict) and any(name.startswith(PLUGIN) and on is True for name, on in enabled.items())

@@ -1,0 +1,110 @@
+"""Whether the sidecar, its port, its disk and its files are as they should be."""
+
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sidecar import __version__
+from sidecar.doctor.finding import Finding, note, ok, wrong
+
+CLOCK_SECONDS = 60.0
+VERSION_SECONDS = 10.0
+START = "leanvibe service install keeps it running, leanvibe serve runs it here"
+MEGABYTE = 1024 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def running_finding(data_dir: Path, facts: Mapping[str, Any] | None, holder: str | None, url: str) -> Finding:
+    """Whether a sidecar serves the data directory.
+
+    Args:
+        data_dir: the directory.
+        facts: what `server.json` says of a process that is there.
+        holder: who answers at `url` when it is not that one.
+        url: where the hooks go.
+    """
+    if facts is not None:
+        return ok("sidecar", f"pid {facts.get('pid')} serves {data_dir} at {facts.get('url')}")
+    if holder is not None:
+        return wrong("port", f"{url} is held by {holder}", "stop that, or choose another: leanvibe serve --port PORT")
+    return wrong("sidecar", f"no sidecar serves {data_dir}: events wait for the next one", START)
+
+
+def version_finding(health: Mapping[str, Any]) -> Finding:
+    """Whether the running sidecar is this version."""
+    if health.get("version") == __version__:
+        return ok("version", f"{__version__}, as this command")
+    return wrong(
+        "version", f"the running sidecar is {health.get('version')}, this command {__version__}", "restart it"
+    )
+
+
+def health_findings(health: Mapping[str, Any]) -> Iterator[Finding]:
+    """Every component and sink that is not well; one line when all are."""
+    parts = {
+        **health.get("components", {}),
+        **{f"sink {name}": part for name, part in health.get("sinks", {}).items()},
+    }
+    bad = {name: part for name, part in parts.items() if part.get("status") != "healthy"}
+    for name, part in bad.items():
+        reason = part.get("error") or part.get("last_error") or f"{part.get('lag_events', '?')} events behind"
+        todo = (
+            "start that server or correct its setting; nothing is lost meanwhile" if "sink" in name else "see its log"
+        )
+        yield wrong(name, f"{part.get('status')}: {reason}", todo)
+    if not bad:
+        yield ok("health", f"{', '.join(parts)} are healthy")
+
+
+def disk_finding(data_dir: Path, min_free_mb: int) -> Finding:
+    """Whether the data directory's disk has room."""
+    free = shutil.disk_usage(data_dir if data_dir.exists() else data_dir.anchor).free // MEGABYTE
+    if free >= min_free_mb:
+        return ok("disk", f"{free} MB are free")
+    return wrong("disk", f"only {free} MB are free for {data_dir}", "make room, or move it: LEANVIBE_DATA_DIR")
+
+
+def modes_finding(data_dir: Path) -> Finding:
+    """Whether the data directory and all in it are its owner's alone."""
+    if not data_dir.exists():
+        return note("files", f"{data_dir} is not there yet")
+    open_to_others = [path for path in (data_dir, *data_dir.rglob("*")) if _mode(path) & _OTHERS]
+    if open_to_others:
+        return wrong("files", f"others may read {open_to_others[0]}", f"chmod -R go= {data_dir}")
+    if data_dir.stat().st_uid != os.getuid():
+        return wrong("files", f"{data_dir} belongs to another user", "run as that user, or choose another directory")
+    return ok("files", f"{data_dir} is private")
+
+
+def clock_finding(newest_seconds: float | None, now: float) -> Finding:
+    """Whether the clock runs on: nothing that is stored may come from the future. Seconds since the epoch."""
+    if newest_seconds is not None and newest_seconds > now + CLOCK_SECONDS:
+        ahead = round(newest_seconds - now)
+        return wrong("clock", f"the newest event is {ahead} s in the future: the clock was set back", "set the clock")
+    return ok("clock", f"it is {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(now))} UTC")
+
+
+def client_version() -> str | None:
+    """What `claude --version` says; None when it cannot be asked."""
+    program = shutil.which("claude")
+    if program is None:
+        return None
+    try:
+        run = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return run.stdout.strip() or None
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.lstat().st_mode)
+    except OSError:  # it has gone since it was listed
+        return 0

@@ -1,0 +1,126 @@
+"""Laws of the doctor's look at the settings: each thing that keeps hooks from working is named, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sidecar.doctor.agent import SettingsFile, agent_findings, version_finding
+from sidecar.doctor.finding import State
+from sidecar.doctor.host import clock_finding, health_findings, running_finding
+from sidecar.hooks.table import chosen, entries
+from tests.forwarders import LEANVIBE
+
+URL = "http://127.0.0.1:8000"
+
+
+def hooked(url: str = URL, events: str = "default") -> dict[str, Any]:
+    return {"hooks": {event: [entry] for event, entry in entries(url, LEANVIBE, chosen(events)).items()}}
+
+
+def complaints(*settings: Mapping[str, Any], running: str | None = URL, **environment: str) -> list[tuple[str, str]]:
+    """`(check, message)` of what is wrong with user, project and local settings."""
+    scopes = ("user", "project", "local")
+    files = [SettingsFile(scope, f"{scope}.json", one) for scope, one in zip(scopes, settings, strict=False)]
+    found = agent_findings(files, environment, running)
+    assert [] == [finding for finding in found if finding.state is State.WRONG and not finding.todo]
+    return [(finding.check, finding.message) for finding in found if finding.state is State.WRONG]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [hooked()],
+        [hooked(), hooked()],
+        [hooked(events="default,MessageDisplay")],
+        [hooked() | {"allowedHttpHookUrls": ["http://127.0.0.1:*"]}],
+        [hooked() | {"allowedHttpHookUrls": ["http://127.0.0.1:8000"]}],
+        [hooked(), {"allowedHttpHookUrls": ["https://x", "http://127.0.0.1:*/*"]}],
+        [hooked() | {"env": {"HTTP_PROXY": "http://proxy", "NO_PROXY": "localhost,127.0.0.1"}}],
+        [{"enabledPlugins": {"leanvibe-sidecar@leanvibe": True}}],
+    ],
+)
+def test_nothing_is_wrong(settings: list[Mapping[str, Any]]) -> None:
+    """Hooks as this version writes them are fine, wherever they are and whatever stands beside them."""
+    assert [] == complaints(*settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "check", "said"),
+    [
+        ([{}], "hooks", "no hooks are registered"),
+        ([hooked("http://127.0.0.1:9999")], "hooks", "the sidecar is at"),
+        ([hooked(events="Stop")], "hooks", "not those of this version"),
+        ([hooked() | {"disableAllHooks": True}], "hooks off", "disableAllHooks"),
+        ([hooked(), {"disableAllHooks": True}], "hooks off", "project.json"),
+        ([hooked() | {"allowedHttpHookUrls": []}], "allowed URLs", "does not admit"),
+        ([hooked() | {"allowedHttpHookUrls": ["http://127.0.0.1/*"]}], "allowed URLs", "silently"),
+        ([hooked() | {"allowedHttpHookUrls": ["http://localhost:*"]}], "allowed URLs", "silently"),
+        ([hooked() | {"env": {"HTTPS_PROXY": "http://proxy"}}], "proxy", "HTTPS_PROXY"),
+        ([hooked() | {"enabledPlugins": {"leanvibe-sidecar@x": True}}], "duplicates", "more than once"),
+    ],
+)
+def test_what_is_wrong_is_named(settings: list[Mapping[str, Any]], check: str, said: str) -> None:
+    """Each thing that keeps hooks from working is one finding, with what to do."""
+    ((found, message),) = complaints(*settings)
+
+    assert check == found
+    assert said in message
+
+
+def test_managed_settings_may_shut_ours_out() -> None:
+    """`allowManagedHooksOnly` counts where the client reads it: in managed settings."""
+    managed = SettingsFile("managed", "managed.json", {"allowManagedHooksOnly": True})
+    own = SettingsFile("user", "user.json", hooked())
+
+    found = agent_findings([own, managed], {}, URL)
+
+    assert ["hooks off"] == [finding.check for finding in found if finding.state is State.WRONG]
+
+
+def test_a_program_that_is_gone_is_named() -> None:
+    """A command hook whose program is not there any more is none of this version's."""
+    settings = {
+        "hooks": {event: [entry] for event, entry in entries(URL, "/gone/leanvibe", chosen("default")).items()}
+    }
+
+    assert ["hooks"] == [check for check, _ in complaints(settings)]
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("2.1.330 (Claude Code)", State.OK),
+        ("2.1.9 (Claude Code)", State.WRONG),
+        (None, State.NOTE),
+        ("?", State.NOTE),
+    ],
+)
+def test_an_old_client_is_named(said: str | None, state: State) -> None:
+    """Versions are compared as numbers, and one that is not known is no fault."""
+    assert state is version_finding(said).state
+
+
+def test_a_clock_that_was_set_back_is_named() -> None:
+    """Stored events must not come from the future."""
+    assert State.WRONG is clock_finding(2000.0, 1000.0).state
+    assert State.OK is clock_finding(1010.0, 1000.0).state
+    assert State.OK is clock_finding(None, 1000.0).state
+
+
+def test_what_is_not_healthy_is_named() -> None:
+    """Each component and sink that is not healthy is a finding with its reason."""
+    health = {
+        "components": {"journal": {"status": "healthy"}, "store": {"status": "degraded", "error": "disk"}},
+        "sinks": {"redis": {"status": "degraded", "last_error": "refused"}},
+    }
+
+    found = [(finding.check, finding.message) for finding in health_findings(health)]
+
+    assert [("store", "degraded: disk"), ("sink redis", "degraded: refused")] == found
+
+
+def test_a_port_that_is_held_is_told_from_a_sidecar_that_is_down(tmp_path: Any) -> None:
+    """When something else answers where the hooks go, that is what is said."""
+    assert "sidecar" == running_finding(tmp_path, None, None, URL).check
+    assert "port" == running_finding(tmp_path, None, "another program", URL).check
