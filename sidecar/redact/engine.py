@@ -25,6 +25,8 @@ _CHECK_EVERY = 0xFF
 _MEGABYTE = 1_000_000
 
 Found = tuple[int, int, Rule]
+_CONTINUATION_MASK, _CONTINUATION = 0xC0, 0x80
+"""How UTF-8 marks every byte of a character but the first (RFC 3629, 3)."""
 
 
 class OutOfTimeError(Exception):
@@ -82,8 +84,7 @@ class Engine:
                 if span is not None:
                     begin, stop = span
                     border = data.find(SEPARATOR, begin, stop)  # a find ends where its string ends
-                    if border >= 0:
-                        stop = border
+                    stop = border if border >= 0 else _character_end(data, stop)
                     if begin < stop:
                         found.append((begin, stop, rule))
                         covered[rule.id] = stop
@@ -95,6 +96,13 @@ class Engine:
             if not number & _CHECK_EVERY and number:
                 _check(deadline)
             found.append((start, stop, rule))
+
+
+def _character_end(data: bytes, stop: int) -> int:
+    """The end of the character that a pattern of bounded length was cut in, if it was."""
+    while stop < len(data) and data[stop] & _CONTINUATION_MASK == _CONTINUATION:
+        stop += 1
+    return stop
 
 
 def resolve(found: list[Found]) -> list[Found]:

@@ -107,3 +107,13 @@ def test_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files[0].write_bytes(b"damaged")
     assert PIIRedactor(cache=tmp_path).redact_text("a@example.com") == MAIL
     assert PIIRedactor(cache=files[0] / "no-folder").redact_text("a@example.com") == MAIL
+
+
+def test_a_bounded_find_ends_with_its_character() -> None:
+    """A name that is cut at its longest inside a character is taken to the end of that character, in both engines."""
+    text = "/home/" + "a" * 63 + "é" * 3 + "/x"
+
+    for engine in ENGINES:
+        once = engine.redact_text(text)
+        assert once.startswith("/home/[USER]")
+        assert len(engine.findings(text)) >= 1
