@@ -9,7 +9,7 @@ from typing import Any
 from exporters import Exporter
 from sidecar.errors import SettingsError
 
-OTLP_SIGNALS = {"otlp": "TRACES", "otlp-logs": "LOGS"}
+OTLP_SIGNALS = {"otlp": "TRACES", "otlp-logs": "LOGS", "otlp-metrics": "METRICS"}
 """Sink → the signal that it sends, as the standard variables spell it."""
 
 
@@ -63,5 +63,6 @@ EXPORTERS: dict[str, Callable[..., Exporter[Any]]] = {
     "postgres": postgres,
     "otlp": otlp,
     "otlp-logs": functools.partial(otlp, sink="otlp-logs"),
+    "otlp-metrics": functools.partial(otlp, sink="otlp-metrics"),
 }
 """Every sink: the name in settings, `status` and metrics, and what builds it."""

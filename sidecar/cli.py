@@ -11,6 +11,7 @@ from sidecar.errors import LeanvibeError
 COMMANDS = {
     "serve": "sidecar.commands.serve",
     "demo": "sidecar.commands.demo",
+    "open": "sidecar.commands.open",
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",
@@ -20,6 +21,7 @@ COMMANDS = {
     "redact": "sidecar.commands.redact",
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
+    "replay": "sidecar.commands.replay",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

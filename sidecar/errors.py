@@ -17,6 +17,7 @@ LeanvibeError
 │   ├── QueryRefusedError    not one read-only SELECT
 │   ├── QueryFailedError     DuckDB's own complaint about the statement
 │   └── QueryLimitError      over the time or memory limit
+├── ReplayError              there is nothing to replay to, or a replay is under way
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
 └── ExportError              a sink did not take a batch
     ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
@@ -116,6 +117,10 @@ class QueryFailedError(QueryError):
 
 class QueryLimitError(QueryError):
     """The statement went over its time or memory limit."""
+
+
+class ReplayError(LeanvibeError):
+    """A replay cannot be had: no such sink, or another one is under way."""
 
 
 class WorkerUnavailableError(LeanvibeError):

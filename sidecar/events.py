@@ -85,6 +85,23 @@ def decode(seq: int, body: bytes) -> HookEvent:
     return msgspec.structs.replace(_decoder.decode(body), seq=seq)
 
 
+def unreadable(seq: int, event_id: str, size_bytes: int) -> HookEvent:
+    """What stands for a journal row whose body is damaged: its number and id, the content dropped with the reason."""
+    return HookEvent(
+        seq=seq,
+        event_id=event_id,
+        received_at=0,
+        occurred_at=0,
+        host="",
+        agent="unknown",
+        event_type=EventType.OTHER,
+        hook_event_name="Unreadable",
+        session_id="unreadable",
+        payload=msgspec.Raw(b'{"content_dropped":{"reason":"journal_damaged"}}'),
+        size_bytes=size_bytes,
+    )
+
+
 def iso(micros: int) -> str:
     """ISO 8601 in UTC with microseconds and a `Z`, from microseconds since the epoch."""
     moment = dt.datetime.fromtimestamp(micros // 1_000_000, tz=dt.UTC)

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     )
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Largest body of a request with many events.")
 
+    journal_max_mb: int = Field(
+        1024,
+        ge=16,
+        description="MB from which the journal forgets what the store has, though a sink is still behind.",
+    )
     sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
     sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
     store_memory_mb: int = Field(64, ge=32, description="DuckDB's memory limit in MB, loading and queries.")
@@ -80,6 +85,10 @@ class Settings(BaseSettings):
         default=False,
         description="Put redacted prompts, answers, tool inputs and results on spans and log records (8 KB each).",
     )
+    trace_url: str = Field(
+        "",
+        description="Template of a trace's page, such as http://127.0.0.1:16686/trace/{trace_id}: links on the page.",
+    )
     sink_batch_size: int = Field(500, ge=1, le=10_000, description="Most events that a sink gets at once.")
 
     @field_validator("allowed_hosts", mode="before")
@@ -96,6 +105,13 @@ class Settings(BaseSettings):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return level
+
+    @field_validator("trace_url")
+    @classmethod
+    def _trace_template(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and "{trace_id}" in value):
+            raise ValueError("must be an http(s) URL with {trace_id} in it")
+        return value
 
     @field_validator("data_dir")
     @classmethod

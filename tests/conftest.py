@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from tests.commands import OURS
 from tests.servers import Server, fresh_database, running_postgres, running_redis
 from tests.sidecar_process import Sidecar, running_sidecar
 
@@ -13,7 +14,7 @@ from tests.sidecar_process import Sidecar, running_sidecar
 @pytest.fixture(autouse=True)
 def _environment_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("LEANVIBE_", "OTEL_")):
+        if name.startswith(OURS):
             monkeypatch.delenv(name)
 
 

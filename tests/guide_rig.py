@@ -5,11 +5,6 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import psycopg
-import redis
-from websockets.sync.client import ClientConnection
 
 from sidecar.agents import guide
 from sidecar.errors import IngestError
@@ -19,7 +14,6 @@ from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.processor import HookEventProcessor, Incoming
 from sidecar.journal import JournalReader, JournalWriter
 from sidecar.redact import PIIRedactor
-from tests.sidecar_process import PATIENCE
 
 EVENT_TYPES = ("PRE_TOOL_USE", "POST_TOOL_USE", "ERROR", "AGENT_START", "AGENT_STOP")
 
@@ -108,11 +102,9 @@ HEALTH = {
         "live": {"status": "str", "clients": "int"},
     },
     "sinks": {},
+    "turns": {"running": "int", "oldest": "list"},
 }
 """The shape of the health answer of a sidecar without sinks."""
-
-Row = tuple[str, str, dict[str, Any]]
-"""Id, type and payload of an event."""
 
 
 def tool_event(session_id: str, **changes: object) -> dict[str, object]:
@@ -126,27 +118,6 @@ def shape(value: object) -> object:
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}
     return type(value).__name__
-
-
-def received(client: ClientConnection, count: int) -> list[dict[str, Any]]:
-    """The first events that a WebSocket client gets, from as many frames as they take."""
-    events: list[dict[str, Any]] = []
-    while len(events) < count:
-        events += json.loads(client.recv(timeout=PATIENCE)).get("events", ())
-    return events
-
-
-def rows_of_redis(url: str) -> list[Row]:
-    """What the stream holds, in its order."""
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        entries: Any = client.xrange("leanvibe:events")
-    return [(entry["event_id"], entry["event_type"], json.loads(entry["payload"])) for _, entry in entries]
-
-
-def rows_of_postgres(dsn: str) -> list[Row]:
-    """What the table holds, in the journal's order."""
-    with psycopg.connect(dsn) as connection:
-        return connection.execute("SELECT event_id, event_type, payload FROM leanvibe_events ORDER BY seq").fetchall()
 
 
 def leaks(files: dict[str, bytes]) -> list[tuple[str, str]]:

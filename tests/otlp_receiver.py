@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -67,6 +68,29 @@ class ReceivedLog:
 
 
 @dataclass(frozen=True)
+class ReceivedPoint:
+    """One series: a number, or the sum and the counts of a histogram's buckets; ids of its exemplars in hex."""
+
+    value: float
+    buckets: tuple[int, ...]
+    since_ns: int
+    exemplars: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ReceivedMetric:
+    """A metric as it came over the wire; series by their attributes, sorted by name."""
+
+    name: str
+    unit: str
+    kind: str
+    temporality: int
+    bounds: tuple[float, ...]
+    points: dict[tuple[tuple[str, str], ...], ReceivedPoint]
+    resource: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class ReceivedRequest:
     """One POST: its path, headers (lower case) and body after decompression."""
 
@@ -113,6 +137,7 @@ class OtlpReceiver:
         self._lock = threading.Condition()
         self._spans: list[ReceivedSpan] = []
         self._logs: list[ReceivedLog] = []
+        self._metrics: dict[str, ReceivedMetric] = {}
         self._requests: list[ReceivedRequest] = []
         self._answers: deque[Answer] = deque()
         self._default = Answer()
@@ -202,6 +227,19 @@ class OtlpReceiver:
             self._logs.extend(found)
             self._lock.notify_all()
 
+    @property
+    def metrics(self) -> dict[str, ReceivedMetric]:
+        """The newest state of every metric by name."""
+        with self._lock:
+            return dict(self._metrics)
+
+    def keep_metrics(self, body: bytes) -> None:
+        """Takes the metrics of a request in place of older ones."""
+        found = decoded_metrics(ExportMetricsServiceRequest.FromString(body))
+        with self._lock:
+            self._metrics |= {metric.name: metric for metric in found}
+            self._lock.notify_all()
+
     def keep_spans(self, body: bytes) -> None:
         """Takes the spans of a request."""
         request = ExportTraceServiceRequest.FromString(body)
@@ -212,7 +250,7 @@ class OtlpReceiver:
             self._lock.notify_all()
 
 
-KEEP = {"traces": OtlpReceiver.keep_spans, "logs": OtlpReceiver.keep_logs}
+KEEP = {"traces": OtlpReceiver.keep_spans, "logs": OtlpReceiver.keep_logs, "metrics": OtlpReceiver.keep_metrics}
 """What takes the requests to a path that ends so; any other path takes spans."""
 
 
@@ -283,6 +321,40 @@ def decoded_logs(request: ExportLogsServiceRequest) -> list[ReceivedLog]:
         for scoped in group.scope_logs
         for record in scoped.log_records
     ]
+
+
+def decoded_metrics(request: ExportMetricsServiceRequest) -> list[ReceivedMetric]:
+    """The metrics of a request, each with its resource."""
+    return [
+        _metric(metric, _plain(group.resource.attributes))
+        for group in request.resource_metrics
+        for scoped in group.scope_metrics
+        for metric in scoped.metrics
+    ]
+
+
+def _metric(metric: Any, resource: dict[str, Any]) -> ReceivedMetric:
+    kind = metric.WhichOneof("data")
+    data = getattr(metric, kind)
+    return ReceivedMetric(
+        name=metric.name,
+        unit=metric.unit,
+        kind=kind,
+        temporality=0 if kind == "gauge" else data.aggregation_temporality,
+        bounds=tuple(data.data_points[0].explicit_bounds) if kind == "histogram" else (),
+        points={tuple(sorted(_plain(point.attributes).items())): _point(kind, point) for point in data.data_points},
+        resource=resource,
+    )
+
+
+def _point(kind: str, point: Any) -> ReceivedPoint:
+    histogram = kind == "histogram"
+    return ReceivedPoint(
+        value=point.sum if histogram else point.as_double,
+        buckets=tuple(point.bucket_counts) if histogram else (),
+        since_ns=point.start_time_unix_nano,
+        exemplars=tuple((one.trace_id.hex(), one.span_id.hex()) for one in point.exemplars),
+    )
 
 
 def _span(span: Any, resource: dict[str, Any], scope: str) -> ReceivedSpan:

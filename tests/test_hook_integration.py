@@ -17,6 +17,7 @@ from sidecar.front.monitor import PerformanceMonitor
 from sidecar.redact import PIIRedactor
 from sidecar.settings import Settings
 from tests import guide_rig as guide
+from tests.delivered import received, stream, table
 from tests.recorded_events import recorded_events
 from tests.sidecar_process import API, Sidecar, running_sidecar
 
@@ -275,7 +276,7 @@ class TestIntegrationEndToEnd:
             with sidecar.live() as client:
                 events = [guide.tool_event("flow", event_type=name) for name in guide.EVENT_TYPES]
                 ids = [sidecar.post_guide(event).json()["event_id"] for event in events]
-                live = guide.received(client, len(events))
+                live = received(client, len(events))
             sidecar.wait_for_sinks("redis", "postgres")
             assert "healthy" == sidecar.health()["status"]
             stored = sidecar.sql("SELECT event_id, event_type, payload FROM events ORDER BY seq")
@@ -284,8 +285,8 @@ class TestIntegrationEndToEnd:
         everywhere = {
             "live": [(event["event_id"], event["event_type"], event["payload"]) for event in live],
             "duckdb": [(event_id, kind, json.loads(payload)) for event_id, kind, payload in stored],
-            "redis": guide.rows_of_redis(redis_url),
-            "postgres": guide.rows_of_postgres(postgres_dsn),
+            "redis": [(e["event_id"], e["event_type"], json.loads(e["payload"])) for e in stream(redis_url)],
+            "postgres": [(row["event_id"], row["event_type"], row["payload"]) for row in table(postgres_dsn)],
         }
         expected = [
             (event_id, event["event_type"], {**event, "parameters": {"text": guide.REDACTED}})

@@ -28,10 +28,13 @@ def test_wheel_holds_what_it_needs(wheel: Path) -> None:
         "sidecar/_data/config/defaults.toml",
         "sidecar/_data/tests/data/sessions/basic.jsonl.gz",
         "exporters/postgres/insert.sql",
+        "sidecar/dashboard/dist/index.html",
     ):
         assert needed in names
     assert any(name.startswith("sidecar/_data/config/redaction/") for name in names)
     assert any(name.startswith("exporters/postgres/migrations/versions/") for name in names)
+    assert any(name.startswith("sidecar/dashboard/dist/assets/") and name.endswith(".js") for name in names)
+    assert set() == {name for name in names if name.startswith("sidecar/dashboard/") and "/dist/" not in name}
     assert set() == {
         name for name in names if name.split("/")[0] not in {"sidecar", "exporters"} and ".dist-info/" not in name
     }

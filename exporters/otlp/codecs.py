@@ -38,5 +38,15 @@ def _logs() -> Codec:
     return Codec("log record", wire_log, request_bytes)
 
 
-CODECS: Mapping[Signal, Callable[[], Codec]] = {Signal.TRACES: _spans, Signal.LOGS: _logs}
+def _metrics() -> Codec:
+    from exporters.otlp.encode_metrics import request_bytes, wire_metric
+
+    return Codec("metric", wire_metric, request_bytes)
+
+
+CODECS: Mapping[Signal, Callable[[], Codec]] = {
+    Signal.TRACES: _spans,
+    Signal.LOGS: _logs,
+    Signal.METRICS: _metrics,
+}
 """What encodes each signal that can be exported."""

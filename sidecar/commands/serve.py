@@ -32,13 +32,14 @@ def serve(
         return
     from sidecar.front.serve import serve as run
 
-    run(settings, lambda url: click.echo(welcome(url, settings)))
+    run(settings, lambda url, link: click.echo(welcome(url, link, settings)))
 
 
-def welcome(url: str, settings: Settings) -> str:
+def welcome(url: str, link: str, settings: Settings) -> str:
     """What a person needs to know once it runs."""
     return (
         f"leanvibe-sidecar listens on {url}\n"
+        f"  page        {link} (opens once; again: leanvibe open)\n"
         f"  hooks       POST {url}/api/v1/hooks/claude-code\n"
         f"  health      {url}/api/v1/observability/health\n"
         f"  data        {settings.data_dir} (token for reading: {settings.data_dir / 'token'})\n"

@@ -49,9 +49,32 @@ def _show(facts: dict[str, Any]) -> None:
     )
     rows = [_component(name, part) for name, part in health["components"].items()]
     rows += [_component(name, part) for name, part in health["sinks"].items()]
-    print_table(["part", "status", "behind", "note"], rows)
+    print_table(["part", "status", "behind", "dead", "note"], rows)
+    _show_turns(health["turns"])
+
+
+def _show_turns(turns: dict[str, Any]) -> None:
+    """Turns under way, the oldest first."""
+    if not turns["running"]:
+        return
+    click.echo(f"  turns running: {turns['running']}")
+    rows = [
+        [turn["agent"], f"{turn['seconds']:.0f} s", turn["events"], _waiting(turn["waiting_for_permission_seconds"])]
+        for turn in turns["oldest"]
+    ]
+    print_table(["agent", "since", "events", "waiting for permission"], rows)
+
+
+def _waiting(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.0f} s"
 
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:
     note = part.get("error") or part.get("last_error") or ""
-    return [name, part["status"], part.get("lag_events", ""), note]
+    return [name, part["status"], _behind(part), part.get("dead_letters") or "", note]
+
+
+def _behind(part: dict[str, Any]) -> str:
+    """Lag in events, and in seconds where it is known and worth a word."""
+    events, seconds = part.get("lag_events", ""), part.get("lag_seconds") or 0
+    return f"{events} ({seconds:.0f} s)" if events and seconds >= 1 else str(events)

@@ -10,11 +10,14 @@ from litestar.types import ASGIApp
 
 from sidecar import __version__
 from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
-from sidecar.front.metrics import SidecarCollector, registry_of
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.page.codes import OneTimeCodes
+from sidecar.front.page.files import page_files
+from sidecar.front.page.routes import access_routes, facts_route, file_route, link_path
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
 from sidecar.front.receive.framework_errors import http_error
@@ -22,6 +25,7 @@ from sidecar.front.receive.guards import access_policy
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import native_route
 from sidecar.front.receive.read_routes import read_routes
+from sidecar.front.receive.replay_route import replay_route
 from sidecar.front.status_routes import status_routes
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
@@ -37,6 +41,11 @@ class Front:
     worker: WorkerLink
     processor: HookEventProcessor
     journal: JournalWriter
+    codes: OneTimeCodes
+
+    def page_link(self) -> str:
+        """Path and query that open the page once."""
+        return link_path(self.codes)
 
     async def close(self) -> None:
         """Stops in the order of the flow: what waits is committed, then the worker flushes."""
@@ -49,14 +58,16 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
+    codes = OneTimeCodes()
     acknowledger = Acknowledger(journal, hub.publish)
     processor = HookEventProcessor(PIIRedactor(), acknowledger, monitor, settings.host_name)
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal.last_error, journal.last_seq, worker.progress, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients)
 
-    collector = SidecarCollector(monitor, lambda: journal.last_seq, lambda: worker.progress)
+    gatherer = Gatherer(settings, monitor, journal, worker, hub)
+    worker.tell(gatherer.own)
     limits = Limits(
         settings.max_body_bytes,
         settings.max_batch_bytes,
@@ -68,8 +79,12 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
             native_route(processor, settings.max_body_bytes),
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
-            *status_routes(monitor, health, registry_of(collector)),
-            live_route(hub),
+            replay_route(worker),
+            *status_routes(monitor, health, gatherer.all),
+            live_route(hub, worker.ask, lambda: acknowledger.last_seq),
+            file_route(page_files()),
+            *access_routes(token, codes),
+            facts_route(settings),
         ],
         openapi_config=OpenAPIConfig(
             title="leanvibe-sidecar",
@@ -81,4 +96,4 @@ def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
         exception_handlers={HTTPException: http_error},
     )
     policy = access_policy(settings.host, settings.allowed_hosts, token)
-    return Front(AccessGuard(app, policy), worker, processor, journal)
+    return Front(AccessGuard(app, policy), worker, processor, journal, codes)

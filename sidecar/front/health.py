@@ -1,14 +1,48 @@
 """What the sidecar says of itself: the guide's performance and health answers."""
 
 import os
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sidecar import __version__
 from sidecar.front.monitor import Performance, explain
 
 LAG_WARNING_EVENTS = 10_000
 ORDER = ("healthy", "degraded", "unhealthy")
+
+
+class Journal(Protocol):
+    """What health needs to know of the journal."""
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last append failed, None when it did not."""
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last durable event."""
+
+    @property
+    def recovery(self) -> str | None:
+        """What became of a damaged journal, in one line."""
+
+    @property
+    def lost(self) -> int:
+        """Events of it that could not be read."""
+
+
+class Worker(Protocol):
+    """What health needs to know of the worker."""
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """How far store and sinks are; None when it does not answer."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not answer, in one line."""
 
 
 def performance_answer(performance: Performance) -> dict[str, Any]:
@@ -35,30 +69,29 @@ def performance_answer(performance: Performance) -> dict[str, Any]:
 
 def health_answer(
     performance: Performance,
-    journal_error: str | None,
-    last_seq: int,
-    progress: dict[str, Any] | None,
+    journal: Journal,
+    worker: Worker,
     live_clients: int,
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
     Args:
         performance: the monitor's snapshot.
-        journal_error: why the last append failed, None when it did not.
-        last_seq: sequence number of the last durable event.
-        progress: the worker's; None when it does not answer.
+        journal: how the journal is.
+        worker: how the worker is.
         live_clients: connected WebSocket clients.
     """
+    last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
-        "journal": {"status": "unhealthy" if journal_error else "healthy", "last_seq": last_seq},
-        "worker": {"status": "healthy" if progress else "degraded"},
+        "journal": _journal(journal),
+        "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
     }
-    if journal_error:
-        components["journal"]["error"] = journal_error
-    sinks = {sink["name"]: _sink(sink, last_seq) for sink in (progress or {}).get("sinks", [])}
+    known = progress or {}
+    components.update({one["name"]: _export(one) for one in known.get("exports", [])})
+    sinks = {sink["name"]: _sink(sink, last_seq) for sink in known.get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
         "status": max((str(part["status"]) for part in parts), key=ORDER.index),
@@ -68,7 +101,21 @@ def health_answer(
         "timestamp": datetime.now(UTC).isoformat(),
         "components": components,
         "sinks": sinks,
+        "turns": {
+            "running": known.get("turns_running", 0),
+            "oldest": [_turn(turn, time.time()) for turn in known.get("turns", [])],
+        },
     }
+
+
+def _journal(journal: Journal) -> dict[str, Any]:
+    """Unhealthy while nothing can be made durable; degraded after a damaged file was moved aside."""
+    shown: dict[str, Any] = {"status": "healthy", "last_seq": journal.last_seq}
+    if journal.recovery:
+        shown |= {"status": "degraded", "lost": journal.lost, "error": journal.recovery}
+    if journal.last_error:
+        shown |= {"status": "unhealthy", "error": journal.last_error}
+    return shown
 
 
 def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
@@ -76,12 +123,29 @@ def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
         return {"status": "degraded", "error": "the worker is not answering; it is started again by itself"}
     lag = max(0, last_seq - progress["store_seq"])
     shown: dict[str, Any] = {
-        "status": "healthy" if progress["store_error"] is None else "degraded",
+        "status": "degraded" if progress["store_error"] or progress["store_note"] else "healthy",
         "lag_events": lag,
     }
-    if progress["store_error"]:
-        shown["error"] = progress["store_error"]
+    if problem := progress["store_error"] or progress["store_note"]:
+        shown["error"] = problem
     return shown
+
+
+def _export(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent periodically and has no cursor."""
+    shown: dict[str, Any] = {"status": "degraded" if state["state"] == "retrying" else "healthy"}
+    return shown | ({"error": state["last_error"]} if state["last_error"] else {})
+
+
+def _turn(turn: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """A running turn without anything that tells whose it is; seconds since it began, and since it waits."""
+    waits = turn["waiting_since"]
+    return {
+        "agent": turn["agent"],
+        "seconds": round(now - turn["started_at"] / 1e6, 1),
+        "events": turn["events"],
+        "waiting_for_permission_seconds": None if waits is None else round(now - waits / 1e6, 1),
+    }
 
 
 def _sink(sink: dict[str, Any], last_seq: int) -> dict[str, Any]:

@@ -1,120 +1,149 @@
-"""`GET /metrics`: the durable and the process's own numbers as Prometheus text or OpenMetrics."""
+"""The sidecar's own metrics: pure functions of what its parts say. No label is ever a session, path or id.
 
-from collections.abc import Callable, Iterator
+Counters of this process begin at zero with it: a number that a crash could set back would read as a reset in
+Prometheus, which then counts all of it anew. What agents do is counted in the worker, and lasts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.exposition import choose_encoder
+import msgspec
 
-from sidecar.front.monitor import BUCKETS, PerformanceMonitor
-
-Progress = Callable[[], dict[str, Any] | None]
+from sidecar.front.footprint import Footprint
+from sidecar.front.monitor import BUCKETS, Performance, Totals
+from sidecar.otel.metric_model import Metric, MetricKind, Point
 
 
-class SidecarCollector:
-    """Reads the monitor and the worker's progress at each scrape. No label is ever a session, path or id."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the metrics are made of, at `now`, all times in seconds since the epoch.
 
-    def __init__(self, monitor: PerformanceMonitor, last_seq: Callable[[], int], progress: Progress) -> None:
-        self._monitor = monitor
-        self._last_seq = last_seq
-        self._progress = progress
+    `progress` is the worker's, None when it does not answer; `last_seq` the last durable event; `since` when
+    this process began.
+    """
 
-    def collect(self) -> Iterator[Metric]:
-        """Every metric of the sidecar."""
-        yield from self._processing()
-        yield from self._losses()
-        yield from self._delivery(self._progress())
-
-    def _processing(self) -> Iterator[Metric]:
-        snapshot = self._monitor.snapshot()
-        totals = self._monitor.totals
-        processed = CounterMetricFamily(
-            "leanvibe_events_processed", "Events acknowledged as durable.", labels=["agent", "event_type"]
-        )
-        for (agent, event_type), count in totals.processed.items():
-            processed.add_metric([agent, event_type.value], count)
-        yield processed
-        yield CounterMetricFamily("leanvibe_events_failed", "Events that could not be taken.", value=totals.failed)
-        yield _histogram(totals.buckets, totals.duration_seconds)
-        yield GaugeMetricFamily(
-            "leanvibe_avg_processing_time_ms",
-            "Mean processing time of the last minute in milliseconds.",
-            value=snapshot.avg_processing_time_ms,
-        )
-        yield GaugeMetricFamily(
-            "leanvibe_error_rate",
-            "Share of the last minute's events that could not be processed, 0 to 1.",
-            value=round(1 - snapshot.success_rate, 5),
-        )
-        yield GaugeMetricFamily(
-            "leanvibe_events_per_second", "Events of the last minute per second.", value=snapshot.events_per_second
-        )
-
-    def _losses(self) -> Iterator[Metric]:
-        totals = self._monitor.totals
-        dropped = CounterMetricFamily("leanvibe_dropped", "What was left out, by reason.", labels=["reason"])
-        for reason, count in totals.dropped.items():
-            dropped.add_metric([reason], count)
-        yield dropped
-        redactions = CounterMetricFamily("leanvibe_redactions", "Replacements, by rule.", labels=["rule"])
-        for rule, count in totals.redactions.items():
-            redactions.add_metric([rule], count)
-        yield redactions
-        yield CounterMetricFamily(
-            "leanvibe_redaction_failures",
-            "Events whose content was dropped because redaction could not finish.",
-            value=totals.redaction_failures,
-        )
-
-    def _delivery(self, progress: dict[str, Any] | None) -> Iterator[Metric]:
-        yield GaugeMetricFamily("leanvibe_worker_up", "1 while the worker answers.", value=progress is not None)
-        if progress is None:
-            return
-        last = self._last_seq()
-        lag = GaugeMetricFamily("leanvibe_lag_events", "Events a consumer is behind.", labels=["consumer"])
-        lag.add_metric(["store"], max(0, last - progress["store_seq"]))
-        up = GaugeMetricFamily("leanvibe_sink_up", "1 while the sink takes what it is given.", labels=["sink"])
-        counters = {
-            name: CounterMetricFamily(f"leanvibe_sink_{name}", text, labels=["sink"])
-            for name, text in (
-                ("delivered", "Items that the sink has taken."),
-                ("retries", "Attempts that failed and were made again."),
-                ("dead_letters", "Items that the sink will never take."),
-            )
-        }
-        for sink in progress["sinks"]:
-            lag.add_metric([sink["name"]], max(0, last - sink["seq"]))
-            up.add_metric([sink["name"]], sink["state"] == "up")
-            for name, family in counters.items():
-                family.add_metric([sink["name"]], sink[name])
-        yield from (lag, up, *counters.values())
+    now: float
+    since: float
+    performance: Performance
+    totals: Totals
+    last_seq: int
+    progress: dict[str, Any] | None
+    worker_starts: int
+    live_clients: int
+    footprint: Footprint
+    journal_lost: int = 0
+    """Events of a damaged journal that could not be read."""
 
 
-def registry_of(collector: SidecarCollector) -> CollectorRegistry:
-    """A registry of its own, so that no library's metrics slip in."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    return registry
+def own_metrics(facts: Facts) -> list[Metric]:
+    """Every metric of the sidecar itself; those of delivery only while the worker answers."""
+    since_ns = int(facts.since * 1e9)
+    metrics = [*_processing(facts), *_losses(facts), *_host(facts), *_delivery(facts)]
+    return [
+        one if one.kind is MetricKind.GAUGE else msgspec.structs.replace(one, since_ns=since_ns) for one in metrics
+    ]
 
 
-def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """`(body, content type)` in the format that the Accept header asks for."""
-    encoder, content_type = choose_encoder(accept)
-    return encoder(registry), content_type
+def _processing(facts: Facts) -> Iterator[Metric]:
+    totals, performance = facts.totals, facts.performance
+    yield _counter(
+        "leanvibe.events.processed",
+        "Events acknowledged as durable.",
+        [(agent, event_type.value, count) for (agent, event_type), count in totals.processed.items()],
+        ("agent", "event_type"),
+    )
+    yield _counter("leanvibe.events.failed", "Events that could not be taken.", [(totals.failed,)])
+    yield Metric(
+        name="leanvibe.processing.duration",
+        kind=MetricKind.HISTOGRAM,
+        unit="s",
+        help="From receipt to durable.",
+        bounds=BUCKETS,
+        points=(Point((), totals.duration_seconds, tuple(totals.buckets), tuple(totals.exemplars)),),
+    )
+    average = "Mean processing time of the last minute in milliseconds."
+    yield _gauge("leanvibe.avg_processing_time_ms", average, [(performance.avg_processing_time_ms,)])
+    failed = round(1 - performance.success_rate, 5)
+    yield _gauge("leanvibe.error_rate", "Share of the last minute's events that could not be processed.", [(failed,)])
+    yield _gauge(
+        "leanvibe.events_per_second", "Events of the last minute per second.", [(performance.events_per_second,)]
+    )
 
 
-def _histogram(counts: list[int], total_seconds: float) -> Metric:
-    cumulative = 0
-    buckets: list[tuple[str, float]] = []
-    for bound, count in zip([*map(str, BUCKETS), "+Inf"], counts, strict=True):
-        cumulative += count
-        buckets.append((bound, cumulative))
-    family = HistogramMetricFamily("leanvibe_processing_duration_seconds", "From receipt to durable, in seconds.")
-    family.add_metric([], buckets, total_seconds)
-    return family
+def _losses(facts: Facts) -> Iterator[Metric]:
+    totals, progress = facts.totals, facts.progress or {}
+    skipped = {"not_taken_by_backend": sum(sink["skipped"] for sink in progress.get("sinks", ()))}
+    dropped = {
+        "content_over_size_limit": 0,
+        "journal_damaged": facts.journal_lost,
+        **totals.dropped,
+        **progress.get("dropped", {}),
+        **skipped,
+    }
+    yield _counter("leanvibe.dropped", "What was left out, by reason.", dropped.items(), ("reason",))
+    yield _counter("leanvibe.redactions", "Replacements, by rule.", totals.redactions.items(), ("rule",))
+    yield _counter(
+        "leanvibe.redaction.failures",
+        "Events whose content was dropped because redaction could not finish.",
+        [(totals.redaction_failures,)],
+    )
+
+
+def _host(facts: Facts) -> Iterator[Metric]:
+    foot = facts.footprint
+    yield _gauge("leanvibe.journal.size", "Files of the journal.", [(foot.journal_bytes,)], unit="By")
+    yield _gauge("leanvibe.store.size", "Files of the store.", [(foot.store_bytes,)], unit="By")
+    yield _gauge("leanvibe.disk.free", "Free space where the data is.", [(foot.free_bytes,)], unit="By")
+    yield _gauge("leanvibe.disk.size", "Size of the file system where the data is.", [(foot.disk_bytes,)], unit="By")
+    yield _gauge("leanvibe.live.clients", "Connected WebSocket clients.", [(facts.live_clients,)])
+    yield _counter("leanvibe.worker.starts", "How often the worker was started.", [(facts.worker_starts,)])
+    yield _gauge("leanvibe.worker.up", "1 while the worker answers.", [(facts.progress is not None,)])
+
+
+def _delivery(facts: Facts) -> Iterator[Metric]:
+    progress = facts.progress
+    if progress is None:
+        return
+    store = {"name": "store", "seq": progress["store_seq"], "oldest_at": progress["store_oldest_at"]}
+    consumers: list[Mapping[str, Any]] = [store, *progress["sinks"]]
+    behind = [(one["name"], max(0, facts.last_seq - one["seq"])) for one in consumers]
+    depth = max(0, facts.last_seq - progress["passed"])
+    yield _gauge("leanvibe.queue.events", "Events in the journal that some consumer has not passed.", [(depth,)])
+    yield _gauge("leanvibe.lag.events", "Events a consumer is behind.", behind, ("consumer",))
+    yield _gauge(
+        "leanvibe.lag",
+        "Age of the oldest event that a consumer has not passed; 0 when it has passed all.",
+        [(one["name"], _age(one["oldest_at"], facts.now)) for one in consumers],
+        ("consumer",),
+        unit="s",
+    )
+    yield from _sinks(progress["sinks"])
+
+
+def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    up = [(sink["name"], sink["state"] != "retrying") for sink in sinks]
+    yield _gauge("leanvibe.sink.up", "0 while the sink refuses or cannot be reached.", up, ("sink",))
+    for name, text in (
+        ("delivered", "Items that the sink has taken, since the worker's start."),
+        ("retries", "Attempts that failed and were made again, since the worker's start."),
+        ("dead_letters", "Items that the sink will never take, since the worker's start."),
+    ):
+        yield _counter(f"leanvibe.sink.{name}", text, [(sink["name"], sink[name]) for sink in sinks], ("sink",))
+
+
+def _age(oldest_at: float | None, now: float) -> float:
+    return 0.0 if oldest_at is None else round(max(0.0, now - oldest_at), 3)
+
+
+def _counter(name: str, text: str, rows: Iterable[tuple[Any, ...]], labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(name=name, kind=MetricKind.COUNTER, help=text, labels=labels, points=_points(rows))
+
+
+def _gauge(
+    name: str, text: str, rows: Iterable[tuple[Any, ...]], labels: tuple[str, ...] = (), unit: str = ""
+) -> Metric:
+    return Metric(name=name, kind=MetricKind.GAUGE, unit=unit, help=text, labels=labels, points=_points(rows))
+
+
+def _points(rows: Iterable[tuple[Any, ...]]) -> tuple[Point, ...]:
+    """Rows of label values, each with its number at the end."""
+    return tuple(Point(tuple(row[:-1]), float(row[-1])) for row in rows)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.events import PROBE_EVENT, EventType, HookEvent
+from sidecar.otel.metric_model import Exemplar
 
 WINDOW_SECONDS = 60.0
 WINDOW_SAMPLES = 10_000
@@ -54,6 +55,8 @@ class Totals:
     redaction_failures: int = 0
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     duration_seconds: float = 0.0
+    exemplars: list[Exemplar | None] = field(default_factory=lambda: [None] * (len(BUCKETS) + 1))
+    """The newest event of each bucket that belongs to a turn, and so to a trace."""
 
 
 class PerformanceMonitor:
@@ -81,6 +84,12 @@ class PerformanceMonitor:
             totals.redaction_failures += event.redaction_failed
             if event.redactions:
                 totals.redactions.update(event.redactions)
+        self._exemplify(events, seconds, bucket)
+
+    def _exemplify(self, events: Sequence[HookEvent], seconds: float, bucket: int) -> None:
+        last = events[-1] if events else None
+        if last and last.prompt_id and last.trace_id and last.span_id:
+            self.totals.exemplars[bucket] = Exemplar(seconds, last.trace_id, last.span_id, last.received_at * 1000)
 
     def _label(self, agent: str) -> str:
         """The agent as a metric's label: clients choose it, so it must look like a name and there are not many."""

@@ -33,7 +33,7 @@ MAX_CONNECTIONS = 2000
 BACKLOG = 2048
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
-Announce = Callable[[str], None]
+Announce = Callable[[str, str], None]
 
 
 def serve(settings: Settings, announce: Announce) -> None:
@@ -41,7 +41,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 
     Args:
         settings: everything that can be set.
-        announce: told the URL once requests are taken.
+        announce: told the URL, and a link that opens the page once, when requests are taken.
 
     Raises:
         StartError: port or data directory cannot be had; says who has them.
@@ -58,7 +58,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    journal = JournalWriter(settings.data_dir / JOURNAL_FILE)
+    journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
     front = build(settings, data_dir.token(settings.data_dir), journal)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
@@ -67,7 +67,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     front.worker.start()
     spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()
-    announce(url)
+    announce(url, url + front.page_link())
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -1,34 +1,24 @@
 """Routes that tell how the sidecar is and hold no content of any event."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CollectorRegistry
 
+from sidecar.front.exposition import exposition
 from sidecar.front.health import performance_answer
-from sidecar.front.metrics import exposition
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.receive.guards import API
-
-WELCOME = """leanvibe-sidecar is running.
-
-POST /api/v1/hooks/claude-code            native hook payloads
-POST /api/v1/observability/hook-events    the integration guide's events
-GET  /api/v1/observability/health         components and sinks
-GET  /api/v1/observability/hook-performance
-GET  /metrics                             Prometheus
-GET  /schema                              OpenAPI
-With the token of the data directory: GET events, POST sql under /api/v1/observability/,
-and the WebSocket /api/v1/websocket/observability.
-"""
+from sidecar.otel.metric_model import Metric
 
 
 def status_routes(
-    monitor: PerformanceMonitor, health: Callable[[], dict[str, Any]], registry: CollectorRegistry
+    monitor: PerformanceMonitor,
+    health: Callable[[], dict[str, Any]],
+    gather: Callable[[], Awaitable[list[Metric]]],
 ) -> list[HTTPRouteHandler]:
-    """The handlers of performance, health, metrics and the front page."""
+    """The handlers of performance, health and metrics."""
 
     @get(f"{API}/hook-performance", summary="Throughput, latency and success rate")
     async def hook_performance() -> dict[str, Any]:
@@ -41,11 +31,7 @@ def status_routes(
 
     @get("/metrics", summary="Prometheus text or OpenMetrics")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        body, content_type = exposition(await gather(), request.headers.get("accept", ""))
         return Response(body, media_type=content_type)
 
-    @get("/", media_type="text/plain", include_in_schema=False)
-    async def welcome() -> str:
-        return WELCOME
-
-    return [hook_performance, health_route, metrics, welcome]
+    return [hook_performance, health_route, metrics]

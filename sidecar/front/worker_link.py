@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import msgspec
 from sidecar import wire
 from sidecar.errors import LeanvibeError
 from sidecar.log import LOGGER
+from sidecar.otel.metric_model import Metric
 from sidecar.settings import Settings
 
 FIRST_WAIT_SECONDS = 0.2
@@ -24,6 +26,7 @@ START_SECONDS = 5.0
 """How long a question waits for a worker that is being started."""
 ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
+REPORT_SECONDS = 5.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
 BLOCKED_SECONDS = 60.0
@@ -35,10 +38,10 @@ class WorkerLink:
 
     Args:
         settings: handed to the worker over its stdin, never on its command line.
-        passed: told each time how far the journal may be trimmed.
+        passed: told each time how far every consumer has safely come, and how far the store.
     """
 
-    def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
+    def __init__(self, settings: Settings, passed: Callable[[int, int], None]) -> None:
         self._settings = settings
         self._passed = passed
         self._process: asyncio.subprocess.Process | None = None
@@ -47,8 +50,12 @@ class WorkerLink:
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
         self._heard_at = 0.0
+        self._report: Callable[[], list[Metric]] | None = None
+        self._reported_at = 0.0
+        self._started_at = 0.0
         self.starts = 0
-        self.last_exit: int | None = None
+        self.last_ending: str | None = None
+        """How the last worker ended."""
 
     @property
     def pid(self) -> int | None:
@@ -60,9 +67,24 @@ class WorkerLink:
         """How far store and sinks are, at most `STALE_SECONDS` old; None when the worker does not answer."""
         return self._progress if time.monotonic() - self._progress_at < STALE_SECONDS else None
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the worker does not answer, in one line; None when it does, or is being started for the first time."""
+        if self.progress is not None:
+            return None
+        if self.pid is not None and time.monotonic() - self._started_at > STALE_SECONDS:
+            return f"the worker (pid {self.pid}) does not answer; ingest goes on"
+        if self.last_ending is not None:
+            return f"the worker {self.last_ending}; it is started again by itself, ingest goes on"
+        return None
+
     def start(self) -> None:
         """Begins watching; returns at once, ingest does not wait for the worker."""
         self._tasks = [asyncio.create_task(self._keep_running()), asyncio.create_task(self._follow_progress())]
+
+    def tell(self, report: Callable[[], list[Metric]]) -> None:
+        """Names what gives the front's metrics, for a worker that exports them too."""
+        self._report = report
 
     async def ask(self, op: str, args: dict[str, Any], seconds: float) -> msgspec.Raw:
         """The worker's answer as JSON bytes.
@@ -102,9 +124,9 @@ class WorkerLink:
         wait = FIRST_WAIT_SECONDS
         while not self._stopping:
             started = time.monotonic()
-            ending = await self._run_once()
+            self.last_ending = await self._run_once()
             wait = FIRST_WAIT_SECONDS if time.monotonic() - started > STEADY_SECONDS else wait
-            LOGGER.warning("the worker %s; it is started again in %.1f s", ending, wait)
+            LOGGER.warning("the worker %s; it is started again in %.1f s", self.last_ending, wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
@@ -115,10 +137,9 @@ class WorkerLink:
         except OSError as error:
             return f"could not be started: {error.strerror}"
         self.starts += 1
-        self._heard_at = time.monotonic()
+        self._heard_at = self._started_at = time.monotonic()
         LOGGER.info("worker %s started", self._process.pid)
-        self.last_exit = await self._process.wait()
-        return f"ended with code {self.last_exit}"
+        return _ending(await self._process.wait())
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's own called like one of our packages must not shadow it
@@ -134,20 +155,37 @@ class WorkerLink:
     async def _follow_progress(self) -> None:
         while True:
             try:
-                raw = await self.ask("progress", {}, PROGRESS_SECONDS * 2)
+                raw = await self.ask("progress", self._news(), PROGRESS_SECONDS * 2)
             except LeanvibeError:
                 self._end_if_blocked()
             else:
                 self._progress = msgspec.json.decode(raw)
                 self._progress_at = self._heard_at = time.monotonic()
-                self._passed(self._progress["passed"])
+                self._passed(self._progress["passed"], self._progress["store_seq"])
             await asyncio.sleep(PROGRESS_SECONDS)
+
+    def _news(self) -> dict[str, Any]:
+        """The front's metrics now and then, if the worker said that it exports them."""
+        wanted = self._progress is not None and self._progress["exports_metrics"]
+        if not wanted or self._report is None or time.monotonic() - self._reported_at < REPORT_SECONDS:
+            return {}
+        self._reported_at = time.monotonic()
+        return {"front": self._report()}
 
     def _end_if_blocked(self) -> None:
         """Kills a worker that runs and says nothing, so that it is started anew."""
         if self.pid is not None and self._process and time.monotonic() - self._heard_at > BLOCKED_SECONDS:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+
+def _ending(code: int) -> str:
+    """How a process ended, from its exit code, which is negative for a signal."""
+    if code >= 0:
+        return f"ended with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
 
 
 def _environment() -> dict[str, str]:

@@ -20,6 +20,16 @@ WAL_LIMIT_PAGES = 16_384
 """64 MB of log: beyond it the committing thread takes the last frames over itself, so that the log restarts."""
 
 
+MAX_SEQ = 2**62
+"""Above every number that will ever be given."""
+
+
+def used_bytes(connection: apsw.Connection) -> int:
+    """Bytes of the journal that hold something; pages that trimming freed and that are used again do not count."""
+    pages, free, size = (connection.execute(f"PRAGMA {name}").get for name in _SIZES)
+    return int((pages - free) * size)
+
+
 def highest_seq(connection: apsw.Connection) -> int:
     """The highest sequence number ever given, trimmed rows included; 0 for a new journal."""
     seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'journal'").get
@@ -63,6 +73,7 @@ def _slice_end(rows: Sequence[tuple[int, int]]) -> tuple[int, bool]:
     return (rows[-1][0], True) if rows else (0, True)
 
 
+_SIZES = ("page_count", "freelist_count", "page_size")
 _OLDEST = "SELECT seq, length(body) FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?"
 _FORGET = "DELETE FROM given_ids WHERE event_id IN (SELECT event_id FROM given_ids WHERE given_at < ? LIMIT ?)"
 

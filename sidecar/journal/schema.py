@@ -28,6 +28,16 @@ CREATE INDEX IF NOT EXISTS given_ids_by_age ON given_ids(given_at);
 BUSY_TIMEOUT_MS = 5000
 CACHE_KIB = 1024
 WAL_KEPT_BYTES = 16 * 1024 * 1024
+PRAGMAS = (
+    "auto_vacuum=INCREMENTAL",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "fullfsync=1",
+    "wal_autocheckpoint=0",
+    f"cache_size=-{CACHE_KIB}",
+    f"journal_size_limit={WAL_KEPT_BYTES}",
+    "temp_store=MEMORY",
+)
 
 
 def open_for_writing(path: Path) -> apsw.Connection:
@@ -43,16 +53,7 @@ def open_for_writing(path: Path) -> apsw.Connection:
         _create_private(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        for pragma in (
-            "auto_vacuum=INCREMENTAL",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "fullfsync=1",
-            "wal_autocheckpoint=0",
-            f"cache_size=-{CACHE_KIB}",
-            f"journal_size_limit={WAL_KEPT_BYTES}",
-            "temp_store=MEMORY",
-        ):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute(_TABLES)
     except (apsw.Error, OSError) as error:
@@ -84,11 +85,11 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")  # one that fails can leave the transaction open
     except BaseException:
         with contextlib.suppress(apsw.Error):  # the first error is the one that tells
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _create_private(path: Path) -> None:

@@ -3,6 +3,7 @@
 At rest a single event commits at once; under load the groups grow by themselves (group commit).
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -13,13 +14,19 @@ from typing import NamedTuple
 
 import apsw
 
-from sidecar.errors import NotDurableError
+from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance
-from sidecar.journal.schema import open_for_writing, transaction
+from sidecar.journal.recovery import OpenJournal, is_damage, open_journal
+from sidecar.journal.schema import transaction
 
 MAX_WAITING_BYTES = 128 * 1024 * 1024
 """Bodies waiting for a commit; beyond it an append is refused instead of growing the process."""
 MAX_GROUP = 2048
+MAX_BYTES = 1024 * 1024 * 1024
+FULL_BEYOND_BYTES = 256 * 1024 * 1024
+"""So far beyond `max_bytes`, where trimming begins, appends are refused: the store has not kept up for long."""
+MEND_SECONDS = 5.0
+"""At least this long between two attempts to mend a damaged journal."""
 GIVEN_ID_SECONDS = 24 * 3600
 
 _INSERT = "INSERT INTO journal(event_id, body) VALUES (?, ?)"
@@ -56,24 +63,35 @@ class JournalWriter:
     """Owns the journal file for writing. One per data directory; `append` may be called from any thread.
 
     Args:
-        path: the journal file; made when missing.
+        path: the journal file; made when missing, moved aside when damaged.
+        max_bytes: beyond it, rows go as soon as the store has them, and sinks that lag are served from there.
 
     Raises:
         JournalError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    last_seq: int
+    """The highest sequence number that is durable."""
+    _checkpointer: maintenance.Checkpointer
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
-        self._connection = open_for_writing(path)
+        self._max_bytes = max_bytes
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
-        self._trim_to = 0
-        self.last_seq = maintenance.highest_seq(self._connection)
+        self._passed = 0
+        self._stored = 0
+        self._trimming = False
+        self._mended_at = float("-inf")
         self.last_error: str | None = None
         """Why the last commit failed; None once one works again."""
-        self._checkpointer = maintenance.Checkpointer(path, self._connection)
+        self.lost = 0
+        """Events of a damaged journal that could not be read."""
+        self.recovery: str | None = None
+        """What became of a damaged journal, in one line."""
+        self._use(open_journal(path))
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -93,12 +111,17 @@ class JournalWriter:
             self._waiting_bytes += size
             self._wake.notify()
 
-    def trim(self, passed: int) -> None:
-        """Lets rows up to and including sequence `passed` go, in small slices between groups."""
+    def trim(self, passed: int, stored: int = 0) -> None:
+        """Lets rows go, in small slices between groups.
+
+        Args:
+            passed: every consumer has passed this sequence number: rows up to it go.
+            stored: the store has passed it: beyond `max_bytes` rows up to it go too.
+        """
         with self._wake:
-            if passed > self._trim_to:
-                self._trim_to = passed
-                self._wake.notify()
+            self._passed, self._stored = max(self._passed, passed), max(self._stored, stored)
+            self._trimming = True
+            self._wake.notify()
 
     def close(self) -> None:
         """Commits what waits, then releases the file. Safe to call twice."""
@@ -113,7 +136,7 @@ class JournalWriter:
         while (group := self._next_group()) is not None:
             if group:
                 self._commit(group)
-            else:
+            if self._trimming and (not group or self._used > self._max_bytes):
                 self._trim_slice()
 
     def _next_group(self) -> list[_Waiting] | None:
@@ -122,7 +145,7 @@ class JournalWriter:
             while not self._waiting:
                 if self._closing:
                     return None
-                if self._trim_to:
+                if self._trimming:
                     return []
                 self._wake.wait()
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
@@ -130,36 +153,69 @@ class JournalWriter:
             return group
 
     def _commit(self, group: list[_Waiting]) -> None:
-        now = int(time.time())
         try:
-            with transaction(self._connection):
-                results = [[insert(self._connection, entry, now) for entry in waiting.entries] for waiting in group]
-        except apsw.Error as error:
-            refusal = NotDurableError(
-                f"the journal could not be written: {type(error).__name__}",
-                hint="check the free space and the rights of the data directory",
-            )
+            results = self._insert_all(group)
+        except Exception as error:  # noqa: BLE001  whatever it is, everyone must be told and the thread go on
+            refusal = _refusal(error)
             self.last_error = str(refusal)
-            for waiting in group:
-                waiting.done(refusal)
+            _tell(group, [refusal] * len(group))
+            if is_damage(error):
+                self._mend()
             return
         self.last_error = None
         newest = max(one.seq for appended in results for one in appended)  # a repeat keeps its old number
         self.last_seq = max(self.last_seq, newest)
-        for waiting, appended in zip(group, results, strict=True):
-            waiting.done(appended)
+        _tell(group, results)
         self._checkpointer.after_commit(self._connection)
+
+    def _insert_all(self, group: list[_Waiting]) -> list[list[Appended]]:
+        """One synced transaction, and a mark above its numbers."""
+        self._used = maintenance.used_bytes(self._connection)
+        if self._used > self._max_bytes + FULL_BEYOND_BYTES:
+            raise NotDurableError(
+                f"the journal is full ({self._used >> 20} MB) of what the store has not taken yet",
+                hint="see leanvibe status for what holds the store up, or raise LEANVIBE_JOURNAL_MAX_MB",
+            )
+        now = int(time.time())
+        with transaction(self._connection):
+            results = [[insert(self._connection, entry, now) for entry in waiting.entries] for waiting in group]
+        with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again
+            self._mark.keep_above(max(one.seq for appended in results for one in appended))
+        return results
+
+    def _use(self, opened: OpenJournal) -> None:
+        self._connection, self._mark = opened.connection, opened.mark
+        self._used = maintenance.used_bytes(opened.connection)
+        self.last_seq = maintenance.highest_seq(opened.connection)
+        self._checkpointer = maintenance.Checkpointer(self.path, opened.connection)
+        if opened.recovery is not None:
+            self.recovery = str(opened.recovery)
+            self.lost += opened.recovery.lost or 0
+
+    def _mend(self) -> None:
+        """Opens the journal anew, which moves a damaged file aside; when that fails appends are refused as before."""
+        if time.monotonic() - self._mended_at < MEND_SECONDS:
+            return
+        self._mended_at = time.monotonic()
+        self._checkpointer.close()
+        self._connection.close(force=True)
+        try:
+            self._use(open_journal(self.path))
+        except JournalError as error:
+            self.last_error = str(error)
 
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""
         try:
-            finished = maintenance.trim(self._connection, self._trim_to, int(time.time()) - GIVEN_ID_SECONDS)
+            self._used = maintenance.used_bytes(self._connection)
+            target = max(self._passed, self._stored) if self._used > self._max_bytes else self._passed
+            finished = maintenance.trim(self._connection, target, int(time.time()) - GIVEN_ID_SECONDS)
         except apsw.Error:
             finished = True
         self._checkpointer.after_commit(self._connection)
         with self._wake:
             if finished:
-                self._trim_to = 0
+                self._trimming = False
 
 
 def insert(connection: apsw.Connection, entry: Entry, now: int) -> Appended:
@@ -178,3 +234,18 @@ def insert(connection: apsw.Connection, entry: Entry, now: int) -> Appended:
     if entry.given:
         connection.execute(_REMEMBER, (entry.event_id, seq, now))
     return Appended(seq, repeated=False)
+
+
+def _tell(group: Sequence[_Waiting], answers: Sequence[list[Appended] | NotDurableError]) -> None:
+    for waiting, answer in zip(group, answers, strict=True):
+        with contextlib.suppress(RuntimeError):  # the event loop that waited is closed: nobody is left to be told
+            waiting.done(answer)
+
+
+def _refusal(error: Exception) -> NotDurableError:
+    if isinstance(error, NotDurableError):
+        return error
+    return NotDurableError(
+        f"the journal could not be written: {type(error).__name__}",
+        hint="check the free space and the rights of the data directory",
+    )

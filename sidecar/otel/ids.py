@@ -17,6 +17,7 @@ TOOL = "tool"
 SUBAGENT = "agent"
 PERMISSION = "permission"
 COMPACTION = "compact"
+PART = "part"
 
 
 def trace_id(session_id: str, prompt_id: str | None) -> str:
@@ -36,6 +37,17 @@ def span_id(session_id: str, prompt_id: str | None, kind: str, key: str = "") ->
     """
     prompt = prompt_id or ""
     return _digest(SPAN_BYTES, f"span {len(session_id)}:{session_id}{len(prompt)}:{prompt}{kind}:{key}")
+
+
+def part_trace_id(session_id: str, prompt_id: str | None, part: str) -> str:
+    """32 hex digits of a trace in which a huge turn goes on.
+
+    Args:
+        session_id: the agent's session.
+        prompt_id: the turn within it; None in the session-level trace.
+        part: what tells the parts of the session's turns apart.
+    """
+    return _digest(TRACE_BYTES, f"{trace_id(session_id, prompt_id)} {PART}:{part}")
 
 
 def turn_key(prompt_id: str | None, opening_event_id: str | None) -> str:

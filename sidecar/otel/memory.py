@@ -15,15 +15,21 @@ MAX_SESSIONS = 4_096
 MAX_TURNS_PER_SESSION = 32
 
 
+def is_turn_root(span: Span) -> bool:
+    """Whether the span is the root of a turn; that of a further part of a huge turn is not."""
+    return span.parent_span_id is None and semconv.TURN_PART not in span.attributes
+
+
 @dataclass(slots=True)
 class Departed:
-    """The ids of spans that have left, by trace."""
+    """The ids of spans that have left, by trace, and the traces of which a turn's root has."""
 
     _traces: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)
+    _sealed: set[str] = field(default_factory=set)
     _size: int = 0
 
     def __contains__(self, trace_id: str) -> bool:
-        return trace_id in self._traces
+        return trace_id in self._sealed
 
     def __len__(self) -> int:
         return self._size
@@ -37,13 +43,16 @@ class Departed:
             if span.span_id not in known:
                 known.add(span.span_id)
                 fresh.append(span)
+            if is_turn_root(span):
+                self._sealed.add(span.trace_id)
         self._size += len(fresh)
         self._forget()
         return fresh
 
     def _forget(self) -> None:
         while self._size > MAX_SPAN_IDS and len(self._traces) > 1:
-            _, forgotten = self._traces.popitem(last=False)
+            trace_id, forgotten = self._traces.popitem(last=False)
+            self._sealed.discard(trace_id)
             self._size -= len(forgotten)
 
 

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, field
 
 from sidecar.otel.digest import Digest
+from sidecar.otel.early import GRACE_US, Early, Flushing
 from sidecar.otel.kinds import TOOL_KINDS, Kind
 from sidecar.otel.memory import Session
+from sidecar.otel.parts import Parts
 from sidecar.otel.scope import Scope
 from sidecar.otel.turn import SHAPES_A_TURN
 
 MAX_DIGESTS = 10_000
 """Events kept of one turn; beyond it new tool calls are counted and left out."""
-
-GRACE_US = 1_000_000
-"""How long a closed turn waits for events that race with its Stop."""
 
 IDLE_US = 30 * 60 * 1_000_000
 """After this long without any event a turn is abandoned: the agent was killed."""
@@ -20,6 +19,8 @@ IDLE_US = 30 * 60 * 1_000_000
 Order = tuple[int, int, str]
 _STARTS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
 _STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
+_ENDS_A_CALL = TOOL_KINDS - {Kind.PRE}
+_ENDS_ALL_CALLS = _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}
 
 
 @dataclass(slots=True)
@@ -34,12 +35,18 @@ class OpenTurn:
     digests: dict[str, Digest] = field(default_factory=dict)
     dropped: int = 0
     queued: int | None = None
+    flushing: Flushing = field(default_factory=Flushing)
+    parts: Parts = field(init=False)
+    asked: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
     _calls: set[str] = field(default_factory=set)
     _echo: str | None = None
     _stop: Order | None = None
     _work: Order | None = None
     _started: dict[str, Order] = field(default_factory=dict)
     _stopped: dict[str, Order] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts(self.scope)
 
     def add(self, one: Digest) -> int:
         """Takes an event in; a repeat changes nothing. Returns by how many the digests grew."""
@@ -51,6 +58,7 @@ class OpenTurn:
         if self._keeps(one):
             self.digests[one.event_id] = one
             self._shape(one)
+            self.flushing.note(one)
         else:
             self.dropped += one.kind is not Kind.ECHO
         return len(self.digests) - before
@@ -78,6 +86,20 @@ class OpenTurn:
             closed += [self.went_on_at, self.last_at if self.finished else None]
         known = [max(self.last_at, at) + GRACE_US for at in closed if at is not None]
         return min(known, default=self.last_at + IDLE_US)
+
+    def look_at(self, early: Early) -> int:
+        """When something of the turn may leave: the turn itself, or calls of it that ended."""
+        flush = self.flush_at(early)
+        return self.due_at if flush is None else min(flush, self.due_at)
+
+    def flush_at(self, early: Early) -> int | None:
+        """When finished calls may leave before the turn does; None when there are none."""
+        return None if self.start is None else self.flushing.due_at(early, self.start, len(self.digests))
+
+    @property
+    def waiting_since(self) -> int | None:
+        """When the user was first asked for a permission that no event has answered; None when nothing waits."""
+        return min(self.asked.values(), default=None)
 
     @property
     def cut_short(self) -> bool:
@@ -126,6 +148,16 @@ class OpenTurn:
         if one.kind is Kind.PRE and one.owner is None:
             self._work = max(self._work or one.order, one.order)
         self._note_subagents(one)
+        self._note_permission(one)
+
+    def _note_permission(self, one: Digest) -> None:
+        """No event is the answer to a request: it waits until a call of its tool ends, or all of its agent."""
+        if one.kind is Kind.PERMISSION:
+            self.asked[one.owner, one.tool] = one.at
+        elif self.asked and one.kind in _ENDS_A_CALL:
+            self.asked.pop((one.owner, one.tool), None)
+        elif self.asked and one.kind in _ENDS_ALL_CALLS:
+            self.asked = {key: at for key, at in self.asked.items() if key[0] != one.owner}
 
     def _note_subagents(self, one: Digest) -> None:
         if one.kind is Kind.SUBAGENT_STOP and one.owner:

@@ -55,6 +55,7 @@ LOG_RECORD_UID = "log.record.uid"
 PROMPT_ID = "prompt.id"
 TURN_OUTCOME = "claude_code.turn.outcome"
 TURN_TOOL_CALLS = "claude_code.turn.tool_calls"
+TURN_PART = "claude_code.turn.part"
 PROMPT_LENGTH = "claude_code.prompt.length"
 PERMISSION_MODE = "claude_code.permission.mode"
 PERMISSION_DECISION = "claude_code.permission.decision"
@@ -99,6 +100,9 @@ TOOL_FUNCTION = "function"
 TOOL_EXTENSION = "extension"
 MCP_TOOLS_CALL = "tools/call"
 PREVIOUS_TURN = "previous_turn"
+CONTINUED_IN = "continued_in"
+CONTINUES = "continues"
+PARENT_ELSEWHERE = "parent"
 OTHER_ERROR = "_OTHER"
 
 SPAN_ATTRIBUTES: frozenset[str] = frozenset(
@@ -124,6 +128,7 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
         PROMPT_ID,
         TURN_OUTCOME,
         TURN_TOOL_CALLS,
+        TURN_PART,
         PROMPT_LENGTH,
         PERMISSION_MODE,
         PERMISSION_DECISION,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sidecar.events import HookEvent
 from sidecar.otel.agent_spans import root_span, subagent_span
+from sidecar.otel.calls import ToolCall
 from sidecar.otel.compactions import compaction_spans
 from sidecar.otel.digest import Digest, digest_of
 from sidecar.otel.model import Span
@@ -39,9 +40,30 @@ def spans_of_digests(scope: Scope, digests: Iterable[Digest], around: Surroundin
     if turn is None:
         return []
     tree = Tree(scope, turn)
-    children = [tool_span(tree, call) for call in turn.calls]
-    children += [permission_span(tree, call, asked) for call in turn.calls if (asked := call.permission)]
+    children = _call_spans(tree, turn.calls)
     children += [subagent_span(tree, agent) for agent in turn.agents.values()]
     children += compaction_spans(tree)
     children.sort(key=lambda span: (span.start_ns, span.span_id))
     return [*children, root_span(tree, around)]
+
+
+def finished_calls(scope: Scope, digests: Iterable[Digest], until: int) -> tuple[list[Span], int | None]:
+    """Spans of the calls that ended by `until`, by start, and when the first call after that ended.
+
+    Args:
+        scope: whose turn it is.
+        digests: what is known of the turn so far.
+        until: microseconds since the epoch.
+    """
+    turn = read_turn(digests, NOTHING_KNOWN)
+    if turn is None:
+        return [], None
+    ended = [(call.ended_at, call) for call in turn.calls if call.ended_at is not None]
+    spans = _call_spans(Tree(scope, turn), [call for at, call in ended if at <= until])
+    spans.sort(key=lambda span: (span.start_ns, span.span_id))
+    return spans, min((at for at, _ in ended if at > until), default=None)
+
+
+def _call_spans(tree: Tree, calls: Sequence[ToolCall]) -> list[Span]:
+    waits = [permission_span(tree, call, asked) for call in calls if (asked := call.permission)]
+    return [tool_span(tree, call) for call in calls] + waits

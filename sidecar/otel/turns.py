@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
+from sidecar.otel.early import GRACE_US, LONG_TURNS, Early
 from sidecar.otel.kinds import Kind, kind_of
-from sidecar.otel.memory import Departed, Session, Sessions
+from sidecar.otel.memory import Departed, Session, Sessions, is_turn_root
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import OpenTurn
 from sidecar.otel.scope import Scope, scope_of
-from sidecar.otel.spans import spans_of_digests
+from sidecar.otel.spans import finished_calls, spans_of_digests
 from sidecar.otel.turn import Surroundings
 
 MAX_HELD = 50_000
@@ -30,17 +31,19 @@ class TurnAssembler:
     """Gathers events into turns and gives out the spans of those that are closed.
 
     A turn closes a second after its Stop (later while its subagents run or more of its events come), after
-    the session's next prompt or end, or when it was silent for half an hour. Not safe for use by several
-    threads.
+    the session's next prompt or end, or when it was silent for half an hour. Finished calls of a long turn
+    leave before it. Not safe for use by several threads.
 
     Args:
         capture_content: puts prompts, answers, tool inputs and results on spans, capped.
+        early: from when on finished calls leave before their turn.
     """
 
-    def __init__(self, *, capture_content: bool = False) -> None:
+    def __init__(self, *, capture_content: bool = False, early: Early = LONG_TURNS) -> None:
         self.dropped_events = 0
         self.evicted_turns = 0
         self._capture = capture_content
+        self._early = early
         self._turns: dict[Scope, OpenTurn] = {}
         self._held = 0
         self._due: list[tuple[int, int, Scope]] = []
@@ -57,10 +60,10 @@ class TurnAssembler:
             now_us: the wall clock, in microseconds since the epoch.
         """
         if not events:
-            return self._close_due(now_us - SETTLE_US)
+            return self._leave_due(now_us - SETTLE_US)
         left: list[Span] = []
         for event in sorted(events, key=lambda event: (event.received_at, event.seq, event.event_id)):
-            left += self._close_due(event.received_at)
+            left += self._leave_due(event.received_at)
             left += self._take(event)
         return left
 
@@ -75,17 +78,26 @@ class TurnAssembler:
             spans: as many of the last as are at hand, oldest first.
         """
         for span in self._departed.leave(spans):
-            if span.parent_span_id is None:
+            if is_turn_root(span):
                 self._sessions.of(_scope_of_root(span)).began(span.span_id, span.start_ns // 1000, span.trace_id)
 
     def is_sealed(self, trace_id: str) -> bool:
-        """Whether spans of that trace have left, as far as is remembered."""
+        """Whether a turn of that trace has left, as far as is remembered."""
         return trace_id in self._departed
+
+    def advance(self, at: int) -> list[Span]:
+        """Lets what is due before `at` (microseconds since the epoch) leave, as an event of that time would."""
+        return self._leave_due(at)
+
+    @property
+    def under_way(self) -> list[OpenTurn]:
+        """Turns under way now."""
+        return [turn for turn in self._turns.values() if turn.has_shape]
 
     @property
     def open_turns(self) -> int:
-        """Turns under way now."""
-        return sum(turn.has_shape for turn in self._turns.values())
+        """How many turns are under way now."""
+        return len(self.under_way)
 
     @property
     def held(self) -> int:
@@ -134,13 +146,13 @@ class TurnAssembler:
             self._queue(self._turns[other])
 
     def _queue(self, turn: OpenTurn) -> None:
-        """Sees to it that the turn is looked at no later than it is due."""
-        due = turn.due_at
+        """Sees to it that the turn is looked at no later than it, or a call of it, is due."""
+        due = turn.look_at(self._early)
         if turn.queued is None or due < turn.queued:
             turn.queued = due
             heapq.heappush(self._due, (due, next(self._count), turn.scope))
 
-    def _close_due(self, at: int) -> list[Span]:
+    def _leave_due(self, at: int) -> list[Span]:
         left: list[Span] = []
         while self._due and self._due[0][0] < at:
             queued, _, scope = heapq.heappop(self._due)
@@ -148,11 +160,31 @@ class TurnAssembler:
             if turn is None or turn.queued != queued:
                 continue
             turn.queued = None
-            if turn.due_at < at:
-                left += self._close(turn)
-            else:
-                self._queue(turn)
+            left += self._look_at(turn, at)
         return left
+
+    def _look_at(self, turn: OpenTurn, at: int) -> list[Span]:
+        flush = turn.flush_at(self._early)
+        if flush is not None and flush < min(at, turn.due_at):
+            left = self._flush(turn, flush)
+        elif turn.due_at < at:
+            return self._close(turn)
+        else:
+            left = []
+        self._queue(turn)
+        return left
+
+    def _flush(self, turn: OpenTurn, at: int) -> list[Span]:
+        """The calls that had ended a moment before `at`, whenever that time is looked at."""
+        spans, waiting_since = finished_calls(turn.scope, turn.digests.values(), at - GRACE_US)
+        turn.flushing.waiting_since, turn.flushing.last_at = waiting_since, at
+        return self._gone(turn, spans)
+
+    def _gone(self, turn: OpenTurn, spans: Iterable[Span]) -> list[Span]:
+        """Those of a turn's spans that had not left, each in its trace."""
+        fresh = [span for span in spans if span.span_id not in turn.flushing.left]
+        turn.flushing.left.update(span.span_id for span in fresh)
+        return self._departed.leave(turn.parts.place(fresh, turn.root_id))
 
     def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
         del self._turns[turn.scope]
@@ -162,7 +194,7 @@ class TurnAssembler:
             return []
         previous = turn.session.previous(turn.root_id, turn.start)
         around = Surroundings(previous, turn.cut_short if cut_short is None else cut_short)
-        return self._departed.leave(spans_of_digests(turn.scope, turn.digests.values(), around))
+        return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _evict(self) -> list[Span]:
         left: list[Span] = []

@@ -15,9 +15,14 @@ _WORDS_IN_FRONT = frozenset(
     b"api access secret private auth account session bot client app service signing encryption".split()
 )
 
-_TAIL = re.compile(rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:\"'`\\\]>,&%<\n\xc2\xe2-])")
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
 _QUOTE = rb"\\{0,7}[\"'`]|&quot;|%22"  # up to three levels of JSON inside JSON
+_TAIL = re.compile(
+    # What may follow is told in full: most names in a program are followed by something else.
+    rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\xc2\xe2-]|(?:"
+    + _QUOTE
+    + rb")\]?\s{0,8}[=:,>%<\xc2\xe2vV\"'\\-]|\][ \t]{0,8}[=:,>%<\xc2\xe2-])"
+)
 _TO_VALUE = re.compile(
     rb"""(?x)
     (?P<close>"""
@@ -61,8 +66,10 @@ _BARE = re.compile(
     )+
     """
 )
+_LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
-_TRAILING = b".,;:)]}!?"
+_IN_QUERY = (b"?", b"&")  # before a name: the next `&` ends its value
+_TRAILING = b".,;:)]}!?\\"
 _LONGEST_VALUE = 4096
 _SHORTEST_IN_GAP = 16
 _SHORTEST_TOLD = 6
@@ -89,6 +96,8 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     link = _TO_VALUE.match(data, after)
     if link is None or (link["close"] and (link["gap"] or (link["xml"] and kind is Field.WEAK))):
         return None
+    if link["gap"] and not link["told"] and name[:1] != b"-" and not _LONG_WORD.match(data, link.end()):
+        return None
     if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
         return None
     return _value(data, link, name, kind)
@@ -112,7 +121,7 @@ def _name(data: bytes, start: int, after: int) -> bytes:
 
 def _word_in_front(left: bytes) -> bytes:
     # `Client Secret: …`, `API key …`: names of two words.
-    words = left.split()
+    words = left.rsplit(None, 1)
     return words[-1] + b" " if words and words[-1].lower() in _WORDS_IN_FRONT else b""
 
 
@@ -130,6 +139,8 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
         return None
     quote = opened["inner"] or opened["quote"]
     finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
+    if data[link.start() - len(name) - 1 : link.start() - len(name)] in _IN_QUERY:
+        finish = begin + len(data[begin:finish].partition(b"&")[0])
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
@@ -171,7 +182,7 @@ def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
 
 def _by_gap(name: bytes, value: bytes, *, quoted: bool, told: bool) -> bool:
     """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
-    if value[:1] in b"=:-" or is_reference(value):
+    if value[:1] in b"=:-":
         return False
     if name.startswith(b"-"):
         return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from sidecar.redact import finders
@@ -69,12 +70,13 @@ class Engine:
         found: list[Found] = []
         sizes, finders_of = self._sizes, self._finders
         covered: dict[str, int] = {}  # what a rule has taken already it does not read again
+        farthest = 0
         for number, (gate, end) in enumerate(hits):
             if not number & _CHECK_EVERY and number:
                 _check(deadline)
             start = end - sizes[gate]
             for find, rule in finders_of[gate]:
-                if covered and start < covered.get(rule.id, 0):
+                if start < farthest and start < covered.get(rule.id, 0):
                     continue
                 span = find(data, start, end)
                 if span is not None:
@@ -85,6 +87,7 @@ class Engine:
                     if begin < stop:
                         found.append((begin, stop, rule))
                         covered[rule.id] = stop
+                        farthest = max(farthest, stop)
         return found
 
     def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], deadline: float) -> None:
@@ -96,7 +99,7 @@ class Engine:
 
 def resolve(found: list[Found]) -> list[Found]:
     """Overlapping spans become one, under the name of the longest; the more exact rule wins a tie."""
-    if len(found) == 1:
+    if all(before[1] <= after[0] for before, after in pairwise(found)):
         return found
     found.sort(key=_place)
     kept: list[Found] = []

@@ -17,6 +17,7 @@ _LOCAL_PART = (
     b"\xc3\xc4\xc5" + _CONTINUATION  # Latin letters with accents
 )
 _USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
+_LONGEST_USERINFO = 160
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _COLOUR = re.compile(rb"[0-9]{0,3}m")
 _NOBODY = frozenset({b"git", b"hg", b"svn"})
@@ -79,9 +80,10 @@ def _email(rule: Rule) -> Finder:
             return None
         before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
         local = _local_part(before)
-        if not local or local in _NOBODY or _is_userinfo(before[: len(before) - len(local)], local):
+        begin = start - len(local)
+        if not local or local in _NOBODY or _is_userinfo(data[max(0, begin - _LONGEST_USERINFO) : begin], local):
             return None
-        return start - len(local), domain.end()
+        return begin, domain.end()
 
     return find
 

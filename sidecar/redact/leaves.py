@@ -1,7 +1,7 @@
 """The strings of a JSON value: gathered for one scan, put back when they changed."""
 
+import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sidecar.redact.fields import Field, classify
@@ -9,22 +9,39 @@ from sidecar.redact.fields import Field, classify
 _PLAIN_NAME = 32
 _SMALLEST_NUMBER = 1_000_000
 _EXACT = 1e19
+_MOST_FACTS = 4096
+_LONGEST_KNOWN = 64
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
+
+_IDS = frozenset({"session_id", "tool_use_id", "prompt_id", "agent_id", "event_id", "parent_tool_use_id", "uuid"})
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A UUID in the place of an id holds nothing that a rule would find.
 
 STRING, KEY, NUMBER = range(3)
 """What a text was in the JSON value."""
 
 
 class Leaves(NamedTuple):
-    """Texts, and for each its place: container, key or index, what its name says, what it was."""
+    """Texts, and for each its place: container, key or index, what its name says, what it was.
+
+    `named` are the numbers of those whose name says something.
+    """
 
     texts: list[str]
     places: list[tuple[Any, Any, Field | None, int]]
+    named: list[int]
+
+    def add(self, text: str, place: tuple[Any, Any, Field | None, int]) -> None:
+        """One more text."""
+        if place[2] is not None:
+            self.named.append(len(self.texts))
+        self.texts.append(text)
+        self.places.append(place)
 
 
 def leaves(root: list[Any]) -> Leaves:
     """Every string, every telling key and every long number below `root`, a list around the payload."""
-    found = Leaves([], [])
+    found = Leaves([], [], [])
     pending: list[tuple[Any, Field | None]] = [(root, None)]
     while pending:
         container, inherited = pending.pop()
@@ -40,22 +57,23 @@ def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pendi
     for index, value in enumerate(container):
         _add(container, index, value, flag or inherited, found, pending)
         # ["--password", "…"]: the argument behind a flag is what the flag says.
-        flag = _facts(value)[0] if type(value) is str and value[:1] == "-" else None
+        flag = _facts[value][0] if type(value) is str and value[:1] == "-" else None
 
 
 def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
     pair = _pair(container) if "value" in container or "Value" in container else None
     texts, places = found.texts, found.places
     for key, value in container.items():
-        field, plain = _facts(key)
+        field, plain, of_id = _facts[key]
         if not plain:
             texts.append(key)
             places.append((container, key, None, KEY))
         if field is None:
             field = pair if pair and key in {"value", "Value"} else inherited
-        if type(value) is str:  # the most frequent case, without a call
-            texts.append(value)
-            places.append((container, key, field, STRING))
+        if field is None and type(value) is str:  # the most frequent case, without a call
+            if value and not (of_id and _UUID.fullmatch(value)):
+                texts.append(value)
+                places.append((container, key, None, STRING))
         else:
             _add(container, key, value, field, found, pending)
 
@@ -63,19 +81,27 @@ def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, 
 def _add(container: Any, key: Any, value: Any, field: Field | None, found: Leaves, pending: list[Any]) -> None:
     kind = type(value)
     if kind is str:
-        found.texts.append(value)
-        found.places.append((container, key, field, STRING))
+        found.add(value, (container, key, field, STRING))
     elif kind is dict or kind is list:
         pending.append((value, None if field is Field.WEAK else field))
     elif (kind is int or kind is float) and (abs(value) >= _SMALLEST_NUMBER or field in _NAMED_NUMBERS):
-        found.texts.append(_written(value))
-        found.places.append((container, key, field, NUMBER))
+        found.add(_written(value), (container, key, field, NUMBER))
 
 
-@lru_cache(maxsize=4096)
-def _facts(key: str) -> tuple[Field | None, bool]:
-    """What a key says about its value, and whether it is so plain a name that nothing can hide in it."""
-    return classify(key), len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
+class _Facts(dict[str, tuple[Field | None, bool, bool]]):
+    """Of a key: what it says about its value, whether it is too plain to hide anything, whether it names an id."""
+
+    def __missing__(self, key: str) -> tuple[Field | None, bool, bool]:
+        plain = len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
+        facts = classify(key), plain, key in _IDS
+        if len(key) <= _LONGEST_KNOWN:
+            if len(self) >= _MOST_FACTS:
+                self.clear()
+            self[key] = facts
+        return facts
+
+
+_facts = _Facts()
 
 
 def _written(value: float) -> str:

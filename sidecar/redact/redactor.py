@@ -1,12 +1,9 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
 import threading
-from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sidecar.redact import salvage
 from sidecar.redact.boundary import SEPARATOR
@@ -19,16 +16,15 @@ from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+class Redacted(NamedTuple):
     """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
 
     When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
 
     value: Any
-    counts: dict[str, int] = field(default_factory=dict)
-    failed: bool = False
+    counts: dict[str, int]
+    failed: bool
 
 
 class PIIRedactor:
@@ -84,9 +80,8 @@ class PIIRedactor:
         data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
         of_leaf, dropped = self._find(data)
         renamed = []
-        for number, (container, key, name, role) in enumerate(found.places):
-            if name is None and number not in of_leaf and number not in dropped:
-                continue
+        for number in sorted({*of_leaf, *found.named, *dropped}):
+            container, key, name, role = found.places[number]
             new: str | None = salvage.DROPPED
             if number not in dropped:
                 new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
@@ -137,11 +132,12 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     found: dict[int, list[Found]] = {}
     if not spans:
         return found
-    starts = [0, *accumulate([len(text) + 1 for text in texts])]
-    for start, end, rule in spans:
-        number = bisect_right(starts, start) - 1
-        offset = starts[number]
-        inside = (start - offset, end - offset, rule)
+    number, begin, end = -1, 0, -1
+    for start, stop, rule in spans:
+        while start > end:  # both ascend: one walk over the texts finds the place of every span
+            number += 1
+            begin, end = end + 1, end + 1 + len(texts[number])
+        inside = (start - begin, stop - begin, rule)
         if number in found:
             found[number].append(inside)
         else:

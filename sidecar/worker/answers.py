@@ -9,10 +9,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from sidecar.errors import QueryLimitError, WorkerUnavailableError
+from sidecar.otel.metric_model import Metric
 from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.replay import Replayer, Step, Wanted
+from sidecar.worker.measure.exporter import MetricExporter
+from sidecar.worker.measure.meter import MAX_SHOWN, Meter, Running
 from sidecar.worker.query.listing import EventFilter, recent
 from sidecar.worker.query.sql import SqlAnswer, run
 from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.opening import broken_note
 from sidecar.worker.store.store import Store
 
 Result = TypeVar("Result")
@@ -29,7 +34,19 @@ class Progress(msgspec.Struct):
     """Every consumer has safely passed this sequence number: the journal may forget up to it."""
     store_seq: int
     store_error: str | None
+    store_oldest_at: float | None
+    """When the first event that is not in the store yet was received, in seconds since the epoch."""
+    store_note: str | None
+    """A store that was moved aside and not yet removed."""
     sinks: list[dict[str, Any]]
+    turns: list[Running]
+    """Turns under way, the oldest first, at most `MAX_SHOWN`."""
+    turns_running: int
+    dropped: dict[str, int]
+    exports_metrics: bool
+    """Whether the front is to tell its metrics now and then, for export."""
+    exports: list[dict[str, Any]]
+    """What is exported periodically and not event by event: its state."""
 
 
 class Answers:
@@ -39,18 +56,34 @@ class Answers:
         store: where the answers are.
         loader: asked to catch up before a query.
         sinks: the deliveries, by name.
+        meter: what agents do, in numbers.
+        replayer: sends again.
+        exporter: sends metrics out, if they are to be.
     """
 
-    def __init__(self, store: Store, loader: Loader, sinks: Mapping[str, EventStreamProcessor[Any]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        loader: Loader,
+        sinks: Mapping[str, EventStreamProcessor[Any]],
+        meter: Meter,
+        replayer: Replayer,
+        exporter: MetricExporter | None = None,
+    ) -> None:
+        self._replayer = replayer
         self._store = store
         self._loader = loader
         self._sinks = sinks
+        self._meter = meter
+        self._exporter = exporter
         self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._waiting = 0
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
             "progress": self.progress,
             "sql": self.sql,
             "events": self.events,
+            "metrics": self.metrics,
+            "replay": self.replay,
         }
 
     async def __call__(self, op: str, args: dict[str, Any]) -> Any:
@@ -64,16 +97,36 @@ class Answers:
             raise WorkerUnavailableError(f"the worker does not know {op!r}", hint="restart the sidecar")
         return await operation(**args)
 
-    async def progress(self) -> Progress:
-        """How far everyone is."""
+    async def progress(self, front: list[dict[str, Any]] | None = None) -> Progress:
+        """How far everyone is.
+
+        Args:
+            front: the front's metrics, when it tells them.
+        """
+        if front is not None and self._exporter:
+            self._exporter.front = msgspec.convert(front, list[Metric])
         durable = self._loader.durable
         names = ["store", *self._sinks]
         return Progress(
             passed=min(durable.get(name, 0) for name in names),
             store_seq=self._loader.cursor,
             store_error=self._loader.last_error,
-            sinks=[msgspec.to_builtins(sink.state) for sink in self._sinks.values()],
+            store_oldest_at=self._loader.oldest_at,
+            turns=sorted(self._meter.running, key=lambda turn: turn.started_at)[:MAX_SHOWN],
+            turns_running=len(self._meter.running),
+            dropped=self._meter.dropped,
+            exports_metrics=self._exporter is not None,
+            exports=[msgspec.to_builtins(self._exporter.state)] if self._exporter else [],
+            store_note=broken_note(self._store.path),
+            sinks=[
+                {**msgspec.to_builtins(sink.state), "lag_seconds": sink.state.lag_seconds()}
+                for sink in self._sinks.values()
+            ],
         )
+
+    async def metrics(self) -> list[Metric]:
+        """What agents do, in numbers."""
+        return self._meter.metrics()
 
     async def sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         """Runs one SELECT over a store that holds everything up to `after_seq`; if it cannot in time, says so."""
@@ -82,6 +135,10 @@ class Answers:
     async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
         """One page of events."""
         return await self._in_thread(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
+
+    async def replay(self, wanted: dict[str, Any]) -> Step:
+        """One step of a replay."""
+        return await self._in_thread(self._replayer.step, msgspec.convert(wanted, Wanted))
 
     def close(self) -> None:
         """Lets running queries go."""
@@ -96,7 +153,8 @@ class Answers:
 
     def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
-        return recent(self._store, wanted)
+        through = self._loader.cursor  # read before the page: what comes in between may be on it, nothing is missing
+        return {**recent(self._store, wanted), "through": through}
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         if self._waiting >= MAX_QUERIES:

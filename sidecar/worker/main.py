@@ -5,27 +5,36 @@ Started by the front with its settings as one JSON line on stdin; the end of std
 
 import asyncio
 import contextlib
-import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import LeanvibeError
+from sidecar.errors import LeanvibeError, StoreError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
-from sidecar.worker.deliver.consumer import EventStreamProcessor
+from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
+from sidecar.worker.deliver.history import HistoryReader
+from sidecar.worker.deliver.replay import Replayer
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
+from sidecar.worker.measure.exporter import NAME as METRICS_SINK
+from sidecar.worker.measure.exporter import MetricExporter, interval_of
+from sidecar.worker.measure.meter import Meter
+from sidecar.worker.store.history import History
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.opening import needs_more_memory, open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -34,6 +43,9 @@ FLUSH_SECONDS = 3.0
 RESTORE_SECONDS = 30.0
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
+
+SPAN_SINKS = frozenset({"otlp"})
+"""Sinks that take spans instead of events."""
 
 Sinks = dict[str, EventStreamProcessor[Any]]
 
@@ -51,31 +63,49 @@ def main() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
-    loader = Loader(store, JournalReader(journal), notebook)
-    sinks = build_sinks(settings, os.environ, lambda: JournalReader(journal), notebook)
+    meter = Meter(store)
+    loader = Loader(store, JournalReader(journal), notebook, meter, partial(_give_up, store.path, loop, stopped))
+    builders = sink_builders(settings, os.environ)
+    sinks = build_sinks(settings, builders, lambda: HistoryReader(JournalReader(journal), store), notebook)
     loader.start()
     _start_sinks(sinks, store, loader)
-    answers = Answers(store, loader, sinks)
+    exporter = build_metric_exporter(settings, os.environ, meter)
+    replayable = {name: build for name, build in builders.items() if name != "otlp-logs"}
+    replayer = Replayer(History(store), replayable, SPAN_SINKS, capture_content=settings.capture_content)
+    answers = Answers(store, loader, sinks, meter, replayer, exporter)
     server = await wire.serve(settings.data_dir, answers)
     try:
-        await _until_stopped()
+        await _until(stopped)
     finally:
         server.close()
         answers.close()
+        if exporter:
+            await asyncio.to_thread(exporter.close, FLUSH_SECONDS)
         await asyncio.to_thread(_stop, sinks, loader, store)
+
+
+def _give_up(store: Path, loop: asyncio.AbstractEventLoop, stopped: asyncio.Event, for_memory: bool) -> None:  # noqa: FBT001  the loader's
+    """Ends the worker, from the loader's thread: the front starts another one, which opens the store anew."""
+    if for_memory:
+        needs_more_memory(store)
+    loop.call_soon_threadsafe(stopped.set)
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
     def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
-        loader.wait_for(up_to, RESTORE_SECONDS)
+        if not loader.wait_for(up_to, RESTORE_SECONDS):
+            raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
         return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
 
-    cursors = store.cursors()
+    cursors, dead = store.cursors(), store.dead_letter_counts()
     for name, sink in sinks.items():
         seq, state = cursors.get(name, (0, None))
+        sink.state.dead_letters = dead.get(name, 0)
         sink.start(seq, state, restore)
 
 
@@ -89,16 +119,22 @@ def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
     store.close()
 
 
-async def _until_stopped() -> None:
-    """Returns at SIGTERM, SIGINT or the end of stdin."""
-    stopped = asyncio.Event()
+async def _until(stopped: asyncio.Event) -> None:
+    """Returns when it is set: by SIGTERM, SIGINT, the end of stdin, or a store that must be opened anew."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
-    front = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-    front.add_done_callback(lambda _: stopped.set())
+    threading.Thread(target=_wait_for_front, args=(loop, stopped), daemon=True).start()
     await stopped.wait()
+
+
+def _wait_for_front(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Sets the event once stdin ends. On a thread that nobody waits for: the front may outlive this worker."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+        loop.call_soon_threadsafe(stopped.set)
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -111,29 +147,61 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def build_sinks(
-    settings: Settings, environment: Mapping[str, str], reader: Callable[[], JournalReader], notebook: Notebook
-) -> Sinks:
-    """The deliveries that are switched on, by name. The only place that names exporters."""
-    built: dict[str, tuple[Callable[[], Sink[Any]], Stage[Any]]] = {}
+def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
+    """What builds the exporter of each sink that is switched on, by name. The only place that names exporters."""
+    built: dict[str, Callable[[], Sink[Any]]] = {}
     if settings.redis_url:
         options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
-        built["redis"] = (lambda: EXPORTERS["redis"](**options), EventStage())
+        built["redis"] = lambda: EXPORTERS["redis"](**options)
     if settings.postgres_dsn:
-        built["postgres"] = (lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn), EventStage())
-    standard = {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
-    stages: dict[str, Stage[Any]] = {
-        "otlp": TraceStage(capture_content=settings.capture_content),
-        "otlp-logs": LogStage(capture_content=settings.capture_content),
-    }
-    for name, stage in stages.items():
+        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn)
+    standard = otel_variables(settings, environment)
+    for name in ("otlp", "otlp-logs"):
         if otlp_wanted(standard, name):
-            build = functools.partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
-            built[name] = (build, stage)
+            built[name] = partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
+    return {name: partial(built_or_broken, build) for name, build in built.items()}
+
+
+def build_sinks(
+    settings: Settings,
+    builders: Mapping[str, Callable[[], Sink[Any]]],
+    reader: Callable[[], Reader],
+    notebook: Notebook,
+) -> Sinks:
+    """The deliveries that are switched on, by name."""
     return {
-        name: EventStreamProcessor(name, built_or_broken(build), stage, reader(), notebook, settings.sink_batch_size)
-        for name, (build, stage) in built.items()
+        name: EventStreamProcessor(
+            name,
+            build(),
+            _stage(name, capture_content=settings.capture_content),
+            reader(),
+            notebook,
+            settings.sink_batch_size,
+        )
+        for name, build in builders.items()
     }
+
+
+def _stage(name: str, *, capture_content: bool) -> Stage[Any]:
+    if name in SPAN_SINKS:
+        return TraceStage(capture_content=capture_content)
+    return LogStage(capture_content=capture_content) if name == "otlp-logs" else EventStage()
+
+
+def build_metric_exporter(settings: Settings, environment: Mapping[str, str], meter: Meter) -> MetricExporter | None:
+    """The running periodic export of metrics; None when it is not switched on."""
+    standard = otel_variables(settings, environment)
+    if not otlp_wanted(standard, METRICS_SINK):
+        return None
+    build = partial(EXPORTERS[METRICS_SINK], standard, settings.host_name, settings.data_dir)
+    exporter = MetricExporter(built_or_broken(build), meter.metrics, interval_of(standard))
+    exporter.start()
+    return exporter
+
+
+def otel_variables(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The standard variables: those of the environment that are not empty, and the endpoint of our own setting."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
 
 
 def upgrade_database(dsn: str) -> tuple[str | None, str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
+from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.opening import open_store
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 
@@ -19,11 +21,11 @@ def opened(settings: Settings) -> Iterator[Store]:
     Raises:
         StoreError: the store cannot be opened.
     """
-    store = Store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
+    store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
     with contextlib.closing(store):
         journal = settings.data_dir / JOURNAL_FILE
         if journal.exists():
-            loader = Loader(store, JournalReader(journal), Notebook())
+            loader = Loader(store, JournalReader(journal), Notebook(), Meter(store))
             loader.start()
             loader.close()
         yield store

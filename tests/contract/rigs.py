@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
-import redis
 
 from exporters import Exporter
 from exporters.postgres import schema
 from exporters.registry import EXPORTERS
 from sidecar.events import HookEvent
+from tests.delivered import stream, table
 from tests.servers import Server
 
 
@@ -41,9 +38,7 @@ def redis_rig(server: Server, url: str) -> Rig:
     """The Redis sink."""
 
     def delivered() -> list[str]:
-        with redis.Redis.from_url(url, decode_responses=True) as client:
-            entries: Any = client.xrange("leanvibe:events")
-            return [fields["event_id"] for _, fields in entries]
+        return [fields["event_id"] for fields in stream(url)]
 
     return Rig(server, url, lambda url: EXPORTERS["redis"](url=url, timeout=2.0), delivered, keyed=False)
 
@@ -53,8 +48,6 @@ def postgres_rig(server: Server, dsn: str) -> Rig:
     schema.upgrade(dsn)
 
     def delivered() -> list[str]:
-        with psycopg.connect(dsn) as connection:
-            rows = connection.execute("SELECT event_id FROM leanvibe_events ORDER BY seq").fetchall()
-            return [event_id for (event_id,) in rows]
+        return [row["event_id"] for row in table(dsn)]
 
     return Rig(server, dsn, lambda dsn: EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0), delivered, keyed=True)

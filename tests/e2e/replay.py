@@ -1,22 +1,20 @@
 """A rig: the real sidecar with every sink on, after recorded sessions went through it into all of them."""
 
 import contextlib
-import gzip
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import psycopg
-import psycopg.rows
 import redis
 
 from sidecar.events import FIELDS
+from tests.delivered import stream, table
 from tests.otlp_receiver import OtlpReceiver, ReceivedSpan
+from tests.recorded import payloads
 from tests.servers import Server, fresh_database
-from tests.sidecar_process import Sidecar, running_sidecar, until
+from tests.sidecar_process import Sidecar, running_sidecar
+from tests.waiting import until
 
-SESSIONS = Path(__file__).parent.parent / "data" / "sessions"
 TOOL_ENDS = {"PostToolUse", "PostToolUseFailure"}
 MAXLEN = 100_000
 
@@ -28,7 +26,7 @@ class Replay:
         self, names: Sequence[str], sidecar: Sidecar, redis_url: str, dsn: str, receiver: OtlpReceiver
     ) -> None:
         self.sidecar = sidecar
-        self.posted = {name: bodies(name) for name in names}
+        self.posted = {name: payloads(name) for name in names}
         for recording in self.posted.values():
             for body in recording:
                 answer = sidecar.post_native(body)
@@ -67,29 +65,6 @@ def replayed(names: Sequence[str], redis_server: Server, postgres_server: Server
         }
         with running_sidecar(env) as sidecar:
             yield Replay(names, sidecar, redis_server.url, dsn, receiver)
-
-
-def session_names() -> list[str]:
-    return [path.name.partition(".")[0] for path in sorted(SESSIONS.glob("*.jsonl.gz"))]
-
-
-def bodies(name: str) -> list[dict[str, Any]]:
-    lines = gzip.decompress((SESSIONS / f"{name}.jsonl.gz").read_bytes()).splitlines()
-    return [json.loads(line)["body"] for line in lines]
-
-
-def secrets() -> list[str]:
-    return gzip.decompress((SESSIONS / "pii.secrets.txt.gz").read_bytes()).decode().splitlines()
-
-
-def stream(url: str) -> list[dict[str, Any]]:
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        return [fields for _, fields in client.xrange("leanvibe:events")]
-
-
-def table(dsn: str) -> list[dict[str, Any]]:
-    with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as connection:
-        return connection.execute("SELECT * FROM leanvibe_events ORDER BY seq").fetchall()
 
 
 def tool_calls(spans: list[ReceivedSpan]) -> list[ReceivedSpan]:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from sidecar.cli import COMMANDS
+from tests.commands import SECONDS, command_line, environment, leanvibe
 from tests.recorded_events import recorded_payloads
 from tests.servers import scratch
-from tests.sidecar_process import Sidecar, environment, running_sidecar, until
-
-LEANVIBE = str(Path(sys.executable).with_name("leanvibe"))
-SECONDS = 60
+from tests.sidecar_process import Sidecar, running_sidecar
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module", name="played")
@@ -30,12 +28,6 @@ def _played() -> Iterator[Sidecar]:
         for body in recorded_payloads()[:50]:
             assert 204 == sidecar.post_native(body).status_code
         yield sidecar
-
-
-def leanvibe(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [LEANVIBE, *args], env=environment(env), capture_output=True, text=True, timeout=SECONDS, check=False
-    )
 
 
 def on(sidecar: Sidecar) -> tuple[str, str]:
@@ -123,7 +115,7 @@ def test_nobody_running_is_said(tmp_path: Path) -> None:
 
 def test_tail_follows(played: Sidecar) -> None:
     """Events that match the filter appear as they are acknowledged, control characters made visible."""
-    command = [LEANVIBE, "tail", "--session", "tailed", "--count", "2", *on(played)]
+    command = command_line("tail", "--session", "tailed", "--count", "2", *on(played))
     with subprocess.Popen(command, env=environment({}), stdout=subprocess.PIPE, text=True) as process:
         until(lambda: played.health()["components"]["live"]["clients"] >= 1, "tail is connected")
         for name in ("Stop", "Notification", "SessionEnd"):
@@ -141,7 +133,7 @@ def test_tail_follows(played: Sidecar) -> None:
 
 def test_tail_as_json(played: Sidecar) -> None:
     """With --json each line is one event with every field."""
-    command = [LEANVIBE, "tail", "--json", "--count", "1", *on(played)]
+    command = command_line("tail", "--json", "--count", "1", *on(played))
     before = played.health()["components"]["live"]["clients"]
     with subprocess.Popen(command, env=environment({}), stdout=subprocess.PIPE, text=True) as process:
         until(lambda: played.health()["components"]["live"]["clients"] > before, "tail is connected")
@@ -183,7 +175,7 @@ def test_demo_plays_and_ends() -> None:
 def test_demo_ends_on_ctrl_c() -> None:
     """Ctrl-C ends the demo cleanly and takes its sidecar and data along."""
     with scratch() as place:
-        command = [LEANVIBE, "demo", "--speed", "1000"]
+        command = command_line("demo", "--speed", "1000")
         process = subprocess.Popen(
             command, env=environment({"TMPDIR": str(place)}), stdout=subprocess.PIPE, text=True
         )

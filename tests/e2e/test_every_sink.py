@@ -4,16 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.replay import TOOL_ENDS, Replay, comparable, replayed, session_names, tool_calls
+from tests.e2e.replay import TOOL_ENDS, Replay, comparable, replayed, tool_calls
+from tests.recorded import NAMES
 from tests.servers import Server
-from tests.sidecar_process import until
+from tests.waiting import until
 
 EXPECTED_TOOL_CALLS = {"basic": 5, "failure": 4, "parallel": 7}
 
 
 @pytest.fixture(scope="module", name="replay")
 def _replay(redis_server: Server, postgres_server: Server) -> Iterator[Replay]:
-    with replayed(session_names(), redis_server, postgres_server) as replay:
+    with replayed(NAMES, redis_server, postgres_server) as replay:
         yield replay
 
 

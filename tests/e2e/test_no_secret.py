@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.replay import Replay, bodies, replayed, secrets, text_of
+from tests.e2e.replay import Replay, replayed, text_of
+from tests.recorded import payloads, secrets
 from tests.servers import Server
 
 
@@ -34,6 +35,6 @@ def test_secrets_are_nowhere(replay: Replay) -> None:
 
 def test_the_recordings_do_hold_the_secrets() -> None:
     """The search above could find them: each secret is in the recording as it was posted."""
-    raw = text_of(bodies("pii")).decode()
+    raw = text_of(payloads("pii")).decode()
 
     assert [] == [secret for secret in secrets() if secret not in raw]

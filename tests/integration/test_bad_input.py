@@ -2,23 +2,13 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.rig import API, GUIDE, JSON, NATIVE, Sidecar, running, wait_until
-
-MARK = "xyzzy-mark"
-EVENT: dict[str, Any] = {"session_id": "s", "event_type": "PRE_TOOL_USE", "hook_event_name": "PreToolUse"}
-BOTH = pytest.mark.parametrize("route", [NATIVE, GUIDE])
-TAKEN = {NATIVE: 204, GUIDE: 200}
-
-
-@pytest.fixture(scope="module")
-def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
-    with running(tmp_path_factory.mktemp("bad") / "data") as sidecar:
-        yield sidecar
+from tests.integration.ingest import BOTH, EVENT, GUIDE, MARK, NATIVE, TAKEN
+from tests.sidecar_process import API, JSON, Sidecar
+from tests.waiting import until
 
 
 def body(rest: bytes) -> bytes:
@@ -62,11 +52,11 @@ def test_what_is_no_event_is_refused_and_not_quoted(sidecar: Sidecar, route: str
     """A body that is no event gets a 400 in JSON that says why, quotes nothing of it, and leaves nothing behind."""
     before = sidecar.count()
     answer = sidecar.post(route, REFUSED[case])
-    assert 400 == answer.status
-    assert answer.json["error"]
-    assert MARK.encode() not in answer.body
+    assert 400 == answer.status_code
+    assert answer.json()["error"]
+    assert MARK.encode() not in answer.content
     assert before == sidecar.count()
-    assert TAKEN[route] == sidecar.post(route, EVENT).status
+    assert TAKEN[route] == sidecar.post(route, EVENT).status_code
 
 
 KEPT: dict[str, tuple[bytes, str, Any]] = {
@@ -93,8 +83,8 @@ KEPT: dict[str, tuple[bytes, str, Any]] = {
 def test_strange_values_are_kept_and_readable(sidecar: Sidecar, route: str, case: str) -> None:
     """What is JSON with a session is kept whatever its values are, and SQL reads it."""
     sent, column, expected = KEPT[case]
-    assert TAKEN[route] == sidecar.post(route, sent).status
-    assert [[expected]] == sidecar.rows(f"SELECT {column} FROM events ORDER BY seq DESC LIMIT 1")
+    assert TAKEN[route] == sidecar.post(route, sent).status_code
+    assert [[expected]] == sidecar.sql(f"SELECT {column} FROM events ORDER BY seq DESC LIMIT 1")
 
 
 def test_no_value_breaks_the_views(sidecar: Sidecar) -> None:
@@ -103,7 +93,7 @@ def test_no_value_breaks_the_views(sidecar: Sidecar) -> None:
         sidecar.post(GUIDE, sent)
         sidecar.post(NATIVE, sent.replace(b"{", b'{"hook_event_name":"PostToolUse","tool_name":"T",', 1))
     for view in ("sessions", "turns", "tool_calls", "tool_stats", "errors"):
-        assert 200 == sidecar.sql(f"SELECT * FROM {view}").status
+        assert 200 == sidecar.ask(f"SELECT * FROM {view}").status_code
 
 
 @BOTH
@@ -120,38 +110,38 @@ def test_no_value_breaks_the_views(sidecar: Sidecar) -> None:
 def test_only_json_is_taken(sidecar: Sidecar, route: str, content_type: str | None, taken: bool) -> None:
     """Anything but a JSON content type is refused with 415, so that no web form can post an event."""
     headers = {"Content-Type": content_type} if content_type else {}
-    answer = sidecar.request("POST", route, json.dumps(EVENT).encode(), headers)
-    assert (TAKEN[route] if taken else 415) == answer.status
+    answer = sidecar.raw("POST", route, json.dumps(EVENT).encode(), headers)
+    assert (TAKEN[route] if taken else 415) == answer.status_code
 
 
 @BOTH
 def test_other_methods_are_refused(sidecar: Sidecar, route: str) -> None:
     """Only POST is taken; everything else is a 405 in JSON."""
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        answer = sidecar.request(method, route)
-        assert 405 == answer.status
-        assert answer.json
+        answer = sidecar.raw(method, route)
+        assert 405 == answer.status_code
+        assert answer.json()
 
 
 @BOTH
 def test_a_trailing_slash_changes_nothing(sidecar: Sidecar, route: str) -> None:
     """A URL with a slash behind it is the same URL."""
-    assert TAKEN[route] == sidecar.post(route + "/", EVENT).status
+    assert TAKEN[route] == sidecar.post(route + "/", EVENT).status_code
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nobody", "/claude-code/more", "/%00"])
 def test_an_unknown_agent_is_told_the_known_ones(sidecar: Sidecar, path: str) -> None:
     """A 404 names the agents that there are."""
-    answer = sidecar.post("/api/v1/hooks" + path, EVENT)
-    assert 404 == answer.status
-    assert "claude-code" in answer.json["hint"]
+    answer = sidecar.raw("POST", "/api/v1/hooks" + path, json.dumps(EVENT).encode(), JSON)
+    assert 404 == answer.status_code
+    assert "claude-code" in answer.json()["hint"]
 
 
 @BOTH
 def test_chunked_bodies_are_taken(sidecar: Sidecar, route: str) -> None:
     """A body in chunks is as good as one with a length."""
     raw = json.dumps(EVENT).encode()
-    assert TAKEN[route] == sidecar.request("POST", route, iter([raw[:5], raw[5:]]), JSON).status
+    assert TAKEN[route] == sidecar.raw("POST", route, iter([raw[:5], raw[5:]]), JSON).status_code
 
 
 def _raw(sidecar: Sidecar, data: bytes) -> bytes:
@@ -198,7 +188,7 @@ def test_a_head_without_end_is_not_kept(sidecar: Sidecar) -> None:
         client.sendall(_head(NATIVE)[:-2] + b"X: ")
         with pytest.raises(OSError):
             client.sendall(b"a" * 64_000_000)
-    assert 204 == sidecar.post(NATIVE, EVENT).status
+    assert 204 == sidecar.post(NATIVE, EVENT).status_code
 
 
 def test_a_client_that_leaves_before_the_answers_is_not_an_error(sidecar: Sidecar) -> None:
@@ -207,23 +197,23 @@ def test_a_client_that_leaves_before_the_answers_is_not_an_error(sidecar: Sideca
     with socket.create_connection(("127.0.0.1", sidecar.port)) as client:
         client.sendall((_head(NATIVE, f"Content-Length: {len(raw)}") + raw) * 5)
         client.recv(10)
-    wait_until(lambda: sidecar.count() > before)
-    assert "Traceback" not in sidecar.log
+    until(lambda: sidecar.count() > before, "a request is done", sidecar.output)
+    assert "Traceback" not in sidecar.output()
 
 
 @pytest.mark.parametrize("key", ["a b", "x" * 200, "\xe9", "someone@example.org"])
 @BOTH
 def test_a_bad_idempotency_key_is_refused(sidecar: Sidecar, route: str, key: str) -> None:
     """A key that is no id, or holds personal data, is a 400."""
-    assert 400 == sidecar.post(route, EVENT, {"Idempotency-Key": key}).status
+    assert 400 == sidecar.post(route, EVENT, headers={"Idempotency-Key": key.encode("latin-1")}).status_code
 
 
 def test_an_id_is_stored_once(sidecar: Sidecar) -> None:
     """A repeated id, given by the client or by an earlier answer, is acknowledged again and not stored again."""
-    given = sidecar.post(GUIDE, EVENT).json["event_id"]
+    given = sidecar.post(GUIDE, EVENT).json()["event_id"]
     before = sidecar.count()
-    assert given == sidecar.post(GUIDE, {**EVENT, "event_id": given}).json["event_id"]
-    assert 204 == sidecar.post(NATIVE, EVENT, {"Idempotency-Key": given}).status
+    assert given == sidecar.post(GUIDE, {**EVENT, "event_id": given}).json()["event_id"]
+    assert 204 == sidecar.post(NATIVE, EVENT, headers={"Idempotency-Key": given}).status_code
     assert before == sidecar.count()
     assert "error" not in sidecar.health()["components"]["journal"]
 
@@ -240,13 +230,13 @@ def test_agents_of_any_name_do_not_swell_the_metrics(sidecar: Sidecar) -> None:
     """An agent's name is a label only when it looks like one, and there are at most fifty."""
     names = [f"agent-{number}" for number in range(200)]
     sidecar.post(GUIDE, [{**EVENT, "agent": name} for name in [MARK + " " * 5, "x" * 1000, *names]])
-    lines = sidecar.request("GET", "/metrics").body.decode().splitlines()
+    lines = sidecar.get("/metrics").text.splitlines()
     assert len([line for line in lines if line.startswith("leanvibe_events_processed_total")]) < 100
     assert MARK not in "\n".join(lines)
 
 
 def test_nothing_of_a_body_is_ever_logged(sidecar: Sidecar) -> None:
     """After all of the above, stdout and stderr of front and worker hold no part of a body and no traceback."""
-    assert 200 == sidecar.request("GET", f"{API}/events?limit=1", headers=sidecar.bearer()).status
-    assert MARK not in sidecar.log
-    assert "Traceback" not in sidecar.log
+    assert 200 == sidecar.raw("GET", f"{API}/events?limit=1", headers=sidecar.bearer).status_code
+    assert MARK not in sidecar.output()
+    assert "Traceback" not in sidecar.output()

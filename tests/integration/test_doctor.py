@@ -14,7 +14,8 @@ import pytest
 from tests.forwarders import LEANVIBE
 from tests.loopback_client import environment
 from tests.servers import Server
-from tests.sidecar_process import Sidecar, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), "")
 

@@ -23,7 +23,8 @@ from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
-from tests.sidecar_process import Sidecar, until
+from tests.sidecar_process import Sidecar
+from tests.waiting import until
 
 SESSIONS = Path(__file__).parent.parent / "data" / "sessions"
 FORWARDERS = pytest.mark.parametrize("command", [python_hook, shell_hook], ids=["python", "shell"])

@@ -1,7 +1,6 @@
 """How the tables of the PostgreSQL sink come to be and change, on a real PostgreSQL."""
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from exporters import Outcome
 from exporters.postgres import PostgresConfig, PostgresExporter, schema
 from sidecar.errors import TransientExportError
 from sidecar.events import FIELDS
+from tests.commands import environment
 from tests.recorded_events import recorded_events
 from tests.servers import Server, execute
 
@@ -33,9 +33,9 @@ def columns(dsn: str) -> list[tuple[Any, ...]]:
 
 
 def alembic(*arguments: str, dsn: str | None) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ) | ({"LEANVIBE_POSTGRES_DSN": dsn} if dsn else {})
+    settings = {"LEANVIBE_POSTGRES_DSN": dsn} if dsn else {}
     command = [sys.executable, "-m", "alembic", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
 
 
 def test_the_table_has_a_column_for_each_field(postgres_dsn: str) -> None:

@@ -8,15 +8,16 @@ from typing import Self
 
 import pytest
 
-from tests.integration.rig import JSON, NATIVE, Sidecar, running, wait_until
+from tests.integration.ingest import NATIVE
+from tests.sidecar_process import JSON, Sidecar, running_sidecar
+from tests.waiting import until
 
 EVENT = b'{"session_id":"s","hook_event_name":"PreToolUse","tool_name":"Bash","c":"stored"}'
 
 
 @pytest.fixture(scope="module")
-def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
-    settings = {"LEANVIBE_SQL_TIMEOUT_SECONDS": "2"}
-    with running(tmp_path_factory.mktemp("sql") / "data", environment=settings) as sidecar:
+def sidecar() -> Iterator[Sidecar]:
+    with running_sidecar({"LEANVIBE_SQL_TIMEOUT_SECONDS": "2"}) as sidecar:
         sidecar.post(NATIVE, EVENT)
         yield sidecar
 
@@ -91,9 +92,9 @@ REFUSED = [
 @pytest.mark.parametrize("query", REFUSED, ids=lambda query: query[:60])
 def test_what_is_not_one_reading_select_is_refused(sidecar: Sidecar, query: str) -> None:
     """Anything that writes, reaches outside, waits or runs text as SQL is a 403 that says what it was."""
-    answer = sidecar.sql(query)
-    assert 403 == answer.status
-    assert answer.json["error"]
+    answer = sidecar.ask(query)
+    assert 403 == answer.status_code
+    assert answer.json()["error"]
 
 
 FAILED = [
@@ -115,15 +116,15 @@ FAILED = [
 def test_what_cannot_run_says_why(sidecar: Sidecar, query: str) -> None:
     """A query that DuckDB refuses is a 400 with its reason, and deletes nothing."""
     before = sidecar.count()
-    answer = sidecar.sql(query)
-    assert 400 == answer.status
-    assert answer.json["error"]
+    answer = sidecar.ask(query)
+    assert 400 == answer.status_code
+    assert answer.json()["error"]
     assert before == sidecar.count()
 
 
 def test_a_query_nested_through_thousands_of_joins_is_answered(sidecar: Sidecar) -> None:
     """A statement whose tree is too deep to look through is refused, not a broken connection."""
-    assert 403 == sidecar.sql("SELECT count(*) FROM " + ",".join(["cursors"] * 3000)).status
+    assert 403 == sidecar.ask("SELECT count(*) FROM " + ",".join(["cursors"] * 3000)).status_code
 
 
 @pytest.mark.parametrize(
@@ -136,17 +137,17 @@ def test_a_query_nested_through_thousands_of_joins_is_answered(sidecar: Sidecar)
 def test_an_endless_query_is_stopped(sidecar: Sidecar, query: str) -> None:
     """A query without end is a 422 at its time limit; events are taken all the while."""
     with Load(sidecar) as load:
-        answer = sidecar.sql(query)
-    assert (422, "stopped after 2 s") == (answer.status, answer.json["error"])
+        answer = sidecar.ask(query)
+    assert (422, "stopped after 2 s") == (answer.status_code, answer.json()["error"])
     assert {204} == set(load.statuses)
-    assert 200 == sidecar.sql("SELECT 1").status
+    assert 200 == sidecar.ask("SELECT 1").status_code
 
 
 def test_ten_million_rows_are_truncated(sidecar: Sidecar) -> None:
     """An answer has at most as many rows as set, and says when there were more; just as many is no more."""
-    answer = sidecar.sql("SELECT * FROM range(10000000)").json
+    answer = sidecar.ask("SELECT * FROM range(10000000)").json()
     assert (10_000, True) == (answer["row_count"], answer["truncated"])
-    answer = sidecar.sql("SELECT * FROM range(10000)").json
+    answer = sidecar.ask("SELECT * FROM range(10000)").json()
     assert (10_000, False) == (answer["row_count"], answer["truncated"])
 
 
@@ -156,10 +157,10 @@ def test_ten_million_rows_are_truncated(sidecar: Sidecar) -> None:
 def test_large_rows_end_an_answer(sidecar: Sidecar, row: str) -> None:
     """An answer is bounded in bytes as they are sent, whatever they are made of; it costs at most a worker before."""
     query = f"SELECT {row} FROM range(5000)"
-    answer = wait_until(lambda: (found := sidecar.sql(query)).status != 503 and found)
-    assert answer.status in {200, 422}
-    assert 40 << 20 > len(answer.body)
-    assert 422 == answer.status or answer.json["truncated"]
+    answer = until(lambda: (found := sidecar.ask(query)).status_code != 503 and found, "an answer", sidecar.output)
+    assert answer.status_code in {200, 422}
+    assert 40 << 20 > len(answer.content)
+    assert 422 == answer.status_code or answer.json()["truncated"]
 
 
 BOMBS = [
@@ -178,8 +179,8 @@ def test_a_bomb_costs_at_most_the_worker(sidecar: Sidecar, query: str) -> None:
     """A query that takes all memory ends with an error or ends the worker; the next one works within seconds."""
     before = sidecar.count()
     with Load(sidecar) as load:
-        assert 200 != sidecar.sql(query).status or "lpad" in query or "chr" in query
-        wait_until(lambda: 200 == sidecar.sql("SELECT 1").status)
+        assert 200 != sidecar.ask(query).status_code or "lpad" in query or "chr" in query
+        until(lambda: 200 == sidecar.ask("SELECT 1").status_code, "SQL is answered", sidecar.output)
     assert {204} == set(load.statuses)
     assert before + len(load.statuses) == sidecar.count()
 
@@ -219,7 +220,7 @@ VALUES = {
 @pytest.mark.parametrize("value", VALUES)
 def test_every_type_comes_out_as_json(sidecar: Sidecar, value: str) -> None:
     """A value is JSON, in a form that loses no digit."""
-    assert [[VALUES[value]]] == sidecar.rows(f"SELECT {value}")
+    assert [[VALUES[value]]] == sidecar.sql(f"SELECT {value}")
 
 
 @pytest.mark.parametrize(
@@ -227,9 +228,9 @@ def test_every_type_comes_out_as_json(sidecar: Sidecar, value: str) -> None:
 )
 def test_a_question_of_another_form_is_refused(sidecar: Sidecar, body: bytes) -> None:
     """What is no `{"query": text}` is a 400 in JSON."""
-    answer = sidecar.post("/api/v1/observability/sql", body, sidecar.bearer())
-    assert 400 == answer.status
-    assert answer.json
+    answer = sidecar.post("/api/v1/observability/sql", body, headers=sidecar.bearer)
+    assert 400 == answer.status_code
+    assert answer.json()
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_a_question_of_another_form_is_refused(sidecar: Sidecar, body: bytes) ->
 )
 def test_the_list_refuses_or_answers_any_filter(sidecar: Sidecar, query: str) -> None:
     """A filter that means nothing is a 400 or finds nothing; it is never an error of ours."""
-    assert sidecar.request("GET", f"/api/v1/observability/events?{query}", headers=sidecar.bearer()).status in {
+    assert sidecar.raw("GET", f"/api/v1/observability/events?{query}", headers=sidecar.bearer).status_code in {
         200,
         400,
     }
@@ -246,5 +247,5 @@ def test_the_list_refuses_or_answers_any_filter(sidecar: Sidecar, query: str) ->
 
 def test_nothing_of_it_is_a_traceback(sidecar: Sidecar) -> None:
     """After all of the above, nobody wrote a traceback and the store holds what it held."""
-    assert "Traceback" not in sidecar.log
-    assert [["stored"]] == sidecar.rows("SELECT payload->>'c' FROM events WHERE seq = 1")
+    assert "Traceback" not in sidecar.output()
+    assert [["stored"]] == sidecar.sql("SELECT payload->>'c' FROM events WHERE seq = 1")

@@ -3,27 +3,40 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
 from sidecar.events import HookEvent, public
 
 GATHER_SECONDS = 0.05
+CROWD = 20
+"""From so many clients on, events are gathered longer, up to `LONGEST_GATHER_SECONDS`: fewer, larger messages."""
+LONGEST_GATHER_SECONDS = 0.25
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
 FRAME_BYTES = 1024 * 1024
 """About the largest frame: what waits for a client is shared by all clients, what is being sent is not."""
+AT_ONCE = 4
+"""Clients that are served before the event loop takes its next look at ingest."""
 FILTERS = ("session_id", "agent", "agent_id", "event_type", "tool_name")
 
 _encoder = msgspec.json.Encoder()
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """One event with its encoding, shared by all clients."""
+class Batch:
+    """Events that go out together, each encoded once, and all of them as one message once, for all clients."""
 
-    event: HookEvent
-    encoded: bytes
+    def __init__(self, events: Sequence[HookEvent]) -> None:
+        self.events = [(event, _encoder.encode(public(event))) for event in events]
+        self.first_seq = events[0].seq
+        self.is_small = sum(len(encoded) for _, encoded in self.events) <= FRAME_BYTES
+
+    @cached_property
+    def message(self) -> str:
+        """The message for a client that takes all of them and had nothing waiting."""
+        return _message([encoded for _, encoded in self.events], 0)
 
 
 class Subscription:
@@ -35,44 +48,68 @@ class Subscription:
 
     def __init__(self, filters: Mapping[str, str]) -> None:
         self._filters = tuple(filters.items())
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
         self._dropped = 0
+        self._ready: Batch | None = None
         self._arrived = asyncio.Event()
+        self._has = 0
+        self.lost_through = 0
+        """Sequence number of the last event that was dropped here."""
 
-    def offer(self, shown: Sequence[Shown]) -> None:
+    def offer(self, batch: Batch) -> None:
         """Queues those that pass the filters; drops the oldest beyond the bounds."""
-        for one in shown:
-            if self._wants(one.event):
-                self._waiting.append(one.encoded)
-                self._bytes += len(one.encoded)
+        plain = (
+            batch.is_small and not (self._waiting or self._dropped or self._filters) and batch.first_seq > self._has
+        )
+        self._ready = batch if plain else None
+        for event, encoded in batch.events:
+            if event.seq > self._has and self._wants(event):
+                self._waiting.append((event.seq, encoded))
+                self._bytes += len(encoded)
         while len(self._waiting) > CLIENT_EVENTS or self._bytes > CLIENT_BYTES:
-            self._bytes -= len(self._waiting.popleft())
+            seq, encoded = self._waiting.popleft()
+            self._bytes -= len(encoded)
             self._dropped += 1
+            self._ready = None
+            self.lost_through = seq
         if self._waiting:
             self._arrived.set()
 
-    async def next_frame(self, heartbeat_seconds: float) -> bytes:
+    def skip_through(self, seq: int) -> None:
+        """Whatever is numbered up to `seq` is not for the client: it has it from the store."""
+        self._has = seq
+        self._ready = None
+        while self._waiting and self._waiting[0][0] <= seq:
+            self._bytes -= len(self._waiting.popleft()[1])
+        if self.lost_through <= seq:
+            self._dropped = 0
+        if not self._waiting:
+            self._arrived.clear()
+
+    async def next_frame(self, heartbeat_seconds: float) -> str:
         """The next message: `{"events": […]}`, with `dropped` when some were; or `{"heartbeat": true}` when quiet."""
         try:
             await asyncio.wait_for(self._arrived.wait(), heartbeat_seconds)
         except TimeoutError:
-            return b'{"heartbeat":true}'
-        body = b",".join(self._taken())
-        if not self._waiting:
-            self._arrived.clear()
+            return '{"heartbeat":true}'
         dropped, self._dropped = self._dropped, 0
-        head = b'{"dropped":%d,"events":[' % dropped if dropped else b'{"events":['
-        return head + body + b"]}"
+        message = self._ready.message if self._ready else None
+        taken = self._taken()
+        return message or _message(taken, dropped)
 
     def _taken(self) -> list[bytes]:
-        """The oldest that wait, about `FRAME_BYTES` of them but at least one."""
+        """The oldest that wait, about `FRAME_BYTES` of them but at least one; all of them when they are ready."""
         taken: list[bytes] = []
         size = 0
-        while self._waiting and size < FRAME_BYTES:
-            taken.append(self._waiting.popleft())
-            size += len(taken[-1])
+        while self._waiting and (self._ready or size < FRAME_BYTES):
+            _, encoded = self._waiting.popleft()
+            taken.append(encoded)
+            size += len(encoded)
         self._bytes -= size
+        self._ready = None
+        if not self._waiting:
+            self._arrived.clear()
         return taken
 
     def _wants(self, event: HookEvent) -> bool:
@@ -85,7 +122,7 @@ class LiveHub:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
         self._gathered: list[HookEvent] = []
-        self._flush: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def clients(self) -> int:
@@ -93,12 +130,12 @@ class LiveHub:
         return len(self._subscriptions)
 
     def publish(self, events: Sequence[HookEvent]) -> None:
-        """Gathers events for at most `GATHER_SECONDS`; costs nothing while nobody is connected."""
+        """Gathers events for `gather_seconds`; costs nothing while nobody is connected."""
         if not self._subscriptions:
             return
         self._gathered.extend(events)
-        if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._fan_out)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._fan_out())
 
     def subscribe(self, filters: Mapping[str, str]) -> Subscription:
         """A new client's subscription; end it with `unsubscribe`."""
@@ -110,9 +147,26 @@ class LiveHub:
         """Forgets a client and what waited for it."""
         self._subscriptions.discard(subscription)
 
-    def _fan_out(self) -> None:
-        self._flush = None
-        gathered, self._gathered = self._gathered, []
-        shown = [Shown(event, _encoder.encode(public(event))) for event in gathered]
-        for subscription in self._subscriptions:
-            subscription.offer(shown)
+    async def _fan_out(self) -> None:
+        """Passes on what was gathered, a few clients at a time: between them the loop takes new events in."""
+        try:
+            while self._gathered:
+                await asyncio.sleep(gather_seconds(self.clients))
+                gathered, self._gathered = self._gathered, []
+                batch = Batch(gathered)
+                for number, subscription in enumerate(tuple(self._subscriptions), 1):
+                    subscription.offer(batch)
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)
+        finally:
+            self._task = None
+
+
+def gather_seconds(clients: int) -> float:
+    """How long events are gathered for so many clients."""
+    return min(LONGEST_GATHER_SECONDS, GATHER_SECONDS * max(1.0, clients / CROWD))
+
+
+def _message(encoded: Sequence[bytes], dropped: int) -> str:
+    head = b'{"dropped":%d,"events":[' % dropped if dropped else b'{"events":['
+    return (head + b",".join(encoded) + b"]}").decode()

@@ -1,35 +1,53 @@
-"""`WS /api/v1/websocket/observability`: the tap that dashboards and `leanvibe tail` read.
+"""`WS /api/v1/websocket/observability`: the tap that the page, `leanvibe tail` and others read.
 
 Text messages, each one JSON object: `{"events": [...]}` with the fields of the data model, oldest first, `dropped`
 beside it when this client was too slow for that many; `{"heartbeat": true}` when nothing came for a while. Query
-parameters of `FILTERS` choose which events come.
+parameters of `FILTERS` choose which events come. With `after=SEQ` everything after that number is replayed from the
+store, then `{"live": true, "seq": N}` says that the client has all up to N, and the feed follows without gap or
+repeat.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 
+from sidecar.errors import LeanvibeError
 from sidecar.front.live.hub import FILTERS, LiveHub, Subscription
+from sidecar.front.live.replay import Ask, Replay
 
 PATH = "/api/v1/websocket/observability"
 HEARTBEAT_SECONDS = 15.0
+MAX_SEQ = 2**63 - 1
+UNSUPPORTED = 1008
+"""Close code of a question that cannot be answered (RFC 6455, 7.4.1)."""
+TRY_AGAIN = 1013
+"""Close code of a replay that the store failed (IANA's registry)."""
+
+Socket = WebSocket[Any, Any, Any]
 
 
-def live_route(hub: LiveHub) -> WebsocketRouteHandler:
-    """The handler that connects clients to the hub."""
+def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int]) -> WebsocketRouteHandler:
+    """The handler that connects clients to the hub, and to the store for what they missed."""
 
     @websocket(PATH)
-    async def observability(socket: WebSocket[Any, Any, Any]) -> None:
+    async def observability(socket: Socket) -> None:
         filters = {name: value for name in FILTERS if (value := socket.query_params.get(name))}
+        after = sequence(socket.query_params.get("after"))
         await socket.accept()
+        if after is None and "after" in socket.query_params:
+            await socket.close(UNSUPPORTED, "after= takes a sequence number")
+            return
         subscription = hub.subscribe(filters)
-        sender = asyncio.create_task(_send_frames(socket, subscription))
+        replay = Replay(ask, last_seq, lambda frame: socket.send_text(frame.decode()))
+        sender = asyncio.create_task(_feed(socket, subscription, replay, filters, after))
         try:
-            await _until_gone(socket)
+            await _until_gone(socket, sender)
         finally:
             hub.unsubscribe(subscription)
             sender.cancel()
@@ -39,14 +57,29 @@ def live_route(hub: LiveHub) -> WebsocketRouteHandler:
     return observability
 
 
-async def _send_frames(socket: WebSocket[Any, Any, Any], subscription: Subscription) -> None:
+def sequence(text: str | None) -> int | None:
+    """A sequence number as a client writes it; None when it is none."""
+    if not text or not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_SEQ)):
+        return None
+    return min(int(text), MAX_SEQ)
+
+
+async def _feed(
+    socket: Socket, subscription: Subscription, replay: Replay, filters: dict[str, str], after: int | None
+) -> None:
+    try:
+        if after is not None:
+            position = await replay.catch_up(subscription, filters, after)
+            await socket.send_text(msgspec.json.encode({"live": True, "seq": position}).decode())
+    except LeanvibeError:
+        await socket.close(TRY_AGAIN, "the store cannot be read")
+        return
     while True:
-        frame = await subscription.next_frame(HEARTBEAT_SECONDS)
-        await socket.send_text(frame.decode())
+        await socket.send_text(await subscription.next_frame(HEARTBEAT_SECONDS))
 
 
-async def _until_gone(socket: WebSocket[Any, Any, Any]) -> None:
-    """Reads and ignores what the client says, until it hangs up."""
+async def _until_gone(socket: Socket, sender: "asyncio.Task[None]") -> None:
+    """Reads and ignores what the client says, until it hangs up or there is nothing more to tell it."""
     with contextlib.suppress(WebSocketDisconnect):
-        while True:
+        while not sender.done():
             await socket.receive_data("text")

@@ -2,20 +2,27 @@
 
 * The Host header must name this machine: a page whose domain was pointed at 127.0.0.1 (DNS rebinding) is refused.
 * A request that a browser sent for another origin is refused, whatever it asks for.
-* Sending events, and answers that hold no content, need no token from loopback; everything that reads events does.
+* Sending events, and answers that hold no content, need no token from loopback; everything that reads events does,
+  or the cookie that the page got by a one-time link.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sidecar.front.page import cookie
 from sidecar.front.receive.native import PATH as NATIVE_PATH
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 API = "/api/v1/observability"
-OPEN_PATHS = frozenset({f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics", "/"})
-OPEN_TREES = (NATIVE_PATH, "/schema")
+OPEN_LINK_PATH = "/open"
+SIGN_IN_PATH = "/api/v1/access/session"
+PAGE_PATHS = frozenset({"/", "/favicon.svg", OPEN_LINK_PATH, SIGN_IN_PATH})
+"""The page itself holds no event; the last two check code and token themselves."""
+OPEN_PATHS = PAGE_PATHS | {f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics"}
+OPEN_TREES = (NATIVE_PATH, "/schema", "/assets")
 SAFE_SITES = frozenset({"same-origin", "none"})
 
 
@@ -34,6 +41,7 @@ class AccessPolicy:
 
     hosts: frozenset[str]
     token: str
+    clock: Callable[[], float] = time.time
 
 
 def access_policy(bound_host: str, allowed_hosts: Iterable[str], token: str) -> AccessPolicy:
@@ -52,12 +60,12 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) 
     """
     if host_name(headers.get(b"host", b"").decode("latin-1")) not in policy.hosts:
         return Refusal(421, "this host name is not served", "ask 127.0.0.1 or set LEANVIBE_ALLOWED_HOSTS")
-    if not _same_origin(headers):
+    if not _same_origin(headers) and not _is_visit(path, headers):
         return Refusal(403, "requests from other web pages are refused", "ask from the sidecar's own page")
-    if _is_open(path) or _has_token(policy.token, headers):
+    if _is_open(path) or _has_token(policy.token, headers) or _has_cookie(policy, headers):
         return None
     return Refusal(
-        401, "reading events needs the token", "send Authorization: Bearer with the content of <data-dir>/token"
+        401, "reading events needs the token", "leanvibe open, or Authorization: Bearer with <data-dir>/token"
     )
 
 
@@ -82,6 +90,12 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
         return False
 
 
+def _is_visit(path: str, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a person follows a link to the page from elsewhere: the page alone tells and changes nothing."""
+    told = (headers.get(b"sec-fetch-mode"), headers.get(b"sec-fetch-dest"))
+    return path == "/" and told == (b"navigate", b"document") and b"origin" not in headers
+
+
 def _is_open(path: str) -> bool:
     plain = path.rstrip("/") or "/"
     return plain in OPEN_PATHS or any(plain == tree or plain.startswith(tree + "/") for tree in OPEN_TREES)
@@ -90,3 +104,8 @@ def _is_open(path: str) -> bool:
 def _has_token(token: str, headers: Mapping[bytes, bytes]) -> bool:
     scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
     return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token.encode())
+
+
+def _has_cookie(policy: AccessPolicy, headers: Mapping[bytes, bytes]) -> bool:
+    given = cookie.given_in(headers.get(b"cookie", b"").decode("latin-1"), policy.token)
+    return bool(given) and cookie.is_valid(policy.token, given, policy.clock())

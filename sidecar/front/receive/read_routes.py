@@ -55,6 +55,8 @@ def read_routes(
         agent_id: str | None = None,
         event_type: str | None = None,
         tool_name: str | None = None,
+        failed: bool | None = None,  # noqa: FBT001  a filter
+        text: str | None = None,
         since: str | None = None,
         before: int | None = None,
         after: int | None = None,
@@ -62,7 +64,8 @@ def read_routes(
     ) -> Response[bytes]:
         wanted = {
             "session_id": session_id, "agent": agent, "agent_id": agent_id, "event_type": event_type,
-            "tool_name": tool_name, "since": since, "before": before, "after": after, "limit": limit,
+            "tool_name": tool_name, "failed": failed, "text": text, "since": since, "before": before, "after": after,
+            "limit": limit,
         }  # fmt: skip
         return await asked("events", {"wanted": wanted}, GRACE_SECONDS)
 

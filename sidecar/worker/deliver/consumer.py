@@ -1,16 +1,16 @@
 """EventStreamProcessor: takes the journal's events to one sink, batch by batch, the cursor behind them."""
 
+import contextlib
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from sidecar.errors import ExportError, LeanvibeError, PermanentExportError, TransientExportError
+from sidecar.errors import LeanvibeError, PermanentExportError, TransientExportError
 from sidecar.events import HookEvent
-from sidecar.journal import JournalReader
 from sidecar.otel.log_model import LogRecord
 from sidecar.otel.model import Span
 from sidecar.worker.deliver.retry import delay
@@ -20,11 +20,20 @@ from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 
 REST_SECONDS = 0.25
+UNEXPECTED_ATTEMPTS = 3
+"""How often an exporter may fail in a way that it should not before the batch is taken to be at fault."""
 
 Item = TypeVar("Item", bound=HookEvent | Span | LogRecord)
 Result = TypeVar("Result")
 Restore = Callable[[Sequence[str], int], tuple[list[Span], Iterable[Sequence[HookEvent]]]]
 """The spans that were exported last, and, up to that sequence number, the stored events of these traces' sessions."""
+
+
+class Reader(Protocol):
+    """Gives the events after a cursor."""
+
+    def after(self, seq: int, *, limit: int) -> list[HookEvent]:
+        """At most `limit` events after sequence `seq`, oldest first; raises a `LeanvibeError`."""
 
 
 class EventStreamProcessor(Generic[Item]):
@@ -34,7 +43,7 @@ class EventStreamProcessor(Generic[Item]):
         name: the sink, and its cursor's name.
         sink: the exporter.
         stage: turns events into the exporter's items.
-        reader: this thread's own reader of the journal.
+        reader: this thread's own, of the journal and what came before it.
         notebook: where cursor, dead letters and exported spans are noted.
         batch_size: most events read, and most items pushed, at once.
     """
@@ -44,7 +53,7 @@ class EventStreamProcessor(Generic[Item]):
         name: str,
         sink: Sink[Item],
         stage: Stage[Item],
-        reader: JournalReader,
+        reader: Reader,
         notebook: Notebook,
         batch_size: int,
     ) -> None:
@@ -84,8 +93,7 @@ class EventStreamProcessor(Generic[Item]):
         self._sink.close()
 
     def _run(self) -> None:
-        self._restore()
-        if self._attempt(self._start_sink) is None:
+        if self._attempt(self._restore) is None or self._attempt(self._start_sink) is None:
             return
         while True:
             stopping = self._stop.is_set()
@@ -95,11 +103,13 @@ class EventStreamProcessor(Generic[Item]):
             if not moved:
                 self._stop.wait(REST_SECONDS)
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
+        """Without the events of its open turns a sink must not go on: it would send those turns in parts."""
         kept_state, restore = self._resume
         if kept_state is not None:
             traces = self._stage.held_traces(kept_state)
             self._stage.restore(*restore(traces, self.state.seq))
+        return True
 
     def _start_sink(self) -> bool:
         """Starting can be put right from outside, so even a permanent refusal is tried again."""
@@ -116,8 +126,9 @@ class EventStreamProcessor(Generic[Item]):
         except LeanvibeError as error:
             self.state.failed(str(error))
             return False
-        items = self._stage.feed(events)
+        self.state.oldest_at = events[0].received_at / 1e6 if events else None
         dead: list[DeadLetter] = []
+        items = self._fed(events, dead)
         for start in range(0, len(items), self._batch_size):
             refused = self._push(items[start : start + self._batch_size])
             if refused is None:
@@ -126,6 +137,18 @@ class EventStreamProcessor(Generic[Item]):
         if events or items:
             self._passed(events[-1].seq if events else self.state.seq, items, dead)
         return bool(events)
+
+    def _fed(self, events: Sequence[HookEvent], dead: list[DeadLetter]) -> list[Item]:
+        """What the stage makes of the events; one that it fails on becomes a dead letter and stops no other."""
+        if not events:
+            return self._stage.feed(events)
+        items: list[Item] = []
+        for event in events:
+            try:
+                items += self._stage.feed([event])
+            except Exception as error:  # noqa: BLE001  the event must not end the thread
+                dead.append(dead_letter(self._name, event, f"cannot be mapped ({type(error).__name__})"))
+        return items
 
     def _passed(self, seq: int, items: Sequence[Item], dead: list[DeadLetter]) -> None:
         self.state.succeeded(seq, len(items) - len(dead), len(dead))
@@ -159,7 +182,8 @@ class EventStreamProcessor(Generic[Item]):
         """Calls the sink until it works, waiting longer each time; None when given up because of the stop.
 
         Raises:
-            PermanentExportError: the sink refuses this batch for ever.
+            PermanentExportError: the sink refuses this batch for ever, or fails on it time and again in a way
+                that lies in the batch.
         """
         failures = 0
         while True:
@@ -167,12 +191,24 @@ class EventStreamProcessor(Generic[Item]):
                 return call()
             except PermanentExportError:
                 raise
-            except ExportError as error:
+            except Exception as error:  # whatever it is must not end the thread, unseen
                 failures += 1
-                self.state.failed(str(error))
+                if _lies_in_the_batch(error) and failures >= UNEXPECTED_ATTEMPTS:
+                    raise PermanentExportError(_said(error)) from error
+                self.state.failed(_said(error))
+                self._look_behind()
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
-            if self._stop.wait(delay(failures, asked, self._rng)) or self._stop.is_set():
+            pause = delay(failures, asked, self._rng)
+            self.state.next_attempt_at = time.time() + pause
+            if self._stop.wait(pause) or self._stop.is_set():
                 return None
+
+    def _look_behind(self) -> None:
+        """Since when events wait, for a sink that never started and so has read none."""
+        if self.state.oldest_at is None:
+            with contextlib.suppress(LeanvibeError):
+                waiting = self._reader.after(self.state.seq, limit=1)
+                self.state.oldest_at = waiting[0].received_at / 1e6 if waiting else None
 
     def _collective_letter(self, items: Sequence[Item], outcome: Outcome) -> DeadLetter:
         """The sink refused some of a batch without saying which: the whole batch is kept with what it said."""
@@ -186,3 +222,13 @@ class EventStreamProcessor(Generic[Item]):
         payload = msgspec.json.encode(item).decode()
         key = item.event_id if isinstance(item, LogRecord) else item.span_id
         return DeadLetter(self._name, self.state.seq, key, reason, payload, time.time_ns() // 1000)
+
+
+def _lies_in_the_batch(error: Exception) -> bool:
+    """Neither the sink nor the system has a word for it, so it is a mistake of ours that some item brings out."""
+    return not isinstance(error, LeanvibeError | OSError | MemoryError)
+
+
+def _said(error: Exception) -> str:
+    """Our own errors whole; of others the kind only, since their text may quote an event."""
+    return str(error) if isinstance(error, LeanvibeError) else f"unexpected {type(error).__name__}"

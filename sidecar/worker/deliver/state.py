@@ -20,9 +20,17 @@ class SinkState(msgspec.Struct, kw_only=True):
     skipped: int = 0
     """Items left out because the sink takes nothing of their kind, such as logs for a tracing backend."""
     retries: int = 0
+    oldest_at: float | None = None
+    """When the first event that the sink has not passed was received; None when it has passed all."""
     last_success_at: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None
+    next_attempt_at: float | None = None
+    """When a sink that is being retried is asked again."""
+
+    def lag_seconds(self) -> float:
+        """How long the oldest event has waited for this sink; 0 when none does."""
+        return 0.0 if self.oldest_at is None else round(max(0.0, time.time() - self.oldest_at), 3)
 
     def skip(self, count: int, reason: str) -> None:
         """The sink takes nothing of this kind; said once."""
@@ -41,6 +49,7 @@ class SinkState(msgspec.Struct, kw_only=True):
         self.dead_letters += dead
         self.last_success_at = time.time()
         self.last_error = None
+        self.next_attempt_at = None
 
     def failed(self, reason: str) -> None:
         """An attempt failed and will be made again."""

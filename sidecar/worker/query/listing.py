@@ -6,7 +6,8 @@ import msgspec
 
 from sidecar.errors import QueryFailedError
 from sidecar.events import FIELDS
-from sidecar.worker.store.store import Store, UnstorableError
+from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import UnstorableError
 
 MAX_LIMIT = 1000
 MAX_BYTES = 16 * 1024 * 1024
@@ -14,13 +15,18 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 class EventFilter(msgspec.Struct):
-    """Which events: each field that is given must match; `since` is an ISO 8601 time, `before` a sequence number."""
+    """Which events: each field that is given must match; `since` is an ISO 8601 time, `before` a sequence number.
+
+    `failed` chooses by outcome, `text` what is found anywhere in the payload, in upper or lower case.
+    """
 
     session_id: str | None = None
     agent: str | None = None
     agent_id: str | None = None
     event_type: str | None = None
     tool_name: str | None = None
+    failed: bool | None = None
+    text: str | None = None
     since: str | None = None
     before: int | None = None
     after: int | None = None
@@ -28,13 +34,19 @@ class EventFilter(msgspec.Struct):
 
 
 EQUAL = ("session_id", "agent", "agent_id", "event_type", "tool_name")
-_CONDITIONS = {"since": "received_at >= ?::TIMESTAMPTZ", "before": "seq < ?", "after": "seq > ?"}
+_CONDITIONS = {
+    "since": "received_at >= ?::TIMESTAMPTZ",
+    "before": "seq < ?",
+    "after": "seq > ?",
+    "failed": "(event_type = 'ERROR' OR success IS FALSE) = ?",
+    "text": "contains(lower(payload::VARCHAR), lower(?))",
+}
 
 
 def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
     """`{"events": [...], "next_before": seq or null}`: one page, and where the next one begins.
 
-    With `after` the page is oldest first, and `next_after` says where to go on.
+    With `after` the page is oldest first, and `next_after` says where to go on. `last` is the page's last number.
     """
     conditions, values = _where(wanted)
     limit = min(max(wanted.limit, 1), MAX_LIMIT)
@@ -49,7 +61,8 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
         raise QueryFailedError(f"since={wanted.since!r} is no time", hint="ISO 8601: 2026-01-31T12:00:00Z") from None
     page = [_shown(row) for row in rows[:limit]]
     more = page[-1]["seq"] if page and (cut or len(rows) > limit) else None
-    return {"events": page, "next_after" if ascending else "next_before": more}
+    last = page[-1]["seq"] if page else None
+    return {"events": page, "last": last, "next_after" if ascending else "next_before": more}
 
 
 def _where(wanted: EventFilter) -> tuple[list[str], list[Any]]:

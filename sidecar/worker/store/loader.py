@@ -1,19 +1,25 @@
 """The store's own consumer: from the journal into DuckDB, in batches, rows and cursors in one transaction."""
 
 import threading
+from collections.abc import Callable
 
 import msgspec
 
 from sidecar.errors import LeanvibeError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
+from sidecar.log import LOGGER
+from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
-from sidecar.worker.store.store import STORE, Store, UnstorableError
+from sidecar.worker.store.store import STORE, Store
+from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError, UnstorableError
 
 BATCH_EVENTS = 2000
 BATCH_BYTES = 8 * 1024 * 1024
 REST_SECONDS = 0.8
 """Between two batches at rest: few large transactions cost less than many small ones."""
+MEMORY_ATTEMPTS = 5
+"""Batches in a row that DuckDB may refuse for want of memory before the store is opened with more."""
 REFUSED_PAYLOAD = msgspec.Raw(b'{"content_dropped":{"reason":"refused_by_store"}}')
 
 
@@ -24,15 +30,30 @@ class Loader:
         store: written only by this thread.
         reader: this thread's own reader of the journal.
         notebook: what the other consumers want written.
+        meter: counts what is loaded, in the same transaction.
+        give_up: called, on this thread, when the store can only go on after it was opened anew; told whether
+            that takes more memory.
     """
 
-    def __init__(self, store: Store, reader: JournalReader, notebook: Notebook) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reader: JournalReader,
+        notebook: Notebook,
+        meter: Meter,
+        give_up: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._reader = reader
         self._notebook = notebook
+        self._meter = meter
+        self._give_up = give_up
+        self.oldest_at: float | None = None
+        """When the first event that is not loaded yet was received, in seconds since the epoch."""
         self._moved = threading.Condition()
         self._wake = threading.Event()
         self._stopping = False
+        self._memory_failures = 0
         self.last_error: str | None = None
         self.durable = {name: seq for name, (seq, _) in store.cursors().items()}
         """Consumer → sequence number that is safely written as passed. The journal may be trimmed below all."""
@@ -75,14 +96,36 @@ class Loader:
         notes = self._notebook.take()
         try:
             batch = self._reader.after(self.cursor, limit=BATCH_EVENTS, max_bytes=BATCH_BYTES)
+            self.oldest_at = batch[0].received_at / 1e6 if batch else None
+            self._meter.feed(batch)
+            self._meter.note(notes)
             if batch or notes:
                 self._load(batch, notes)
         except LeanvibeError as error:
-            self._notebook.put_back(notes)
-            self.last_error = str(error)
+            self._failed(notes, str(error))
+            self._consider_giving_up(error)
+            return []
+        except Exception as error:  # noqa: BLE001  whatever it is, a thread that ends would stop everything, unseen
+            self._failed(notes, f"cannot load: {type(error).__name__}")
             return []
         self.last_error = None
+        self._memory_failures = 0
         return batch
+
+    def _consider_giving_up(self, error: LeanvibeError) -> None:
+        """Memory can be short for a while, because of a query; only then is it worth trying again as it is."""
+        if isinstance(error, StoreMemoryError):
+            self._memory_failures += 1
+        if isinstance(error, InvalidatedStoreError):
+            self._give_up(error.for_memory)
+        elif self._memory_failures >= MEMORY_ATTEMPTS:
+            self._give_up(True)  # noqa: FBT003  for memory
+
+    def _failed(self, notes: Notes, reason: str) -> None:
+        self._notebook.put_back(notes)
+        if reason != self.last_error:
+            LOGGER.warning("the store is tried again: %s", reason)
+        self.last_error = reason
 
     def _load(self, batch: list[HookEvent], notes: Notes) -> None:
         try:
@@ -91,6 +134,7 @@ class Loader:
             batch, refused = self._without_refused(batch)
             notes.dead_letters.extend(refused)
             self._store.load(batch, notes)
+        self._meter.settle(notes)
         with self._moved:
             self.durable.update({name: seq for name, (seq, _) in notes.cursors.items()})
             if batch:

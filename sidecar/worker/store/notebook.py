@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from sidecar.events import HookEvent
+from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 
 
@@ -29,14 +30,15 @@ def dead_letter(sink: str, event: HookEvent, reason: str) -> DeadLetter:
 
 
 class Notes(msgspec.Struct):
-    """Cursors (consumer → sequence number, state), dead letters and spans that belong into one transaction."""
+    """What belongs into one transaction: cursors (consumer → (sequence number, state)), letters, spans, numbers."""
 
     cursors: dict[str, tuple[int, str | None]] = {}
     dead_letters: list[DeadLetter] = []
     spans: list[Span] = []
+    counters: dict[tuple[str, tuple[str, ...]], Point] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.cursors or self.dead_letters or self.spans)
+        return bool(self.cursors or self.dead_letters or self.spans or self.counters)
 
 
 class Notebook:
@@ -74,4 +76,5 @@ class Notebook:
                 cursors={**taken.cursors, **newer.cursors},
                 dead_letters=[*taken.dead_letters, *newer.dead_letters],
                 spans=[*taken.spans, *newer.spans],
+                counters={**taken.counters, **newer.counters},
             )

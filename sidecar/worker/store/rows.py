@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from sidecar.events import FIELDS, HookEvent
+from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span, SpanStatus
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -48,6 +49,18 @@ def event_of(row: tuple[Any, ...]) -> HookEvent:
     values["payload"] = msgspec.Raw(values["payload"].encode())
     values["redactions"] = msgspec.json.decode(values["redactions"]) if values["redactions"] else {}
     return msgspec.convert(values, HookEvent)
+
+
+def counter_row(metric: str, point: Point) -> tuple[Any, ...]:
+    """The row of one series in `counters`."""
+    return metric, _json.encode(point.labels).decode(), point.value, _json.encode(point.buckets).decode()
+
+
+def counter_of(row: tuple[Any, ...]) -> tuple[tuple[str, tuple[str, ...]], Point]:
+    """`(metric, labels)` and the numbers of one row of `counters`."""
+    metric, labels, value, buckets = row
+    values = msgspec.json.decode(labels, type=tuple[str, ...])
+    return (metric, values), Point(values, value, msgspec.json.decode(buckets, type=tuple[int, ...]))
 
 
 def span_row(span: Span) -> tuple[Any, ...]:

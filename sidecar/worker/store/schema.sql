@@ -60,8 +60,11 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 
 -- Totals that outlive a restart.
 CREATE TABLE IF NOT EXISTS counters (
-    name   VARCHAR PRIMARY KEY,
-    value  DOUBLE NOT NULL
+    metric   VARCHAR NOT NULL,
+    labels   VARCHAR NOT NULL,     -- the values of the metric's labels, JSON
+    value    DOUBLE NOT NULL,      -- a count, or the sum of what a histogram saw
+    buckets  VARCHAR NOT NULL,     -- how many fell into each bucket of a histogram, JSON
+    PRIMARY KEY (metric, labels)
 );
 
 CREATE OR REPLACE VIEW events AS

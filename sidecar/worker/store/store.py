@@ -2,28 +2,26 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sidecar.errors import StoreError
 from sidecar.events import HookEvent
+from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 from sidecar.worker.store.notebook import DeadLetter, Notes
-from sidecar.worker.store.rows import COLUMNS, event_of, moment, row_of, span_of, span_row
+from sidecar.worker.store.rows import COLUMNS, counter_of, counter_row, event_of, moment, row_of, span_of, span_row
+from sidecar.worker.store.trouble import as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
 PAGE_EVENTS = 100
 """Rows read at once with their payloads, which may be megabytes each."""
 STORE = "store"
 """The store's own name among the consumers of the journal."""
-
-
-class UnstorableError(StoreError):
-    """DuckDB refuses a value of the rows themselves: trying again cannot help."""
 
 
 class Store:
@@ -34,7 +32,9 @@ class Store:
         memory_mb: DuckDB's memory limit.
 
     Raises:
-        StoreError: the file cannot be opened.
+        BrokenStoreError: the file holds no store that can be opened.
+        StoreMemoryError: not with this much memory.
+        StoreError: the file cannot be opened for another reason.
     """
 
     def __init__(self, path: Path, memory_mb: int) -> None:
@@ -47,7 +47,7 @@ class Store:
             for closed in ("enable_external_access = false", "lock_configuration = true"):
                 self._connection.execute(f"SET GLOBAL {closed}")
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"cannot open the store {path}: {error}", hint="is another sidecar using it?") from error
+            raise not_opened(path, error) from error
 
     def load(self, events: Sequence[HookEvent], notes: Notes) -> None:
         """Adds events, moves the store's cursor and writes the notes, in one transaction.
@@ -55,7 +55,7 @@ class Store:
         Raises:
             StoreError: nothing of it was written.
         """
-        with self._lock, _as_store_error("load"), self._transaction():
+        with self._lock, as_store_error("load"), self._transaction():
             if events:
                 _append(self._connection, "events_hot", [row_of(event) for event in events])
                 self._set_cursor(STORE, events[-1].seq, None)
@@ -64,7 +64,9 @@ class Store:
             if notes.dead_letters:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
-                _append(self._connection, "spans", [span_row(span) for span in notes.spans])
+                self._replace_spans({(span.trace_id, span.span_id): span for span in notes.spans})
+            if notes.counters:
+                self._set_counters(notes.counters)
 
     def takes(self, event: HookEvent) -> bool:
         """Whether DuckDB takes this event's row; nothing is kept of the trial."""
@@ -78,10 +80,35 @@ class Store:
                 self._connection.rollback()
         return True
 
+    def counters(self) -> dict[tuple[str, tuple[str, ...]], Point]:
+        """The numbers of every series, by metric and labels."""
+        return dict(map(counter_of, self.fetch("SELECT metric, labels, value, buckets FROM counters")))
+
+    def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
+        """The last sessions, newest first, as (agent, session)."""
+        query = "SELECT agent, session_id FROM events_hot GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
+        return [(agent, session) for agent, session in self.fetch(query, [limit])]
+
+    def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
+        """Removes dead letters by their row.
+
+        Raises:
+            StoreError: they stay.
+        """
+        if not row_ids:
+            return
+        with self._lock, as_store_error("forget"), self._transaction():
+            query = "DELETE FROM dead_letters WHERE rowid IN (SELECT unnest(?))"
+            self._connection.execute(query, [list(row_ids)])
+
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
         rows = self.fetch("SELECT consumer, seq, state FROM cursors")
         return {consumer: (seq, state) for consumer, seq, state in rows}
+
+    def dead_letter_counts(self) -> dict[str, int]:
+        """How many dead letters each sink has left."""
+        return dict(self.fetch("SELECT sink, count(*) FROM dead_letters GROUP BY sink"))
 
     def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
         """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
@@ -96,6 +123,22 @@ class Store:
             yield [event_of(row) for row in page]
             after = page[-1][0]
 
+    def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`."""
+        return self.events_where("seq > ? AND seq < ?", [after, before], limit=limit, max_bytes=max_bytes)
+
+    def events_where(self, condition: str, values: Sequence[Any], *, limit: int, max_bytes: int) -> list[HookEvent]:
+        """Events that meet a condition of our own, oldest first: at most `limit`, about `max_bytes`, at least one.
+
+        Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
+        """
+        sizes = f"SELECT seq, size_bytes FROM events_hot WHERE {condition} ORDER BY seq LIMIT ?"
+        last = _last_within(self.fetch(sizes, [*values, limit]), max_bytes)
+        if last is None:
+            return []
+        query = f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {condition} AND seq <= ?"
+        return [event_of(row) for row in sorted(self.fetch(query, [*values, last]), key=itemgetter(0))]
+
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
         columns = "trace_id, span_id, parent_span_id, service, name, started_at, ended_at, status, attributes"
@@ -108,7 +151,7 @@ class Store:
         Raises:
             StoreError: DuckDB refused it.
         """
-        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
     def fetch_some(self, query: str, parameters: Sequence[Any], max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
@@ -119,7 +162,7 @@ class Store:
         """
         rows: list[tuple[Any, ...]] = []
         size = 0
-        with _as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
             cursor.execute(query, parameters)
             while (row := cursor.fetchone()) is not None:
                 size += sum(len(value) for value in row if isinstance(value, str))
@@ -137,8 +180,20 @@ class Store:
         with self._lock:
             self._connection.close()
 
+    def _replace_spans(self, spans: dict[tuple[str, str], Span]) -> None:
+        """A span that is exported again, after a crash or by a replay, takes the place of its row."""
+        ids = [list(column) for column in zip(*spans, strict=True)]
+        self._connection.execute(_FORGET_SPANS, ids)
+        _append(self._connection, "spans", [span_row(span) for span in spans.values()])
+
     def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
         self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
+
+    def _set_counters(self, counters: Mapping[tuple[str, tuple[str, ...]], Point]) -> None:
+        rows = [counter_row(metric, point) for (metric, _), point in counters.items()]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        places = "unnest(?), unnest(?), unnest(?), unnest(?)"
+        self._connection.execute(f"INSERT OR REPLACE INTO counters SELECT {places}", columns)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -149,6 +204,16 @@ class Store:
             self._connection.rollback()
             raise
         self._connection.commit()
+
+
+def _last_within(sizes: Sequence[tuple[Any, ...]], max_bytes: int) -> int | None:
+    """The number up to which rows of `(seq, size)` are about `max_bytes`, at least the first; None without any."""
+    filled = 0
+    for seq, size in sizes:
+        filled += size
+        if filled >= max_bytes:
+            return int(seq)
+    return int(sizes[-1][0]) if sizes else None
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
@@ -165,15 +230,7 @@ def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
     return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
 
 
-@contextlib.contextmanager
-def _as_store_error(operation: str) -> Iterator[None]:
-    """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
-    try:
-        yield
-    except duckdb.DataError as error:
-        raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
-    except duckdb.Error as error:
-        raise StoreError(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+_FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"
 
 
 def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:

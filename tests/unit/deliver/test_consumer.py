@@ -120,6 +120,26 @@ def test_a_sink_that_is_away_is_asked_again(path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_sink_that_never_started_says_how_old_its_work_is(path: Path) -> None:
+    """The age of what waits is known before the sink has read anything, and forgotten when it has passed all."""
+    seen: list[float | None] = []
+    delivery: Delivery
+
+    class Late(MemorySink):
+        def start(self) -> None:
+            """Notes what is known at each attempt; the third works."""
+            seen.append(delivery.consumer.state.oldest_at)
+            super().start()
+
+    sink = Late()
+    sink.failures = 2
+    delivery = Delivery(path, sink)
+    first = recorded_events(1)[0].received_at / 1e6
+    delivery.run()
+
+    assert [None, first, first] == seen
+
+
 def test_a_rejected_record_is_a_dead_letter(path: Path) -> None:
     """What the sink rejects by name is kept with its reason and payload; everything else was taken."""
 
@@ -151,6 +171,59 @@ def test_one_poison_record_never_blocks_the_rest(path: Path) -> None:
     assert [seq for seq in range(1, 101) if seq not in {7, 77}] == sorted(sink.taken)
     assert [7, 77] == [one.seq for one in notes.dead_letters]
     assert (98, 2) == (delivery.consumer.state.delivered, delivery.consumer.state.dead_letters)
+
+
+def test_a_mistake_of_ours_ends_no_thread(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exporter that fails as none should is asked again; what brings it out each time becomes a dead letter."""
+    monkeypatch.setattr(module, "delay", lambda *_: 0.0)
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        if any(event.seq == 7 for event in batch):
+            raise KeyError("a secret of the event")
+        return Outcome()
+
+    sink = MemorySink(behaviour)
+    delivery = Delivery(path, sink).run()
+    letters = delivery.notebook.take().dead_letters
+
+    assert [seq for seq in range(1, 101) if seq != 7] == sorted(sink.taken)
+    assert [(7, "unexpected KeyError")] == [(one.seq, one.reason) for one in letters]
+
+
+def test_what_lies_in_the_system_is_tried_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files, or too little memory, is no fault of a batch: it waits, and nothing is given up."""
+    monkeypatch.setattr(module, "delay", lambda *_: 0.0)
+    failures = iter([OSError(24, "Too many open files"), MemoryError()] * 4)
+
+    def behaviour(batch: Sequence[HookEvent]) -> Outcome:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return Outcome()
+
+    sink = MemorySink(behaviour)
+    delivery = Delivery(path, sink).run()
+
+    assert list(range(1, 101)) == sink.taken
+    assert [] == delivery.notebook.take().dead_letters
+
+
+def test_an_event_that_cannot_be_mapped_stops_no_other(path: Path) -> None:
+    """One that the stage fails on becomes a dead letter; all others pass."""
+
+    class Picky(EventStage):
+        def feed(self, events: Sequence[HookEvent]) -> list[HookEvent]:
+            """Fails on one."""
+            if any(event.seq == 9 for event in events):
+                raise RecursionError
+            return list(events)
+
+    sink = MemorySink()
+    delivery = Delivery(path, sink)
+    delivery.consumer._stage = Picky()
+    letters = delivery.run().notebook.take().dead_letters
+
+    assert [seq for seq in range(1, 101) if seq != 9] == sink.taken
+    assert [(9, "cannot be mapped (RecursionError)")] == [(one.seq, one.reason) for one in letters]
 
 
 def test_an_unnamed_rejection_keeps_the_batch(path: Path) -> None:

@@ -92,3 +92,63 @@ def test_whoever_left_is_forgotten() -> None:
     hub.unsubscribe(subscription)
 
     assert 0 == hub.clients
+
+
+def test_what_the_store_told_is_not_told_again() -> None:
+    """A client that has everything up to a number gets only what comes after it, though it waited or comes later."""
+
+    async def scenario() -> list[Message]:
+        hub = LiveHub()
+        one, other = hub.subscribe({}), hub.subscribe({})
+        hub.publish(recorded_events(3))
+        one.skip_through(2)
+        await asyncio.sleep(module.GATHER_SECONDS * 2)
+        other.skip_through(1)
+        return [msgspec.json.decode(await subscription.next_frame(5)) for subscription in (one, other)]
+
+    first, second = asyncio.run(scenario())
+
+    assert [[3], [2, 3]] == [[event["seq"] for event in message["events"]] for message in (first, second)]
+
+
+def test_a_loss_that_the_store_made_good_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a client lost while it was being replayed to, and then got from the store, is not told as dropped."""
+    monkeypatch.setattr(module, "CLIENT_EVENTS", 2)
+
+    async def scenario() -> tuple[int, Message]:
+        hub = LiveHub()
+        slow = hub.subscribe({})
+        hub.publish(recorded_events(5))
+        await asyncio.sleep(module.GATHER_SECONDS * 2)
+        lost_through = slow.lost_through
+        slow.skip_through(lost_through)
+        return lost_through, msgspec.json.decode(await slow.next_frame(5))
+
+    lost_through, message = asyncio.run(scenario())
+
+    assert 3 == lost_through
+    assert "dropped" not in message
+    assert [4, 5] == [event["seq"] for event in message["events"]]
+
+
+def test_clients_are_served_alike_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients served in turns all get the same, in order, over several rounds."""
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+
+    async def collect(subscription: Subscription) -> list[int]:
+        seqs: list[int] = []
+        while len(seqs) < 9:
+            message: Message = msgspec.json.decode(await subscription.next_frame(5))
+            seqs.extend(event["seq"] for event in message["events"])
+        return seqs
+
+    async def scenario() -> list[list[int]]:
+        hub = LiveHub()
+        clients = [asyncio.create_task(collect(hub.subscribe({}))) for _ in range(20)]
+        await asyncio.sleep(0)
+        for start in range(0, 9, 3):
+            hub.publish(recorded_events(9)[start : start + 3])
+            await asyncio.sleep(module.GATHER_SECONDS * 1.1)
+        return await asyncio.gather(*clients)
+
+    assert [[1, 2, 3, 4, 5, 6, 7, 8, 9]] * 20 == asyncio.run(scenario())

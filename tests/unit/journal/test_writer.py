@@ -82,6 +82,20 @@ def test_reader_bounds_its_batches(journal: JournalWriter, path: Path) -> None:
     reader.close()
 
 
+def test_a_damaged_row_is_seen_and_blocks_nobody(journal: JournalWriter, path: Path) -> None:
+    """A row that is no event any more is given as one without content, under its number and id."""
+    append(journal, *entries(1), Entry("damaged", b"{nothing"), *entries(2)[1:])
+    reader = JournalReader(path)
+
+    found = reader.after(0, limit=10)
+
+    assert [1, 2, 3] == [event.seq for event in found]
+    assert ("damaged", {"content_dropped": {"reason": "journal_damaged"}}) == (
+        found[1].event_id, msgspec.json.decode(found[1].payload),
+    )  # fmt: skip
+    reader.close()
+
+
 def test_given_id_is_taken_once(journal: JournalWriter, path: Path) -> None:
     """An id that the client gave is known again, also after trimming and a restart."""
     first = append(journal, Entry("mine", b"{}", given=True))
@@ -137,6 +151,16 @@ def test_trimming_leaves_commits_synced(journal: JournalWriter, path: Path) -> N
     assert 2 == journal._connection.execute("PRAGMA synchronous").get
 
 
+def test_a_clock_set_back_changes_no_order(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour back, numbers still rise and a repeat is still known."""
+    append(journal, Entry("mine", b"{}", given=True))
+    monkeypatch.setattr(writer.time, "time", lambda: 0.0)
+
+    assert [Appended(2, repeated=False)] == append(journal, Entry("later", b"{}", given=True))
+    journal.trim(2)
+    assert [Appended(1, repeated=True)] == append(journal, Entry("mine", b"{}", given=True))
+
+
 def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many bytes wait, an append is refused at once instead of growing the process."""
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 10)
@@ -167,12 +191,10 @@ def test_closed_journal_refuses(path: Path) -> None:
         append(journal, Entry("late", b"{}"))
 
 
-def test_a_file_that_is_no_journal(path: Path) -> None:
-    """A file that is no database is refused with its name."""
-    path.write_bytes(b"this is no database, but long enough to be looked at as one" * 50)
-
-    with pytest.raises(JournalError, match=path.name):
-        JournalWriter(path)
+def test_a_journal_that_cannot_be_had(tmp_path: Path) -> None:
+    """What lies outside the file, such as a missing directory, is an error that names it; nothing is moved."""
+    with pytest.raises(JournalError, match="missing"):
+        JournalWriter(tmp_path / "missing" / "journal.sqlite")
 
 
 def test_files_are_private(journal: JournalWriter, path: Path) -> None:

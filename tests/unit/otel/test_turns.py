@@ -48,8 +48,9 @@ def test_what_leaves_is_what_the_events_give(name: str) -> None:
     assert without_links(pure) == without_links(run(events))
 
 
-@given(data=st.data(), name=st.sampled_from(recorded.NAMES))
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("name", recorded.NAMES)
+@given(data=st.data())
+@settings(max_examples=500, deadline=None)
 def test_order_and_repeats_change_nothing(data: st.DataObject, name: str) -> None:
     """Events of any cut, shuffled and repeated, give the same spans, each once, parents present."""
     whole = recorded.session(name)
@@ -134,7 +135,8 @@ def test_a_silent_turn_is_abandoned() -> None:
     events = [one for one in recorded.session("basic") if one.hook_event_name not in {"Stop", "SessionEnd"}]
     turns = TurnAssembler()
     turns.feed(events, 0)
-    assert [] == turns.feed([], events[-1].received_at + IDLE_US)
+    early = turns.feed([], events[-1].received_at + IDLE_US)
+    assert {"execute_tool"} == {span.name.split()[0] for span in early}
     root = turns.feed([], events[-1].received_at + FAR)[-1]
     assert ("abandoned", "abandoned") == (
         root.attributes[semconv.TURN_OUTCOME],

@@ -1,4 +1,4 @@
-"""The labelled corpus and the recorded payloads, as the tests read them."""
+"""The labelled corpus, as the tests read it."""
 
 import gzip
 import json
@@ -20,14 +20,3 @@ def rows(name: str) -> list[dict[str, Any]]:
 def texts() -> list[str]:
     """Every text of the corpus."""
     return [row["text"] for name in SETS for row in rows(name)]
-
-
-def payloads(session: str) -> list[dict[str, Any]]:
-    """The bodies that the real client sent in a recorded session, fresh at each call."""
-    with gzip.open(DATA / "sessions" / f"{session}.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line)["body"] for line in file]
-
-
-def sessions() -> list[str]:
-    """Names of the recorded sessions."""
-    return sorted(file.name.removesuffix(".jsonl.gz") for file in (DATA / "sessions").glob("*.jsonl.gz"))

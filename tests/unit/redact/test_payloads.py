@@ -1,13 +1,12 @@
 """Recorded payloads of the real client, and events as they are posted."""
 
-import gzip
 import json
 from typing import Any
 
 import pytest
-from corpus import DATA, payloads, sessions
 
 from sidecar.redact import PIIRedactor, decode, encode
+from tests.recorded import NAMES, payloads, secrets
 
 IDS = {
     "session_id",
@@ -19,7 +18,6 @@ IDS = {
     "message_id",
     "parent_tool_use_id",
 }
-MADE_UP = gzip.decompress((DATA / "sessions" / "pii.secrets.txt.gz").read_bytes()).decode().split("\n")
 
 
 def strings(value: Any) -> list[str]:
@@ -40,10 +38,10 @@ def ids(value: Any) -> list[tuple[str, Any]]:
 def test_no_made_up_secret_survives(redactor: PIIRedactor) -> None:
     """Every personal datum and secret that the recording was seeded with is gone, nested JSON included."""
     texts = [text for body in payloads("pii") for text in strings(redactor.redact(body).value)]
-    assert [secret for secret in filter(None, MADE_UP) if any(secret in text for text in texts)] == []
+    assert [secret for secret in secrets() if any(secret in text for text in texts)] == []
 
 
-@pytest.mark.parametrize("session", sessions())
+@pytest.mark.parametrize("session", NAMES)
 def test_recordings(redactor: PIIRedactor, session: str) -> None:
     """Ids stay, the name of the home folder goes, nothing fails, and redacting again changes nothing."""
     for body in payloads(session):

@@ -114,6 +114,32 @@ def test_exported_spans_are_remembered(store: Store) -> None:
     assert [span] == store.recent_spans(10)
 
 
+def test_events_between_are_bounded_and_in_order(store: Store) -> None:
+    """Only numbers between the two, oldest first, within the limit of events and about that of bytes."""
+    store.load(recorded_events(50), Notes())
+
+    def found(after: int, before: int, limit: int = 100, max_bytes: int = 1 << 30) -> list[int]:
+        return [event.seq for event in store.events_between(after, before, limit=limit, max_bytes=max_bytes)]
+
+    assert list(range(11, 20)) == found(10, 20)
+    assert [1, 2, 3] == found(0, 51, limit=3)
+    assert [6] == found(5, 51, max_bytes=1)
+    assert [] == found(50, 60)
+
+
+def test_a_span_exported_again_is_there_once(store: Store) -> None:
+    """A repeat, in the same batch or later, takes the place of the row; other spans stay."""
+    span = Span(
+        trace_id="t", span_id="s", parent_span_id=None, name="first", start_ns=START, end_ns=START, attributes={}
+    )
+    other = msgspec.structs.replace(span, span_id="other")
+    again = msgspec.structs.replace(span, name="again")
+    store.load([], Notes(spans=[span, other, span]))
+    store.load([], Notes(spans=[again]))
+
+    assert [("again",), ("first",)] == store.fetch("SELECT name FROM spans ORDER BY name")
+
+
 def test_files_outside_are_closed(store: Store, tmp_path: Path) -> None:
     """The store's own connection cannot read or write another file, and its configuration is locked."""
     (tmp_path / "other.csv").write_text("a\n1\n")

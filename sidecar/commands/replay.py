@@ -1,0 +1,85 @@
+"""`leanvibe replay`: send again to one sink what the store holds."""
+
+import datetime as dt
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from sidecar.commands.client import API, Client, client_of
+from sidecar.commands.options import data_dir_option, url_option
+from sidecar.errors import LeanvibeError
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+SINKS = ("redis", "postgres", "otlp")
+
+
+@click.command()
+@click.option("--sink", type=click.Choice(SINKS), required=True, help="Where to send.")
+@click.option(
+    "--since", default=None, help="A span of time (90s, 30m, 1h, 7d) or an ISO 8601 time; default: everything."
+)
+@click.option("--session", "session_id", help="Only this session.")
+@click.option("--dead-letters", is_flag=True, help="Only what the sink had refused; what it takes now is forgotten.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Go on where an interrupted replay ended.")
+@data_dir_option
+@url_option
+def replay(  # noqa: PLR0913, PLR0917  one per option
+    sink: str,
+    since: str | None,
+    session_id: str | None,
+    dead_letters: bool,  # noqa: FBT001  a flag
+    after: int,
+    data_dir: Path | None,
+    url: str | None,
+) -> None:
+    """Send again to a sink what the store holds, while everything else goes on.
+
+    PostgreSQL keeps what it has, OTLP gets the same spans as before, a Redis stream gets the entries once more.
+    Can be interrupted with Ctrl-C and continued; a step that was interrupted is sent again.
+
+    Example: leanvibe replay --sink otlp --since 1h
+    """
+    wanted = {"sink": sink, "since": micros(since), "session_id": session_id, "dead_letters": dead_letters}
+    totals = {"sent": 0, "refused": 0, "after": after}
+    try:
+        _run(client_of(data_dir, url), wanted, totals)
+    except KeyboardInterrupt:
+        click.echo(f"\ninterrupted; continue with --after {totals['after']} and the same options", err=True)
+        sys.exit(130)
+    except LeanvibeError as error:
+        hint = f"{error.hint}; continue with --after {totals['after']} and the same options".removeprefix("; ")
+        raise LeanvibeError(error.message, hint=hint) from None
+    click.echo(f"sent {totals['sent']}, refused {totals['refused']}")
+
+
+def micros(since: str | None) -> int:
+    """Microseconds since the epoch of `90s`, `30m`, `1h`, `7d` ago, or of an ISO 8601 time (UTC without a zone).
+
+    Raises:
+        LeanvibeError: it is neither.
+    """
+    if since is None:
+        return 0
+    if ago := re.fullmatch(r"(\d{1,9})([smhd])", since):
+        return int((time.time() - int(ago[1]) * UNITS[ago[2]]) * 1_000_000)
+    try:
+        moment = dt.datetime.fromisoformat(since)
+    except ValueError:
+        raise LeanvibeError(f"{since!r} is no time", hint="--since 1h, or --since 2026-01-31T12:00:00Z") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1_000_000)
+
+
+def _run(client: Client, wanted: dict[str, Any], totals: dict[str, int]) -> None:
+    """Step after step until nothing is left; keeps `totals` so that an interrupted run can be continued."""
+    left = 1
+    while left:
+        step = client.post(f"{API}/replay", {**wanted, "after": totals["after"]}, seconds=130.0)
+        totals["sent"] += step["sent"]
+        totals["refused"] += step["refused"]
+        totals["after"], left = step["after"], step["left"]
+        if sys.stderr.isatty():
+            click.echo(f"\rsent {totals['sent']}, refused {totals['refused']}, left {left}  ", nl=False, err=True)

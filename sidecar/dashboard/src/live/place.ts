@@ -1,0 +1,31 @@
+// The URL's fragment as the one place where view and filters are kept.
+
+import { readonly, ref } from "vue";
+import { fragmentOf, placeOf, type Field, type Place, type View } from "../model/filters";
+
+const current = ref<Place>(placeOf(location.hash));
+export const place = readonly(current);
+
+window.addEventListener("hashchange", () => (current.value = placeOf(location.hash)));
+
+/** Goes to a view, with the filters as they are. */
+export function show(view: View, id = ""): void {
+  location.hash = fragmentOf({ ...current.value, view, id });
+}
+
+/** The address of a view, for links. */
+export function linkTo(view: View, id = ""): string {
+  return fragmentOf({ ...current.value, view, id });
+}
+
+/** Sets or clears one filter; does not fill the browser's history. */
+export function filter(field: Field, value: string): void {
+  current.value = { ...current.value, filters: { ...current.value.filters, [field]: value } };
+  history.replaceState(null, "", fragmentOf(current.value));
+}
+
+/** Clears every filter. */
+export function unfilter(): void {
+  current.value = { ...current.value, filters: {} };
+  history.replaceState(null, "", fragmentOf(current.value));
+}

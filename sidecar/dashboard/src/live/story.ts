@@ -1,0 +1,45 @@
+// All that one session did: its stored events, and those that arrive while it is looked at.
+
+import { computed, onBeforeUnmount, ref, shallowRef, type ComputedRef, type Ref } from "vue";
+import { eventOf, type HookEvent } from "../model/event";
+import { events } from "./api";
+import { recent } from "./window";
+
+const PAGE = 1000;
+
+export interface Story {
+  readonly events: ComputedRef<HookEvent[]>;
+  /** Whether the store holds more before these. */
+  readonly more: Ref<boolean>;
+  readonly trouble: Ref<string>;
+  earlier(): Promise<void>;
+}
+
+/** The events of a session in order; begins with its last thousand. */
+export function useStory(session: string): Story {
+  const stored = shallowRef<HookEvent[]>([]);
+  const more = ref(false);
+  const trouble = ref("");
+  let gone = false;
+  onBeforeUnmount(() => (gone = true));
+
+  async function earlier(): Promise<void> {
+    const first = stored.value[0]?.seq;
+    try {
+      const page = await events({ session_id: session, limit: PAGE, ...(first === undefined ? {} : { before: first }) });
+      if (gone) return;
+      const older = page.events.map(eventOf).filter((one): one is HookEvent => one !== null).reverse();
+      stored.value = [...older, ...stored.value];
+      more.value = page.next_before !== null && page.next_before !== undefined;
+    } catch (error) {
+      trouble.value = error instanceof Error ? error.message : String(error);
+    }
+  }
+  const all = computed(() => {
+    const last = stored.value.at(-1)?.seq ?? 0;
+    const news = recent.value.filter((event) => event.session === session && event.seq > last);
+    return [...stored.value, ...news];
+  });
+  void earlier();
+  return { events: all, more, trouble, earlier };
+}

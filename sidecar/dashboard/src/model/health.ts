@@ -1,0 +1,57 @@
+// What the sidecar says of itself, as the page shows it. Pure.
+
+export interface Part {
+  readonly name: string;
+  readonly status: string;
+  readonly lag: number | null;
+  readonly note: string;
+}
+
+export interface Performance {
+  readonly health: string;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly success: number;
+  readonly average: number;
+  readonly processed: number;
+  readonly issues: readonly string[];
+}
+
+type Fields = Record<string, any>;
+
+/** The guide's performance answer. */
+export function performanceOf(answer: Fields): Performance {
+  const told = answer["performance"] ?? {};
+  const percentiles = told["processing_time_percentiles"] ?? {};
+  const degradation = answer["degradation"] ?? {};
+  return {
+    health: String(answer["health"] ?? "unknown"),
+    perSecond: Number(told["events_per_second"] ?? 0),
+    p50: Number(percentiles["p50"] ?? 0),
+    p95: Number(percentiles["p95"] ?? 0),
+    p99: Number(percentiles["p99"] ?? 0),
+    success: Number(told["success_rate"] ?? 1),
+    average: Number(told["avg_processing_time_ms"] ?? 0),
+    processed: Number(told["events_processed"] ?? 0),
+    issues: [...(degradation["issues"] ?? []), ...(degradation["warnings"] ?? [])].map(String),
+  };
+}
+
+/** Components and sinks of the health answer. */
+export function partsOf(answer: Fields): Part[] {
+  const parts = { ...(answer["components"] ?? {}), ...(answer["sinks"] ?? {}) } as Record<string, Fields>;
+  return Object.entries(parts).map(([name, part]) => ({
+    name: name.replaceAll("_", " "),
+    status: String(part["status"] ?? "unknown"),
+    lag: typeof part["lag_events"] === "number" ? part["lag_events"] : null,
+    note: String(part["error"] ?? part["last_error"] ?? ""),
+  }));
+}
+
+/** What was left out, by reason, from the Prometheus text. */
+export function dropsOf(metrics: string): { reason: string; count: number }[] {
+  const found = metrics.matchAll(/^leanvibe_dropped_total\{reason="([^"]*)"\} (\S+)$/gm);
+  return [...found].map(([, reason = "", count = "0"]) => ({ reason, count: Number(count) })).filter((one) => one.count > 0);
+}

@@ -1,0 +1,30 @@
+// Text of events as text: nothing in it moves the cursor, turns the line around or fills the page.
+
+const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+
+/** The text with terminal codes taken out, and what would be invisible or turn it around written out as \u….  */
+export function visible(text: string): string {
+  return text.replace(ANSI, "").replace(/\r\n/g, "\n").replace(HIDDEN, written);
+}
+
+/** The same on one line, at most `limit` characters. */
+export function line(text: string, limit = 160): string {
+  const one = visible(text.slice(0, limit * 4)).replace(/\s+/g, " ").trim();
+  return one.length > limit ? `${one.slice(0, limit)}…` : one;
+}
+
+/** The same, at most `limit` characters, with how much was left out. */
+export function block(text: string, limit = 20_000): { shown: string; left: number } {
+  return { shown: visible(text.slice(0, limit)), left: Math.max(0, text.length - limit) };
+}
+
+/** Any JSON value for people: strings as they are, everything else indented. */
+export function pretty(value: unknown): string {
+  if (typeof value === "string") return value;
+  return JSON.stringify(value, null, 2) ?? "";
+}
+
+function written(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}

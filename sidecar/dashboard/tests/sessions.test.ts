@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import type { HookEvent } from "../src/model/event";
+import { inOrder, next, SILENT_MS, STALE_MS, stateOf, type Session } from "../src/model/sessions";
+import { event, recording, told } from "./recorded";
+
+const bash = { tool_name: "Bash", tool_input: { command: "ls" } };
+const pre = { hook_event_name: "PreToolUse", tool_use_id: "t1", ...bash };
+const post = { ...pre, hook_event_name: "PostToolUse" };
+const prompt = { hook_event_name: "UserPromptSubmit", prompt: "go" };
+const asks = { hook_event_name: "PermissionRequest", ...bash };
+const stop = { hook_event_name: "Stop" };
+const agent = { agent_id: "a1", agent_type: "Explore" };
+
+function after(events: readonly HookEvent[]): Session {
+  const session = events.reduce<Session | undefined>(next, undefined);
+  if (session === undefined) throw new Error("no session");
+  return session;
+}
+const state = (events: readonly HookEvent[], later = 0) => stateOf(after(events), after(events).lastAt + later);
+
+describe("what a session is doing", () => {
+  test.each([
+    ["a prompt begins a turn", [prompt], "working"],
+    ["a tool call goes on with it", [prompt, pre], "working"],
+    ["a permission request waits for a person", [prompt, pre, asks], "permission"],
+    ["the call's end answers it", [prompt, pre, asks, post], "working"],
+    ["the batch's end answers it as well: it was denied", [prompt, pre, asks, { hook_event_name: "PostToolBatch" }], "working"],
+    ["the end of another call does not", [prompt, { ...pre, tool_use_id: "t0", tool_name: "Read" }, pre, asks, { ...post, tool_use_id: "t0", tool_name: "Read" }], "permission"],
+    ["after the turn it is the person's", [prompt, pre, post, stop], "you"],
+    ["what comes late does not open the turn again", [prompt, stop, post, { hook_event_name: "MessageDisplay" }], "you"],
+    ["nor does a late start of the same prompt open a turn", [prompt, stop, pre, post], "you"],
+    ["a task in the background goes on", [prompt, { ...stop, background_tasks: [{ id: "x" }] }], "working"],
+    ["a subagent goes on after the turn", [prompt, { hook_event_name: "SubagentStart", ...agent }, stop], "working"],
+    ["until it is done", [prompt, { hook_event_name: "SubagentStart", ...agent }, stop, { hook_event_name: "SubagentStop", ...agent }], "you"],
+    ["a subagent's permission waits past the turn", [prompt, { ...pre, ...agent }, { ...asks, ...agent }, stop], "permission"],
+    ["a reminder asks", [prompt, stop, { hook_event_name: "Notification", notification_type: "idle_prompt" }], "you"],
+    ["another notification does not", [prompt, { hook_event_name: "Notification", notification_type: "auth_success" }], "working"],
+    ["compaction is part of the turn", [prompt, { hook_event_name: "SessionStart", source: "compact" }], "working"],
+    ["a fresh session is idle", [{ hook_event_name: "SessionStart", source: "startup" }], "idle"],
+    ["the end is the end", [prompt, pre, { hook_event_name: "SessionEnd" }], "ended"],
+    ["a resumed session is not ended", [prompt, { hook_event_name: "SessionEnd" }, { hook_event_name: "SessionStart", source: "resume" }], "idle"],
+  ])("%s", (_, steps, expected) => {
+    expect(state(told(...steps))).toBe(expected);
+  });
+
+  test("silence ends work and patience, in their time", () => {
+    expect(state(told(prompt), SILENT_MS + 1)).toBe("idle");
+    expect(state(told(prompt, stop), SILENT_MS + 1)).toBe("idle");
+    expect(state(told(prompt, pre, asks), SILENT_MS + 1)).toBe("permission");
+    expect(state(told(prompt, pre, asks), STALE_MS + 1)).toBe("idle");
+  });
+
+  test("an event that is known already changes nothing", () => {
+    const session = after(told(prompt, pre));
+    expect(next(session, event({ session_id: "s", hook_event_name: "SessionEnd" }, 9, 2))).toBe(session);
+  });
+
+  test("every recording ends as ended, with nothing open", () => {
+    for (const name of ["basic", "big", "failure", "multi", "parallel", "pii", "resume", "subagent", "subagent_sync", "apierror400"]) {
+      const session = after(recording(name));
+      expect([name, state(recording(name)), session.calls.size, session.waits.length]).toEqual([name, "ended", 0, 0]);
+    }
+  });
+});
+
+test("those that wait for a person come first, the longest wait before the others", () => {
+  const at = (id: string, seconds: number, steps: Record<string, unknown>[]) =>
+    after(steps.map((step, i) => event({ session_id: id, prompt_id: "p", ...step }, seconds + i, i + 1)));
+  const list = [
+    at("ended", 0, [prompt, { hook_event_name: "SessionEnd" }]),
+    at("works", 50, [prompt]),
+    at("new question", 30, [prompt, pre, asks]),
+    at("done", 40, [prompt, stop]),
+    at("old question", 10, [prompt, pre, asks]),
+  ];
+  expect(inOrder(list, (list[1]?.lastAt ?? 0) + 1000).map((one) => one.id)).toEqual(["old question", "new question", "done", "works", "ended"]);
+});

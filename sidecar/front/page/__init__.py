@@ -1,0 +1,1 @@
+"""The live page: its files, its one-time links, its cookie."""

@@ -1,0 +1,92 @@
+"""Routes of the page: its files, the one-time link, signing in with the token, and what it must know to start."""
+
+import hmac
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+
+from sidecar import __version__
+from sidecar.front.page import cookie
+from sidecar.front.page.codes import OneTimeCodes
+from sidecar.front.page.files import HEADERS, PageFile
+from sidecar.front.receive.guards import API, OPEN_LINK_PATH, SIGN_IN_PATH
+from sidecar.settings import Settings
+
+CODES_PATH = "/api/v1/access/codes"
+NEVER = {**HEADERS, "Cache-Control": "no-store"}
+
+
+class SignIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The token, typed in by a person."""
+
+    token: str
+
+
+class PageFacts(msgspec.Struct):
+    """What the page must know of this sidecar; `trace_url` is empty when no tracing backend is set."""
+
+    host: str
+    version: str
+    trace_url: str
+    sql_max_rows: int
+    sql_timeout_seconds: float
+
+
+def file_route(files: dict[str, PageFile]) -> HTTPRouteHandler:
+    """The handler that serves the page's files: the document, and everything it loads."""
+
+    @get(["/", "/favicon.svg", "/assets/{name:str}"], include_in_schema=False)
+    async def page_file(request: Request[Any, Any, Any]) -> Response[bytes]:
+        file = files.get(request.scope["path"].lstrip("/"))
+        if file is None:
+            raise NotFoundException
+        return Response(file.content, media_type=file.media_type, headers=file.headers)
+
+    return page_file
+
+
+def access_routes(token: str, codes: OneTimeCodes, clock: Callable[[], float] = time.time) -> list[HTTPRouteHandler]:
+    """The handlers that let a browser in: by a one-time link, or by the token itself."""
+
+    @get(OPEN_LINK_PATH, include_in_schema=False)
+    async def open_link(code: str = "") -> Response[None]:
+        headers = {**NEVER, "Location": "/"}
+        if codes.use(code):
+            headers["Set-Cookie"] = cookie.set_cookie(token, clock())
+        return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
+
+    @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
+    async def new_code() -> Response[dict[str, str]]:
+        return Response({"path": link_path(codes)}, headers=NEVER)
+
+    @post(SIGN_IN_PATH, status_code=204, summary="The page's cookie, for whoever knows the token")
+    async def sign_in(data: SignIn) -> Response[None]:
+        if not hmac.compare_digest(data.token.strip().encode(), token.encode()):
+            return Response(None, status_code=HTTPStatus.FORBIDDEN, headers=NEVER)
+        return Response(None, status_code=204, headers={**NEVER, "Set-Cookie": cookie.set_cookie(token, clock())})
+
+    return [open_link, new_code, sign_in]
+
+
+def facts_route(settings: Settings) -> HTTPRouteHandler:
+    """The handler of what the page must know; it needs the token, so it also tells whether the page may read."""
+    facts = PageFacts(
+        settings.host_name, __version__, settings.trace_url, settings.sql_max_rows, settings.sql_timeout_seconds
+    )
+
+    @get(f"{API}/page", summary="What the page must know of this sidecar")
+    async def page_facts() -> PageFacts:
+        return facts
+
+    return page_facts
+
+
+def link_path(codes: OneTimeCodes) -> str:
+    """Path and query of a new one-time link."""
+    return f"{OPEN_LINK_PATH}?code={codes.issue()}"

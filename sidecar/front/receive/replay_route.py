@@ -1,0 +1,42 @@
+"""`POST /replay`: one step of sending again to a sink; needs the token."""
+
+import msgspec
+from litestar import MediaType, Response, post
+from litestar.handlers import HTTPRouteHandler
+
+from sidecar.errors import ExportError, LeanvibeError, ReplayError, WorkerUnavailableError
+from sidecar.front.receive.guards import API
+from sidecar.front.receive.replies import error_body
+from sidecar.front.worker_link import WorkerLink
+
+STEP_SECONDS = 120.0
+STATUS: tuple[tuple[type[LeanvibeError], int], ...] = (
+    (ReplayError, 409),
+    (ExportError, 502),
+    (WorkerUnavailableError, 503),
+)
+
+
+class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What is sent again; `since` in microseconds since the epoch, `after` where the step before ended."""
+
+    sink: str
+    since: int = 0
+    session_id: str | None = None
+    dead_letters: bool = False
+    after: int = 0
+
+
+def replay_route(worker: WorkerLink) -> HTTPRouteHandler:
+    """The handler of one step; its answer says where the next one begins and how much is left."""
+
+    @post(f"{API}/replay", status_code=200, summary="Send again to a sink, step by step")
+    async def replay(data: ReplayRequest) -> Response[bytes]:
+        try:
+            body = bytes(await worker.ask("replay", {"wanted": msgspec.to_builtins(data)}, STEP_SECONDS))
+        except LeanvibeError as error:
+            status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+            return Response(error_body(error), status_code=status, media_type=MediaType.JSON)
+        return Response(body, media_type=MediaType.JSON)
+
+    return replay

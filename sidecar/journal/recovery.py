@@ -1,0 +1,170 @@
+"""Opens the journal whatever state its file is in: a damaged one is moved aside, what can be read is saved."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import apsw
+
+from sidecar.errors import JournalError
+from sidecar.journal import maintenance, salvage
+from sidecar.journal.mark import HighWaterMark
+from sidecar.journal.schema import open_for_writing, transaction
+from sidecar.log import LOGGER
+
+CHECK_SECONDS = 0.5
+"""How long the check at start may take; a journal is small unless a sink was away for long."""
+CHECK_STEPS = 10_000
+SALVAGE_ROWS = 1000
+"""Rows saved in one transaction."""
+
+DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+_SAVE = "INSERT OR IGNORE INTO journal(seq, event_id, body) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What became of a damaged journal.
+
+    Args:
+        aside: where the damaged file is now.
+        saved: events taken over from it.
+        lost: numbers given and not yet forgotten whose events could not be read, at most; None when nothing
+            tells how many there were.
+    """
+
+    aside: Path
+    saved: int
+    lost: int | None
+
+    def __str__(self) -> str:
+        lost = "an unknown number" if self.lost is None else f"at most {self.lost}"
+        return f"the journal was damaged: {self.saved} events saved, {lost} lost; the old file is {self.aside}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """A journal ready to be appended to."""
+
+    connection: apsw.Connection
+    mark: HighWaterMark
+    recovery: Recovery | None
+
+
+def open_journal(path: Path) -> OpenJournal:
+    """The journal at `path`, sound, with numbers above every one given before.
+
+    Raises:
+        JournalError: it cannot be opened for a reason that lies outside the file, such as rights or space.
+    """
+    try:
+        mark = HighWaterMark(path.with_suffix(".mark"))
+    except OSError as error:
+        raise JournalError(f"cannot read {path.with_suffix('.mark')}: {error.strerror}") from error
+    connection = _sound(path)
+    recovery = None
+    if connection is None:
+        aside = _move_aside(path)
+        connection = open_for_writing(path)
+        recovery = _save_what_can_be_read(connection, aside)
+        LOGGER.error("%s", recovery)
+    if recovery or not maintenance.highest_seq(connection):
+        _number_above(connection, mark.value)
+    return OpenJournal(connection, mark, recovery)
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether an error says that the file itself is damaged."""
+    return isinstance(error, DAMAGE)
+
+
+def _sound(path: Path) -> apsw.Connection | None:
+    """The journal, None when it is damaged, as far as a short look can tell."""
+    try:
+        connection = open_for_writing(path)
+    except JournalError as error:
+        if is_damage(error.__cause__):
+            return None
+        raise
+    if _passes_check(connection):
+        return connection
+    connection.close()
+    return None
+
+
+def _passes_check(connection: apsw.Connection) -> bool:
+    """SQLite's own check, given up after `CHECK_SECONDS`: start-up must not wait for a large journal."""
+    deadline = time.monotonic() + CHECK_SECONDS
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_STEPS)
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").get == "ok")
+    except apsw.InterruptError:
+        return True
+    except DAMAGE:
+        return False
+    finally:
+        connection.set_progress_handler(None)
+
+
+def _move_aside(path: Path) -> Path:
+    """Keeps the file and its log under names that SQLite opens together; the index of the log is of no use."""
+    aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
+    for suffix in ("", "-wal"):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.replace(aside.with_name(aside.name + suffix))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    return aside
+
+
+def _save_what_can_be_read(connection: apsw.Connection, aside: Path) -> Recovery:
+    saved = 0
+    lowest: int | None = None
+    with _opened(aside) as damaged:
+        highest = _highest(damaged)
+        found = salvage.rows(damaged, highest or maintenance.MAX_SEQ)
+        while batch := list(islice(found, SALVAGE_ROWS)):
+            with transaction(connection):
+                connection.executemany(_SAVE, batch)
+            saved += len(batch)
+            lowest = min(lowest or maintenance.MAX_SEQ, *(row.seq for row in batch))
+        _save_given_ids(damaged, connection)
+    if highest:
+        _number_above(connection, highest)
+    lost = None if highest is None or lowest is None else highest - lowest + 1 - saved
+    return Recovery(aside, saved, lost)
+
+
+@contextlib.contextmanager
+def _opened(aside: Path) -> Iterator[apsw.Connection]:
+    connection = apsw.Connection(str(aside))
+    try:
+        yield connection
+    finally:
+        with contextlib.suppress(apsw.Error):
+            connection.close()
+
+
+def _highest(damaged: apsw.Connection) -> int | None:
+    with contextlib.suppress(apsw.Error):
+        return maintenance.highest_seq(damaged)
+    return None
+
+
+def _save_given_ids(damaged: apsw.Connection, connection: apsw.Connection) -> None:
+    """What cannot be read of them costs no event: a repeat within the day may then be taken twice."""
+    with contextlib.suppress(*DAMAGE, apsw.SQLError), transaction(connection):
+        known = damaged.execute("SELECT event_id, seq, given_at FROM given_ids")
+        connection.executemany("INSERT OR IGNORE INTO given_ids VALUES (?, ?, ?)", known)
+
+
+def _number_above(connection: apsw.Connection, seq: int) -> None:
+    """The next number given is above `seq`."""
+    if seq <= maintenance.highest_seq(connection):
+        return
+    with transaction(connection):
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'journal'")
+        connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('journal', ?)", (seq,))

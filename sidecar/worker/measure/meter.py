@@ -1,0 +1,192 @@
+"""The meter: what agents do as absolute numbers, each event counted once, whatever crashes or restarts."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sidecar.events import HookEvent
+from sidecar.otel.changes import Change, changes_of, session_begun
+from sidecar.otel.early import AT_ONCE
+from sidecar.otel.metric_model import Metric, MetricKind, Point
+from sidecar.otel.open_turn import OpenTurn
+from sidecar.otel.tally import Numbers, Tally, metrics_of
+from sidecar.otel.turns import SETTLE_US, TurnAssembler
+
+METER = "metrics"
+"""The meter's name among the consumers of the journal."""
+
+MAX_SESSIONS = 4096
+"""Sessions remembered as seen; one that comes back after so many others counts as new."""
+
+MAX_SHOWN = 20
+NANOS_PER_MICRO = 1000
+
+
+class Running(msgspec.Struct, frozen=True):
+    """One turn under way. Times in microseconds since the epoch."""
+
+    agent: str
+    started_at: int
+    events: int
+    waiting_since: int | None
+
+
+class _Kept(msgspec.Struct):
+    """What is kept with the cursor: when counting began, up to when spans have left, which traces were open."""
+
+    since: int
+    at: int
+    held: list[str]
+
+
+class Notes(Protocol):
+    """The part of the store's notes that the meter fills in."""
+
+    cursors: dict[str, tuple[int, str | None]]
+    counters: dict[tuple[str, tuple[str, ...]], Point]
+
+
+class Stored(Protocol):
+    """The part of the store that the meter goes on from."""
+
+    def cursors(self) -> dict[str, tuple[int, str | None]]:
+        """Consumer → (sequence number it has passed, its state)."""
+
+    def counters(self) -> Numbers:
+        """The numbers as they were written."""
+
+    def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
+        """The last sessions, newest first, as (agent, session)."""
+
+    def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterable[Sequence[HookEvent]]:
+        """All events up to `up_to` of the sessions of these traces, a page at a time."""
+
+
+class Meter:
+    """Fed by the store's loader, on its thread; its numbers are written in the transaction of their events.
+
+    Only what is written is shown, so that no crash ever makes a counter go back.
+
+    Args:
+        stored: where the last run left off.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self.written: Numbers = stored.counters()
+        self.running: tuple[Running, ...] = ()
+        self._assembler = TurnAssembler(early=AT_ONCE)
+        self._tally = Tally(self.written)
+        self._sessions = OrderedDict.fromkeys(reversed(stored.recent_sessions(MAX_SESSIONS)))
+        self._seq, state = stored.cursors().get(METER, (0, None))
+        now = time.time_ns() // NANOS_PER_MICRO
+        self._kept = msgspec.json.decode(state, type=_Kept) if state else _Kept(now, 0, [])
+        self._moved = False
+        self._unmeasured = 0
+        for page in stored.sessions_of_traces(self._kept.held, self._seq):
+            self._assembler.feed(page, 0)  # what leaves again was counted before
+        self._assembler.advance(self._kept.at)
+        self._look()
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """What was left out of turns since the start of this process, by reason."""
+        return {
+            "not_measured": self._unmeasured,
+            "call_beyond_turn_limit": self._assembler.dropped_events,
+            "turn_left_early_for_memory": self._assembler.evicted_turns,
+        }
+
+    def feed(self, events: Sequence[HookEvent]) -> None:
+        """Counts events of the journal; those that it was given before are passed over.
+
+        Args:
+            events: the next ones, in order; none when there is nothing more to read, so that time passes.
+        """
+        fresh = [event for event in events if event.seq > self._seq]
+        now = time.time_ns() // NANOS_PER_MICRO
+        changes = self._changes(fresh, now) if fresh or not events else []
+        self._tally.apply(changes)
+        if fresh or changes:
+            self._pass(fresh, now)
+        self._look()
+
+    def note(self, notes: Notes) -> None:
+        """Adds what changed to the notes of the store's next transaction."""
+        if self._moved:
+            self._kept.held = self._assembler.open_traces()
+            notes.cursors[METER] = (self._seq, msgspec.json.encode(self._kept).decode())
+            notes.counters.update(self._tally.changed())
+
+    def settle(self, notes: Notes) -> None:
+        """Says that these notes are written; from now on their numbers are shown."""
+        if METER in notes.cursors:
+            self.written = {**self.written, **notes.counters}
+            self._tally.settle(notes.counters)
+            self._moved = False
+
+    def metrics(self) -> list[Metric]:
+        """All metrics that are counted from events, and what is under way now."""
+        return [*metrics_of(self.written, self._kept.since * NANOS_PER_MICRO), *gauges_of(self.running, time.time())]
+
+    def _changes(self, fresh: Sequence[HookEvent], now: int) -> list[Change]:
+        try:
+            spans = self._assembler.feed(fresh, now)
+        except Exception:  # noqa: BLE001  the store waits for nobody: a fault in counting costs numbers, no event
+            self._unmeasured += len(fresh)
+            spans = []
+        sessions = [change for event in fresh for change in self._session(event)]
+        return sessions + [change for span in spans for change in changes_of(span)]
+
+    def _session(self, event: HookEvent) -> list[Change]:
+        key = (event.agent, event.session_id)
+        known = key in self._sessions
+        self._sessions[key] = None
+        self._sessions.move_to_end(key)
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return [] if known else [session_begun(event.agent)]
+
+    def _pass(self, fresh: Sequence[HookEvent], now: int) -> None:
+        """Remembers up to when spans have left: by the events' times, at rest by the clock."""
+        at = max((event.received_at for event in fresh), default=now - SETTLE_US)
+        self._kept.at = max(self._kept.at, at)
+        self._seq = max((event.seq for event in fresh), default=self._seq)
+        self._moved = True
+
+    def _look(self) -> None:
+        self.running = tuple(_running(turn) for turn in self._assembler.under_way)
+
+
+def gauges_of(running: Sequence[Running], now: float) -> list[Metric]:
+    """What is under way, by agent, at `now` in seconds since the epoch. Pure."""
+    agents = sorted({turn.agent for turn in running})
+    waiting = [turn for turn in running if turn.waiting_since is not None]
+    oldest = min((turn.waiting_since for turn in waiting if turn.waiting_since is not None), default=None)
+    age = max(0.0, now - oldest / 1e6) if oldest is not None else 0.0
+    by_agent = tuple(Point((agent,), sum(turn.agent == agent for turn in running)) for agent in agents)
+    return [
+        _gauge("leanvibe.turns.running", "{turn}", "Turns under way now.", by_agent, ("agent",)),
+        _gauge(
+            "leanvibe.permissions.waiting",
+            "{turn}",
+            "Turns in which a permission was asked for and nothing came of it yet.",
+            (Point((), len(waiting)),),
+        ),
+        _gauge(
+            "leanvibe.permission.waiting",
+            "s",
+            "How long the oldest of these has waited; 0 when none does.",
+            (Point((), age),),
+        ),
+    ]
+
+
+def _gauge(name: str, unit: str, text: str, points: tuple[Point, ...], labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(name=name, kind=MetricKind.GAUGE, unit=unit, help=text, labels=labels, points=points)
+
+
+def _running(turn: OpenTurn) -> Running:
+    return Running(turn.scope.agent, turn.start or turn.last_at, len(turn.digests), turn.waiting_since)

@@ -1,0 +1,88 @@
+"""What a replay asks of the store."""
+
+from typing import Any, NamedTuple
+
+from sidecar.events import HookEvent
+from sidecar.worker.store.rows import moment
+from sidecar.worker.store.store import Store
+
+MAX_BYTES = 8 * 1024 * 1024
+
+_MATCHES = "received_at >= ? AND (? IS NULL OR session_id = ?) AND seq > ?"
+_NEXT_SESSION = """
+WITH sessions AS (
+    SELECT session_id, min(seq) AS first_seq, list(DISTINCT trace_id) AS trace_ids
+    FROM events_hot
+    WHERE received_at >= ? AND (? IS NULL OR session_id = ?)
+    GROUP BY session_id
+    HAVING min(seq) > ?
+)
+SELECT session_id, first_seq, trace_ids, count(*) OVER () - 1 AS remaining
+FROM sessions
+ORDER BY first_seq
+LIMIT 1
+"""
+_LETTERS = "FROM dead_letters WHERE sink = ? AND died_at >= ? AND rowid > ?"
+
+
+class DeadLetterRow(NamedTuple):
+    """One row of `dead_letters`: its number in the table, the event's number and what the sink was given."""
+
+    number: int
+    seq: int
+    payload: str
+
+
+class SessionRows(NamedTuple):
+    """One session: number of its first event in the range, the traces in the range, sessions left after it."""
+
+    session_id: str
+    first_seq: int
+    trace_ids: frozenset[str]
+    left: int
+
+
+class History:
+    """Reads ranges of the store, oldest first; times are microseconds since the epoch.
+
+    Raises, everywhere:
+        StoreError: it cannot be read now.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def events_since(self, since: int, session_id: str | None, after: int, limit: int) -> list[HookEvent]:
+        """Events received since then, of that session if given, with numbers above `after`; at most `limit`."""
+        values = [moment(since), session_id, session_id, after]
+        return self._store.events_where(_MATCHES, values, limit=limit, max_bytes=MAX_BYTES)
+
+    def count_since(self, since: int, session_id: str | None, after: int) -> int:
+        """How many such events there are."""
+        query = f"SELECT count(*) FROM events_hot WHERE {_MATCHES}"
+        return self._number(query, [moment(since), session_id, session_id, after])
+
+    def next_session(self, since: int, session_id: str | None, after: int) -> SessionRows | None:
+        """The session whose first such event has the lowest number above `after`."""
+        rows = self._store.fetch(_NEXT_SESSION, [moment(since), session_id, session_id, after])
+        if not rows:
+            return None
+        found, first_seq, trace_ids, left = rows[0]
+        return SessionRows(found, first_seq, frozenset(trace_ids), left)
+
+    def dead_letters(self, sink: str, since: int, after: int, limit: int) -> list[DeadLetterRow]:
+        """A sink's dead letters since then, with numbers above `after`."""
+        query = f"SELECT rowid, seq, payload {_LETTERS} ORDER BY rowid LIMIT ?"
+        rows, _ = self._store.fetch_some(query, [sink, moment(since), after - 1, limit], MAX_BYTES)
+        return [DeadLetterRow(number + 1, seq, payload) for number, seq, payload in rows]  # rowid begins with 0
+
+    def count_dead_letters(self, sink: str, since: int, after: int) -> int:
+        """How many such dead letters there are."""
+        return self._number(f"SELECT count(*) {_LETTERS}", [sink, moment(since), after - 1])
+
+    def forget_dead_letters(self, numbers: list[int]) -> None:
+        """Removes what a sink has taken after all."""
+        self._store.forget_dead_letters([number - 1 for number in numbers])
+
+    def _number(self, query: str, values: list[Any]) -> int:
+        return int(self._store.fetch(query, values)[0][0])

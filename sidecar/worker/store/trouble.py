@@ -1,0 +1,71 @@
+"""What DuckDB's errors mean for the store: try again, open anew, or give a row up."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from sidecar.errors import StoreError
+
+FROM_OUTSIDE = (
+    "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
+    "Is a directory", "No such file",
+)  # fmt: skip
+"""Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
+
+SHORT_OF_MEMORY = ("Out of Memory", "failed to pin", "failed to allocate", "could not allocate", "Cannot allocate")
+"""Words of DuckDB when its memory limit is too small: large payloads take it in whole, 2,048 rows at a time."""
+
+
+class UnstorableError(StoreError):
+    """DuckDB refuses a value of the rows themselves: trying again cannot help."""
+
+
+class BrokenStoreError(StoreError):
+    """What is in the file will not open, however often it is tried."""
+
+
+class StoreMemoryError(StoreError):
+    """DuckDB cannot open, read or write the file within its memory limit now."""
+
+
+class InvalidatedStoreError(StoreError):
+    """DuckDB has given the open database up, as after a failed write of its log: only opening it anew helps.
+
+    `for_memory`: it was its memory limit, so that it must be opened with more.
+    """
+
+    for_memory = False
+
+
+@contextlib.contextmanager
+def as_store_error(operation: str) -> Iterator[None]:
+    """DuckDB's messages may quote values of a row, so only the kind of error is passed on for writes."""
+    try:
+        yield
+    except (duckdb.FatalException, duckdb.InternalException) as error:
+        invalidated = InvalidatedStoreError(
+            f"cannot {operation}: {type(error).__name__}", hint="the worker opens the store anew by itself"
+        )
+        invalidated.for_memory = _says(error, SHORT_OF_MEMORY)
+        raise invalidated from error
+    except duckdb.DataError as error:
+        raise UnstorableError(f"cannot {operation}: {type(error).__name__}") from error
+    except duckdb.Error as error:
+        kind = StoreMemoryError if _says(error, SHORT_OF_MEMORY) else StoreError
+        raise kind(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
+
+
+def _says(error: Exception, words: Sequence[str]) -> bool:
+    return any(word in str(error) for word in words)
+
+
+def not_opened(path: Path, error: Exception) -> StoreError:
+    """The error of a file that will not open: the file's own fault, or that of what is around it."""
+    reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
+    if _says(error, SHORT_OF_MEMORY):
+        return StoreMemoryError(reason, hint="raise LEANVIBE_STORE_MEMORY_MB")
+    if isinstance(error, OSError) or _says(error, FROM_OUTSIDE):
+        return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
+    return BrokenStoreError(reason, hint="it is moved aside by itself")

@@ -1,0 +1,141 @@
+"""Laws of a damaged journal: it stops nothing, is kept, loses only what cannot be read, and no number comes twice."""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from sidecar import events
+from sidecar.errors import NotDurableError
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, recovery
+from tests.recorded_events import recorded_events
+from tests.unit.journal.test_writer import append
+
+PAGE = 4096
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    """A journal of 2,000 events of about a page each, closed."""
+    path = tmp_path / "journal.sqlite"
+    journal = JournalWriter(path)
+    event = recorded_events(1)[0]
+    append(journal, *(Entry(f"e{number}", events.encode(event) + b" " * PAGE) for number in range(1, 2001)))
+    journal.close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.CRITICAL):
+        yield
+
+
+def damage(path: Path, *pages: int) -> None:
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * PAGE)
+            file.write(b"\xa5" * PAGE)
+
+
+def numbers(path: Path) -> list[int]:
+    reader = JournalReader(path)
+    found = [event.seq for event in reader.after(0, limit=10_000, max_bytes=1 << 40)]
+    reader.close()
+    return found
+
+
+def test_damaged_pages_cost_what_is_on_them(path: Path) -> None:
+    """With pages gone in the midst, what is on all others is there and the loss is counted."""
+    pages = path.stat().st_size // PAGE
+    leaves = random.Random(5).sample(range(pages // 2, pages), 4)
+    damage(path, *leaves)
+    journal = JournalWriter(path)
+    left = numbers(path)
+
+    assert 1800 < len(left) < 2000
+    assert 2000 - len(left) == journal.lost
+    assert "events saved" in (journal.recovery or "")
+    assert 2000 < append(journal, Entry("new", b"{}"))[0].seq
+    assert 1 == len(list(path.parent.glob("journal.sqlite.broken-*[0-9]")))
+    journal.close()
+
+
+def test_numbers_are_never_given_again(path: Path) -> None:
+    """Whether the file is rubbish, gone, or without its first page: the next number is above every one before."""
+    for spoil in (lambda: path.write_bytes(b"no database" * 2000), path.unlink, lambda: damage(path, 1)):
+        before = JournalWriter(path)
+        highest = append(before, Entry(f"last {time.monotonic_ns()}", b"{}"))[0].seq
+        before.close()
+        spoil()
+        journal = JournalWriter(path)
+        assert highest < append(journal, Entry(f"next {time.monotonic_ns()}", b"{}"))[0].seq
+        journal.close()
+
+
+def test_a_new_journal_begins_with_one(tmp_path: Path) -> None:
+    """An installation that never had an event starts at 1, also when it was started before."""
+    JournalWriter(tmp_path / "journal.sqlite").close()
+    journal = JournalWriter(tmp_path / "journal.sqlite")
+
+    assert [Appended(1, repeated=False)] == append(journal, Entry("first", b"{}"))
+    journal.close()
+
+
+def test_given_ids_are_saved(tmp_path: Path) -> None:
+    """A repeat is known across a repair, as far as it can be read."""
+    path = tmp_path / "journal.sqlite"
+    journal = JournalWriter(path)
+    first = append(journal, Entry("mine", b"{}", given=True))
+    append(journal, *(Entry(f"e{number}", b" " * PAGE) for number in range(100)))
+    journal.close()
+    damage(path, 60)
+    again = JournalWriter(path)
+
+    assert again.recovery is not None
+    assert [Appended(first[0].seq, repeated=True)] == append(again, Entry("mine", b"{}", given=True))
+    again.close()
+
+
+def test_damage_while_running_is_mended(path: Path) -> None:
+    """Damage that shows at a commit refuses that group; then the file is moved aside and the next one is taken.
+
+    A reader that was open before follows to the new file.
+    """
+    journal, reader = JournalWriter(path), JournalReader(path)
+    reader.after(0, limit=1)
+    journal._connection.execute("PRAGMA shrink_memory")
+    damage(path, *range(1, path.stat().st_size // PAGE + 1))
+    with pytest.raises(NotDurableError):
+        append(journal, *(Entry(f"x{number}", b"{}") for number in range(500)))
+    taken = append(journal, Entry("after", b"{}"))
+
+    assert taken[0].seq > 2000
+    assert journal.recovery is not None
+    assert taken[0].seq == reader.last_seq()
+    reader.close()
+    journal.close()
+
+
+def test_the_check_at_start_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal too large to be checked in time is opened all the same."""
+    monkeypatch.setattr(recovery, "CHECK_SECONDS", -1.0)
+    monkeypatch.setattr(recovery, "CHECK_STEPS", 10)
+    journal = JournalWriter(path)
+
+    assert journal.recovery is None
+    assert 2000 == journal.last_seq
+    journal.close()
+
+
+def test_salvage_finds_all_that_sqlite_can_read(path: Path) -> None:
+    """Of a sound file everything is found, once."""
+    with_everything = apsw.Connection(str(path))
+    found = sorted(row.seq for row in recovery.salvage.rows(with_everything, 2000))
+    with_everything.close()
+
+    assert list(range(1, 2001)) == found

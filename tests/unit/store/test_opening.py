@@ -1,0 +1,115 @@
+"""Laws of opening: a broken store never stops the worker, is never thrown away, and is never taken for a busy one."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.errors import StoreError
+from sidecar.worker.store.notebook import Notes
+from sidecar.worker.store.opening import MAX_DEATHS, broken_note, needs_more_memory, open_store
+from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError
+from tests.recorded_events import recorded_events
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    """A store with three events, closed."""
+    path = tmp_path / "store.duckdb"
+    store = Store(path, memory_mb=64)
+    store.load(recorded_events(3), Notes())
+    store.close()
+    return path
+
+
+def events_in(path: Path) -> int:
+    store = open_store(path, 64)
+    try:
+        return int(store.fetch("SELECT count(*) FROM events")[0][0])
+    finally:
+        store.close()
+
+
+def broken_files(path: Path) -> list[Path]:
+    return sorted(path.parent.glob("store.duckdb.broken-*"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda _: b"no database" * 1000, id="another file"),
+        pytest.param(lambda content: content[:6000], id="cut off"),
+        pytest.param(lambda content: content[:4096] + bytes(8192) + content[12288:], id="headers gone"),
+    ],
+)
+def test_a_broken_store_is_moved_aside_and_begun_anew(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Whatever is wrong with the file: it is kept byte for byte, the note names it, and a new store is there."""
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+
+    assert 0 == events_in(path)
+    (kept,) = broken_files(path)
+    assert damaged == kept.read_bytes()
+    assert str(kept) in (broken_note(path) or "")
+
+
+def test_a_sound_store_is_opened(path: Path) -> None:
+    """What is there stays, and nothing is said."""
+    assert 3 == events_in(path)
+    assert broken_note(path) is None
+
+
+def test_a_store_that_is_held_is_left_alone(path: Path) -> None:
+    """Another process with the file open, such as the worker before, is no reason to move it."""
+    hold = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        for _ in range(MAX_DEATHS + 1):
+            with pytest.raises(StoreError, match=r"store\.duckdb"):
+                open_store(path, 64)
+        holder.kill()
+
+    assert [] == broken_files(path)
+    assert 3 == events_in(path)
+
+
+def test_a_store_that_kills_is_moved_aside(path: Path) -> None:
+    """When several workers in a row died while opening the file, the next one begins anew."""
+    path.with_suffix(".opening").write_text(str(MAX_DEATHS))
+
+    assert 0 == events_in(path)
+    assert 1 == len(broken_files(path))
+
+
+def test_a_store_of_large_payloads_is_written_with_more_memory(tmp_path: Path) -> None:
+    """When DuckDB cannot write the file within its limit nothing is lost: opened anew it has more, and goes on."""
+    path = tmp_path / "store.duckdb"
+    large = msgspec.Raw(msgspec.json.encode({"text": "some text of a tool " * 10_000}))
+    events = [msgspec.structs.replace(recorded_events(1)[0], seq=seq, payload=large) for seq in range(1, 401)]
+    store = open_store(path, 32)
+    while (done := store.cursors().get("store", (0, None))[0]) < 400:
+        try:
+            store.load(events[done : done + 40], Notes())
+        except (InvalidatedStoreError, StoreMemoryError):
+            store.close()
+            needs_more_memory(path)
+            store = open_store(path, 32)
+
+    assert path.with_suffix(".memory").exists()
+    assert [(400, 400)] == store.fetch("SELECT count(*), max(seq) FROM events")
+    assert {"store": (400, None)} == store.cursors()
+    store.close()
+
+
+def test_few_deaths_are_no_reason(path: Path) -> None:
+    """A worker that was killed while opening the file, by chance, costs nothing; a good start forgets it."""
+    path.with_suffix(".opening").write_text(str(MAX_DEATHS - 1))
+
+    assert 3 == events_in(path)
+    assert not path.with_suffix(".opening").exists()

@@ -1,0 +1,24 @@
+"""Waiting for what another process or thread does."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE = 30.0
+"""Seconds until what does not answer, end or deliver is an error."""
+
+Found = TypeVar("Found")
+
+
+def until(ask: Callable[[], Found | None], what: str, explain: Callable[[], str] = str) -> Found:
+    """The first true answer.
+
+    Raises:
+        TimeoutError: there was none within `PATIENCE`; says what was awaited, and what `explain` says.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not (found := ask()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE:g} s: {what}; last was {found!r}\n{explain()}")
+        time.sleep(0.02)
+    return found
