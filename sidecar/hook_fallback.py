@@ -51,7 +51,7 @@ def _append(delivery: Delivery) -> bool:
         **{name: os.environ.get(f"LEANVIBE_{name.upper()}", "") for name in ("agent_id", "agent_name", "session_id")},
     }
     incoming = Incoming(decoded(delivery.body), len(delivery.body), delivery.event_id, beside, delivery.micros)
-    event, given = prepared(incoming, normaliser_of(delivery.agent), PIIRedactor(), _host())
+    event, given, _ = prepared(incoming, normaliser_of(delivery.agent), PIIRedactor(), _host())
     entry = Entry(event.event_id, events.encode(event), given)
     return outside.append(delivery.data_dir, entry, max_bytes=MAX_JOURNAL_BYTES)
 

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from sidecar.errors import BadRequestError
 from sidecar.event_ids import new_event_id
 from sidecar.events import HookEvent
 from sidecar.otel.ids import ids_of
-from sidecar.redact import PIIRedactor, decode, encode
+from sidecar.redact import Leak, PIIRedactor, decode, encode
 
 BESIDE_KEY = "leanvibe"
 """Under this key the payload holds what came beside it: the integration guide's agent id and name."""
@@ -41,8 +41,16 @@ class Incoming:
     received_at: int | None = None
 
 
-def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str) -> tuple[HookEvent, bool]:
-    """The event to append, and whether the client chose its id. Pure but for the clock and the id.
+class Prepared(NamedTuple):
+    """An event to append, whether the client chose its id, and the secrets of vendors that it held."""
+
+    event: HookEvent
+    given: bool
+    leaks: tuple[Leak, ...]
+
+
+def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str) -> Prepared:
+    """The event to append. Pure but for the clock and the id.
 
     Raises:
         BadRequestError: no object, no session, a bad event id.
@@ -74,7 +82,7 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
     )
     spent = round((time.perf_counter() - started) * 1000, 3)
     event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
-    return event, given is not None
+    return Prepared(event, given is not None, redacted.leaks)
 
 
 def decoded(body: bytes) -> Any:

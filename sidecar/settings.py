@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         ge=16,
         description="MB from which the journal forgets what the store has, though a sink is still behind.",
     )
+    redaction_policy: str = Field(
+        "",
+        description="A TOML file that says what is redacted, hashed, allowed or left out (docs/redaction.md).",
+    )
+
     sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
     sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
     store_memory_mb: int = Field(64, ge=32, description="DuckDB's memory limit in MB, loading and queries.")

@@ -96,6 +96,7 @@ HEALTH = {
     "timestamp": "str",
     "components": {
         "hook_processor": {"status": "str"},
+        "redaction": {"status": "str", "engine": "str"},
         "journal": {"status": "str", "last_seq": "int"},
         "worker": {"status": "str"},
         "store": {"status": "str", "lag_events": "int"},

@@ -48,7 +48,10 @@ def check(config: Path | None) -> None:
 
     Example: leanvibe config check --config leanvibe.toml
     """
-    load(config)
+    settings = load(config)
+    from sidecar.front.redaction import policy_of
+
+    policy_of(settings)
     click.echo("the settings are good")
 
 

@@ -24,8 +24,8 @@ from sidecar.settings import Settings, load
 def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
     """Ask the store with SQL (DuckDB's dialect, read-only).
 
-    Tables: events, sessions, turns, tool_calls, tool_stats, errors, spans. The running sidecar answers; when none
-    runs, its files are opened.
+    Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans. The running
+    sidecar answers; when none runs, its files are opened.
 
     Example: leanvibe sql "SELECT tool_name, calls, p95_ms FROM tool_stats ORDER BY calls DESC"
     """

@@ -81,6 +81,8 @@ def follow(client: Client, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
                 message = json.loads(frame)
                 if message.get("dropped"):
                     click.echo(f"… {message['dropped']} events were dropped: this terminal is too slow", err=True)
+                for alert in message.get("alerts", ()):
+                    click.echo(f"! secret redacted: {alert['rule']} in {plain(alert['path'])}", err=True)
                 yield from message.get("events", ())
     except ConnectionClosed:
         return

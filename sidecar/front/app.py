@@ -54,17 +54,17 @@ class Front:
         await self.worker.stop()
 
 
-def build(settings: Settings, token: str, journal: JournalWriter) -> Front:
+def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIRedactor) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
     codes = OneTimeCodes()
     acknowledger = Acknowledger(journal, hub.publish)
-    processor = HookEventProcessor(PIIRedactor(), acknowledger, monitor, settings.host_name)
+    processor = HookEventProcessor(redactor, acknowledger, monitor, settings.host_name, hub.alert)
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal, worker, hub.clients)
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine)
 
     gatherer = Gatherer(settings, monitor, journal, worker, hub)
     worker.tell(gatherer.own)

@@ -13,6 +13,7 @@ from sidecar.errors import StartError
 from sidecar.state_dir import SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
+HASH_KEY_FILE = "redaction-key"
 LOCK_FILE = "lock"
 
 
@@ -62,7 +63,15 @@ def token(path: Path) -> str:
     Raises:
         StartError: the file cannot be read or written.
     """
-    file = path / TOKEN_FILE
+    return _kept(path / TOKEN_FILE)
+
+
+def hash_key(path: Path) -> bytes:
+    """The key of hashed redactions; made when first needed, 256 bits, file mode 0600. Raises as `token` does."""
+    return _kept(path / HASH_KEY_FILE).encode()
+
+
+def _kept(file: Path) -> str:
     try:
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -72,7 +81,7 @@ def token(path: Path) -> str:
     except OSError as error:
         raise StartError(f"cannot read or write {file}: {error.strerror}") from error
     if not found:
-        raise StartError(f"{file} is empty", hint="remove it: a new token is made at the next start")
+        raise StartError(f"{file} is empty", hint="remove it: a new one is made at the next start")
     return found
 
 

@@ -72,6 +72,7 @@ def health_answer(
     journal: Journal,
     worker: Worker,
     live_clients: int,
+    redaction_engine: str = "hyperscan",
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
@@ -80,10 +81,12 @@ def health_answer(
         journal: how the journal is.
         worker: how the worker is.
         live_clients: connected WebSocket clients.
+        redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
     """
     last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
+        "redaction": {"status": "healthy", "engine": redaction_engine},
         "journal": _journal(journal),
         "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
         "store": _store(progress, last_seq),

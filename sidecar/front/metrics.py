@@ -81,6 +81,8 @@ def _losses(facts: Facts) -> Iterator[Metric]:
     }
     yield _counter("leanvibe.dropped", "What was left out, by reason.", dropped.items(), ("reason",))
     yield _counter("leanvibe.redactions", "Replacements, by rule.", totals.redactions.items(), ("rule",))
+    leaked = "Secrets of known vendors that went through and were redacted."
+    yield _counter("leanvibe.secret.leaks", leaked, totals.leaks.items(), ("kind",))
     yield _counter(
         "leanvibe.redaction.failures",
         "Events whose content was dropped because redaction could not finish.",

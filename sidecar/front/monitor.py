@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.events import PROBE_EVENT, EventType, HookEvent
@@ -53,6 +53,7 @@ class Totals:
     dropped: Counter[str] = field(default_factory=Counter)
     redactions: Counter[str] = field(default_factory=Counter)
     redaction_failures: int = 0
+    leaks: Counter[str] = field(default_factory=Counter)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     duration_seconds: float = 0.0
     exemplars: list[Exemplar | None] = field(default_factory=lambda: [None] * (len(BUCKETS) + 1))
@@ -90,6 +91,10 @@ class PerformanceMonitor:
         last = events[-1] if events else None
         if last and last.prompt_id and last.trace_id and last.span_id:
             self.totals.exemplars[bucket] = Exemplar(seconds, last.trace_id, last.span_id, last.received_at * 1000)
+
+    def leaked(self, kinds: Iterable[str]) -> None:
+        """Counts secrets of vendors that went through, by the rule that knew them."""
+        self.totals.leaks.update(kinds)
 
     def _label(self, agent: str) -> str:
         """The agent as a metric's label: clients choose it, so it must look like a name and there are not many."""

@@ -13,15 +13,17 @@ from sidecar.errors import DefectError, IngestError
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
-from sidecar.intake import Incoming, decoded, prepared
+from sidecar.intake import Incoming, Prepared, decoded, prepared
 from sidecar.log import LOGGER
-from sidecar.redact import PIIRedactor
+from sidecar.redact import Leak, PIIRedactor
 
 LARGE_BODY_BYTES = 64 * 1024
 """From here on a body is redacted on a thread, so that small events do not wait behind it."""
 
-Prepare = Callable[..., tuple[HookEvent, bool]]
-"""Gives the event to append, and whether the client chose its id."""
+Alert = Callable[[HookEvent, Sequence[Leak]], None]
+"""Told of a durable event through which secrets of vendors went."""
+
+Prepare = Callable[..., Prepared]
 
 NOTHING: Mapping[str, str] = {}
 
@@ -36,15 +38,22 @@ class HookEventProcessor:
         acknowledger: makes events durable.
         monitor: told the time that each event took, and each that could not be taken.
         host: name of this host.
+        alert: told of secrets that went through.
     """
 
     def __init__(
-        self, redactor: PIIRedactor, acknowledger: Acknowledger, monitor: PerformanceMonitor, host: str
+        self,
+        redactor: PIIRedactor,
+        acknowledger: Acknowledger,
+        monitor: PerformanceMonitor,
+        host: str,
+        alert: Alert | None = None,
     ) -> None:
         self._redactor = redactor
         self._acknowledger = acknowledger
         self._monitor = monitor
         self._host = host
+        self._alert = alert
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
 
     async def process(
@@ -74,12 +83,12 @@ class HookEventProcessor:
         started = time.perf_counter()
         results = await self._in_thread(self._prepare_all, incoming, normalise)
         good = [(i, r) for i, r in enumerate(results) if not isinstance(r, IngestError)]
-        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r[0] for r in results]
+        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r.event for r in results]
         self._monitor.failed(len(results) - len(good))
         if not good:
             return answer
         with self._counted(len(good)):
-            durable = await self._acknowledger.append([r[0] for _, r in good], given=any(r[1] for _, r in good))
+            durable = await self._append([prepared for _, prepared in good])
         self._monitor.processed(durable, time.perf_counter() - started)
         for (place, _), event in zip(good, durable, strict=True):
             answer[place] = event
@@ -113,10 +122,21 @@ class HookEventProcessor:
     async def _take(self, size: int, prepare: Prepare, *args: Any) -> HookEvent:
         started = time.perf_counter()
         with self._counted():
-            event, given = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
-            durable = await self._acknowledger.append([event], given=given)
+            prepared = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
+            durable = await self._append([prepared])
         self._monitor.processed(durable, time.perf_counter() - started)
         return durable[0]
+
+    async def _append(self, new: Sequence[Prepared]) -> list[HookEvent]:
+        """Makes events durable, then tells of the secrets that went through them."""
+        given = any(one.given for one in new)
+        durable = await self._acknowledger.append([one.event for one in new], given=given)
+        for event, one in zip(durable, new, strict=True):
+            if one.leaks:
+                self._monitor.leaked(leak.rule for leak in one.leaks)
+                if self._alert:
+                    self._alert(event, one.leaks)
+        return durable
 
     @contextlib.contextmanager
     def _counted(self, count: int = 1) -> Iterator[None]:
@@ -134,21 +154,19 @@ class HookEventProcessor:
 
     def _prepare_body(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]
-    ) -> tuple[HookEvent, bool]:
+    ) -> Prepared:
         return self._prepare(Incoming(decoded(body), len(body), event_id, beside), normalise)
 
-    def _prepare_all(
-        self, incoming: Sequence[Incoming], normalise: Normalise
-    ) -> list[tuple[HookEvent, bool] | IngestError]:
+    def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
         return [self._prepared_or_error(one, normalise) for one in incoming]
 
-    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool] | IngestError:
+    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> Prepared | IngestError:
         try:
             return self._prepare(incoming, normalise)
         except IngestError as error:
             return error
 
-    def _prepare(self, incoming: Incoming, normalise: Normalise) -> tuple[HookEvent, bool]:
+    def _prepare(self, incoming: Incoming, normalise: Normalise) -> Prepared:
         return prepared(incoming, normalise, self._redactor, self._host)
 
     async def _in_thread(self, work: Any, *args: Any) -> Any:

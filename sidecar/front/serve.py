@@ -20,6 +20,7 @@ from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
 from sidecar.front.bounded_http import BoundedHttpProtocol
+from sidecar.front.redaction import redactor_of
 from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
@@ -58,8 +59,9 @@ def serve(settings: Settings, announce: Announce) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    redactor = redactor_of(settings)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
-    front = build(settings, data_dir.token(settings.data_dir), journal)
+    front = build(settings, data_dir.token(settings.data_dir), journal, redactor)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
     url = _url(settings.host, listener.getsockname()[1])

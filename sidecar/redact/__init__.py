@@ -1,8 +1,9 @@
 """Redaction: secrets and personal data leave an event before anything else sees it."""
 
+from sidecar.redact.account import Leak
 from sidecar.redact.codec import decode, encode
 from sidecar.redact.policy import Policy
 from sidecar.redact.policy import load as load_policy
 from sidecar.redact.redactor import PIIRedactor, Redacted, all_rules, redact_text
 
-__all__ = ["PIIRedactor", "Policy", "Redacted", "all_rules", "decode", "encode", "load_policy", "redact_text"]
+__all__ = ["Leak", "PIIRedactor", "Policy", "Redacted", "all_rules", "decode", "encode", "load_policy", "redact_text"]

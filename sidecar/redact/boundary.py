@@ -19,8 +19,8 @@ _ESCAPE = re.compile(
 )
 
 
-def _escaped(data: bytes, at: int) -> bool:
-    # The letter before belongs to `\n`, `%3D` or a terminal colour, not to the token.
+def escaped(data: bytes, at: int) -> bool:
+    """The letter before belongs to an escaped line end, `%3D` or a terminal colour, not to what begins here."""
     return _ESCAPE.search(data, max(0, at - _FARTHEST), at) is not None
 
 
@@ -38,17 +38,17 @@ def _in_base64(data: bytes, at: int) -> bool:
 
 def token(data: bytes, at: int) -> bool:
     """No ASCII letter or digit on the left, unless it ends an escape sequence."""
-    return not at or (data[at - 1] not in ALNUM and not _in_base64(data, at)) or _escaped(data, at)
+    return not at or (data[at - 1] not in ALNUM and not _in_base64(data, at)) or escaped(data, at)
 
 
 def word(data: bytes, at: int) -> bool:
     """As `token`, and no `_` or `-` on the left either: for short, common prefixes."""
-    return not at or (data[at - 1] not in _WORD and not _in_base64(data, at)) or _escaped(data, at)
+    return not at or (data[at - 1] not in _WORD and not _in_base64(data, at)) or escaped(data, at)
 
 
 def dotted(data: bytes, at: int) -> bool:
     """As `word`, and no dot either: for prefixes that look like members of an object."""
-    return not at or data[at - 1] not in _DOTTED or _escaped(data, at)
+    return not at or data[at - 1] not in _DOTTED or escaped(data, at)
 
 
 def anywhere(_data: bytes, _at: int) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 
 from sidecar.redact.scanners import Gate, HyperscanScanner, PythonScanner, Scanner
 
+_MOST_KEPT = 4
+"""Two for the rules at hand, and those of the version or policy before."""
+
 
 def scanner_for(gates: Sequence[Gate], *, prefer: str = "", cache: Path | None = None) -> Scanner:
     """The best scanner there is, or the one of that name.
@@ -67,6 +70,13 @@ def _cpu() -> str:
 def _keep(file: Path, database: bytes) -> None:
     partial = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):  # no cache is no harm: the next start compiles again
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.touch(mode=0o600)
         partial.write_bytes(database)
         partial.replace(file)
+        for old in sorted(file.parent.glob("redaction-*.hsdb"), key=_age)[_MOST_KEPT:]:
+            old.unlink(missing_ok=True)
+
+
+def _age(file: Path) -> float:
+    return -file.stat().st_mtime

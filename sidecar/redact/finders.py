@@ -41,7 +41,7 @@ def _token(rule: Rule) -> Finder:
     free = boundary.BOUNDARIES[rule.left]
     valid = VALIDATORS[rule.validator]
     group = "s" if "(?P<s>" in rule.pattern else 0
-    behind_name = group and rule.kind == "secret"
+    behind_name = group and rule.kind != "pii"
 
     def find(data: bytes, start: int, _end: int) -> Span | None:
         found = match(data, start)
@@ -125,7 +125,7 @@ def _is_root(data: bytes, start: int) -> bool:
         return True
     text = data[max(0, start - _LONGEST_PATH) : start]
     before = text[len(text.rstrip(_IN_PATHS)) :]
-    return not before or _ROOT.search(before) is not None or before.endswith((b"\\n", b"\\t", b"\\r"))
+    return not before or _ROOT.search(before) is not None or boundary.escaped(data, start)
 
 
 def _assignment(_rule: Rule) -> Finder:

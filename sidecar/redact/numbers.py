@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS
 
-GATE = r"(?:^|[^0-9A-Za-z_]|[A-Z]{2})[0-9](?:[-. ()/]{0,2}[0-9]){6}"
-"""Seven digits with at most two separators between them, not inside a word; a scanner reports its end."""
+GATE = r"(?:^|[^0-9A-Za-z_]|[A-Z]{2}|[mnrt])[0-9](?:[-. ()/]{0,2}[0-9]){6}"
+"""Seven digits with at most two separators between them, not inside a word; a scanner reports its end.
+
+The letters are those that escaped line ends and terminal colours end with.
+"""
 
 _RUN = b"0123456789-. ()/+"
 _REST_OF_RUN = re.compile(rb"[0-9\-. ()/+]*")
@@ -20,10 +23,14 @@ _LETTERS_OF_IBAN = 40
 _LABEL_REACH = 32
 
 _AROUND = 64
-_MOST_ROUNDS = 8
 _WIDE = "iban"
 _SOME_LABEL = re.compile(rb"(?i)ssn|social|tax|itin|phone|tel|mob|cell|fax|whatsapp|sms|call|msisdn")
 _SOME_COUNTRY = re.compile(rb"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ A-Z0-9-]")
+
+_ESCAPE = re.compile(rb"\\[nrt]|(?:\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]")
+_ESCAPE_REACH = 24
+_NO_SIGN = b"\x01"
+"""In place of an escape: neither a letter nor what may stand between the digits of a number."""
 
 Found = tuple[Rule, int, int]
 _Ready = tuple[Rule, re.Pattern[bytes], Callable[[bytes], bool], re.Pattern[bytes] | None]
@@ -47,13 +54,29 @@ class Numbers:
         for end in ends:
             if end > done:
                 begin, done = _run(data, end, done)
-                if not _glued(data, begin, done):
-                    if self._any(data, begin, done + 1):
-                        yield from _search(self._plain, data, begin, done + 1)
-                    if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
-                        yield from _search(self._labelled, data, begin, done + 1)
-                if _after_capitals(data, begin):
-                    yield from _search(self._wide, data, max(0, begin - _LETTERS_OF_IBAN), done + _LETTERS_OF_IBAN)
+                near = data[max(0, begin - _ESCAPE_REACH) : begin]
+                if b"\\" in near or b"\x1b" in near:
+                    first, window = _without_escapes(data, begin, done)
+                    for rule, start, stop in self._in_run(window, begin - first, done - first):
+                        yield rule, start + first, stop + first
+                else:
+                    yield from self._in_run(data, begin, done)
+
+    def _in_run(self, data: bytes, begin: int, end: int) -> Iterator[Found]:
+        if not _glued(data, begin, end):
+            if self._any(data, begin, end + 1):
+                yield from _search(self._plain, data, begin, end + 1)
+            if _SOME_LABEL.search(data, max(0, begin - _LABEL_REACH), begin):
+                yield from _search(self._labelled, data, begin, end + 1)
+        if _after_capitals(data, begin):
+            yield from _search(self._wide, data, max(0, begin - _LETTERS_OF_IBAN), end + _LETTERS_OF_IBAN)
+
+
+def _without_escapes(data: bytes, begin: int, end: int) -> tuple[int, bytes]:
+    """Where a piece around `begin..end` starts, and the piece: the last letter of an escape in it is no word."""
+    first = max(0, begin - _AROUND)
+    piece = data[first : end + _AROUND]
+    return first, _ESCAPE.sub(lambda escape: _NO_SIGN * len(escape[0]), piece)
 
 
 def _search(rules: list[_Ready], data: bytes, begin: int, end: int) -> Iterator[Found]:

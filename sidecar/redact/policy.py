@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -51,8 +51,8 @@ class Policy:
         return f"{rule.placeholder.removesuffix(']')}:{token}]".encode()
 
 
-def load(file: Path) -> Policy:
-    """The policy of a TOML file.
+def load(file: Path, make_key: Callable[[], bytes] | None = None) -> Policy:
+    """The policy of a TOML file; `make_key` gives the key of "hash" when the file has none.
 
     Raises:
         SettingsError: the file cannot be read, or something in it is unknown, incomplete or cannot be matched
@@ -62,10 +62,10 @@ def load(file: Path) -> Policy:
         table = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"{file}: cannot be read as TOML: {error}") from None
-    return from_table(table, str(file))
+    return from_table(table, str(file), make_key)
 
 
-def from_table(table: Mapping[str, Any], origin: str) -> Policy:
+def from_table(table: Mapping[str, Any], origin: str, make_key: Callable[[], bytes] | None = None) -> Policy:
     """The policy of a decoded table; `origin` is named in errors. Raises as `load` does."""
     _known(table, _KEYS, f"{origin}: no setting is called")
     own = _own_rules(table.get("rule", []), origin)
@@ -77,7 +77,11 @@ def from_table(table: Mapping[str, Any], origin: str) -> Policy:
         leave_out=frozenset(table.get("leave_out", ())),
     )
     _known(policy.leave_out, set(KINDS), f"{origin}: no kind of content is called")
-    if "hash" in policy.actions.values() and len(policy.hash_key) < _SHORTEST_KEY:
+    if "hash" not in policy.actions.values():
+        return policy
+    if make_key and not policy.hash_key:
+        return replace(policy, hash_key=make_key())
+    if len(policy.hash_key) < _SHORTEST_KEY:
         raise SettingsError(
             f"{origin}: `hash` needs a hash_key of at least {_SHORTEST_KEY} characters",
             hint="openssl rand -hex 32 makes one",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sidecar.redact import salvage
+from sidecar.redact.account import Account, Leak
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError
@@ -17,7 +18,7 @@ from sidecar.redact.rules import Rule, shipped
 
 
 class Redacted(NamedTuple):
-    """What came out: the value, how many of each rule were replaced, whether redaction had to give up.
+    """What came out: the value, how many of each rule were replaced, whether it had to give up, what vendors' leaked.
 
     When `failed` is true, strings were dropped: those that hold too much to look at, or all but the ids.
     """
@@ -25,6 +26,7 @@ class Redacted(NamedTuple):
     value: Any
     counts: dict[str, int]
     failed: bool
+    leaks: tuple[Leak, ...] = ()
 
 
 class PIIRedactor:
@@ -44,13 +46,13 @@ class PIIRedactor:
 
     def redact(self, payload: Any) -> Redacted:
         """The payload without secrets and personal data; the payload itself is changed and given away."""
-        counts: dict[str, int] = {}
+        account = Account()
         try:
             root = [payload]
             if self._policy.leave_out:
                 leave_out(root, self._policy.leave_out)
-            complete = self._redact(leaves(root), counts)
-            return Redacted(root[0], counts, failed=not complete)
+            complete = self._redact(leaves(root), account)
+            return Redacted(root[0], account.counts, not complete, account.leaks(root))
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
             return Redacted(salvage.ids_of(payload), {}, failed=True)
 
@@ -75,7 +77,7 @@ class PIIRedactor:
             at = end
         return found
 
-    def _redact(self, found: Leaves, counts: dict[str, int]) -> bool:
+    def _redact(self, found: Leaves, account: Account) -> bool:
         """Put redacted texts in place; false when some had to be dropped."""
         data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
         of_leaf, dropped = self._find(data)
@@ -84,7 +86,12 @@ class PIIRedactor:
             container, key, name, role = found.places[number]
             new: str | None = salvage.DROPPED
             if number not in dropped:
-                new = self._text(data[number], of_leaf.get(number, []), (name, role), counts)
+                spans = of_leaf.get(number, [])
+                if name is not None or self._policy.allow:
+                    spans = self._spans(data[number], spans, name, number=role == NUMBER)
+                new = spliced(data[number], spans, self._policy) if spans else None
+                for _, _, rule in spans:
+                    account.add(rule, container, key)
             if new is None:
                 continue
             if role == KEY:
@@ -109,19 +116,15 @@ class PIIRedactor:
                 dropped.add(number)
         return spans, dropped
 
-    def _text(
-        self, text: bytes, spans: list[Found], named_as: tuple[Field | None, int], counts: dict[str, int]
-    ) -> str | None:
-        name, role = named_as
+    def _spans(self, text: bytes, spans: list[Found], name: Field | None, *, number: bool) -> list[Found]:
+        """What is to be taken out of one text, by what was found in it and by what its name says."""
         if name is not None:
-            rule = named(name, text, spans, number=role == NUMBER)
+            rule = named(name, text, spans, number=number)
             if rule is not None and self._policy.action(rule) != "off":
                 spans = [(0, len(text), rule)]
         if self._policy.allow:
             spans = [span for span in spans if not self._allowed(text[span[0] : span[1]])]
-        for _, _, by in spans:
-            counts[by.id] = counts.get(by.id, 0) + 1
-        return spliced(text, spans, self._policy).decode("utf-8", "surrogatepass") if spans else None
+        return spans
 
     def _allowed(self, secret: bytes) -> bool:
         return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
@@ -145,7 +148,7 @@ def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
     return found
 
 
-def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
+def spliced(text: bytes, spans: list[Found], policy: Policy) -> str:
     """The text with what stands for each span in its place."""
     pieces: list[bytes] = []
     at = 0
@@ -153,7 +156,7 @@ def spliced(text: bytes, spans: list[Found], policy: Policy) -> bytes:
         pieces += (text[at:start], policy.replacement(rule, text[start:end]))
         at = end
     pieces.append(text[at:])
-    return b"".join(pieces)
+    return b"".join(pieces).decode("utf-8", "surrogatepass")
 
 
 def all_rules(policy: Policy) -> tuple[Rule, ...]:

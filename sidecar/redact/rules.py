@@ -17,6 +17,8 @@ LONGEST = 8192
 
 _OPEN_REPEAT = re.compile(r"\{([0-9]+),\}")
 _TAIL_PART = re.compile(r"\[[^\]]+\]\{([0-9]{1,2})\}|[^\[\]{}]")
+VENDOR = "vendor"
+"""The kind of rules that know whose secret it is; the others are "secret", known by syntax, and "pii"."""
 SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 
 
@@ -24,6 +26,7 @@ SECRET = "[API_KEY_REDACTED]"  # noqa: S105 - what stands where a secret was
 class Rule:
     """One kind of secret or personal data, and how to find it.
 
+    `kind` is "pii", "vendor" (a secret whose issuer is known) or "secret" (one that the syntax gives away).
     `gate` are literals, one of which every occurrence begins with or is found by, and `tail` what must
     follow a short one: characters, or classes with a count such as `[0-9a-f]{8}`. `pattern` is matched (not
     searched) where a literal was seen; what is replaced is its group `s`, else the whole match, together with

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -49,9 +49,19 @@ class Replay:
         return {body["tool_use_id"] for body in ends}
 
 
+class Sinks(NamedTuple):
+    """Where the sidecar delivers to."""
+
+    redis_url: str
+    dsn: str
+    receiver: OtlpReceiver
+
+
 @contextlib.contextmanager
-def replayed(names: Sequence[str], redis_server: Server, postgres_server: Server) -> Iterator[Replay]:
-    """These recordings in a sidecar and sinks of their own."""
+def with_every_sink(
+    redis_server: Server, postgres_server: Server, **settings: str
+) -> Iterator[tuple[Sidecar, Sinks]]:
+    """A sidecar with every sink on, all of them empty."""
     redis_server.start()
     postgres_server.start()
     with redis.Redis.from_url(redis_server.url) as client:
@@ -62,9 +72,17 @@ def replayed(names: Sequence[str], redis_server: Server, postgres_server: Server
             "LEANVIBE_REDIS_MAXLEN": str(MAXLEN),
             "LEANVIBE_POSTGRES_DSN": dsn,
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+            **settings,
         }
         with running_sidecar(env) as sidecar:
-            yield Replay(names, sidecar, redis_server.url, dsn, receiver)
+            yield sidecar, Sinks(redis_server.url, dsn, receiver)
+
+
+@contextlib.contextmanager
+def replayed(names: Sequence[str], redis_server: Server, postgres_server: Server) -> Iterator[Replay]:
+    """These recordings in a sidecar and sinks of their own."""
+    with with_every_sink(redis_server, postgres_server) as (sidecar, sinks):
+        yield Replay(names, sidecar, *sinks)
 
 
 def tool_calls(spans: list[ReceivedSpan]) -> list[ReceivedSpan]:

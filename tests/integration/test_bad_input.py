@@ -92,7 +92,7 @@ def test_no_value_breaks_the_views(sidecar: Sidecar) -> None:
     for sent, _, _ in KEPT.values():
         sidecar.post(GUIDE, sent)
         sidecar.post(NATIVE, sent.replace(b"{", b'{"hook_event_name":"PostToolUse","tool_name":"T",', 1))
-    for view in ("sessions", "turns", "tool_calls", "tool_stats", "errors"):
+    for view in ("sessions", "turns", "tool_calls", "tool_stats", "errors", "redaction_stats"):
         assert 200 == sidecar.ask(f"SELECT * FROM {view}").status_code
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import msgspec
 
 from sidecar.events import HookEvent, public
+from sidecar.redact import Leak
 
 GATHER_SECONDS = 0.05
 CROWD = 20
@@ -16,6 +17,8 @@ LONGEST_GATHER_SECONDS = 0.25
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
+CLIENT_ALERTS = 200
+"""Alerts waiting for one slow client."""
 FRAME_BYTES = 1024 * 1024
 """About the largest frame: what waits for a client is shared by all clients, what is being sent is not."""
 AT_ONCE = 4
@@ -52,6 +55,7 @@ class Subscription:
         self._bytes = 0
         self._dropped = 0
         self._ready: Batch | None = None
+        self._alerts: deque[bytes] = deque(maxlen=CLIENT_ALERTS)
         self._arrived = asyncio.Event()
         self._has = 0
         self.lost_through = 0
@@ -87,16 +91,27 @@ class Subscription:
         if not self._waiting:
             self._arrived.clear()
 
+    def warn(self, event: HookEvent, alerts: Sequence[bytes]) -> None:
+        """Queues alerts about an event that passes the filters; the oldest beyond the bound go."""
+        if self._wants(event):
+            self._alerts.extend(alerts)
+            self._arrived.set()
+
     async def next_frame(self, heartbeat_seconds: float) -> str:
-        """The next message: `{"events": […]}`, with `dropped` when some were; or `{"heartbeat": true}` when quiet."""
+        """The next message: `{"events": […]}`, with `dropped` when some were and `alerts` when there are any.
+
+        `{"heartbeat": true}` when quiet.
+        """
         try:
             await asyncio.wait_for(self._arrived.wait(), heartbeat_seconds)
         except TimeoutError:
             return '{"heartbeat":true}'
         dropped, self._dropped = self._dropped, 0
-        message = self._ready.message if self._ready else None
+        message = self._ready.message if self._ready and not self._alerts else None
         taken = self._taken()
-        return message or _message(taken, dropped)
+        alerts = list(self._alerts)
+        self._alerts.clear()
+        return message or _message(taken, dropped, alerts)
 
     def _taken(self) -> list[bytes]:
         """The oldest that wait, about `FRAME_BYTES` of them but at least one; all of them when they are ready."""
@@ -137,6 +152,13 @@ class LiveHub:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._fan_out())
 
+    def alert(self, event: HookEvent, leaks: Sequence[Leak]) -> None:
+        """Tells at once which secrets of vendors went through an event: rule and path, never the secret."""
+        about = {"session_id": event.session_id, "seq": event.seq}
+        alerts = [_encoder.encode({"rule": leak.rule, "path": leak.path, **about}) for leak in leaks]
+        for subscription in self._subscriptions:
+            subscription.warn(event, alerts)
+
     def subscribe(self, filters: Mapping[str, str]) -> Subscription:
         """A new client's subscription; end it with `unsubscribe`."""
         subscription = Subscription(filters)
@@ -167,6 +189,8 @@ def gather_seconds(clients: int) -> float:
     return min(LONGEST_GATHER_SECONDS, GATHER_SECONDS * max(1.0, clients / CROWD))
 
 
-def _message(encoded: Sequence[bytes], dropped: int) -> str:
-    head = b'{"dropped":%d,"events":[' % dropped if dropped else b'{"events":['
-    return (head + b",".join(encoded) + b"]}").decode()
+def _message(encoded: Sequence[bytes], dropped: int, alerts: Sequence[bytes] = ()) -> str:
+    told = b'"dropped":%d,' % dropped if dropped else b""
+    if alerts:
+        told += b'"alerts":[' + b",".join(alerts) + b"],"
+    return (b"{" + told + b'"events":[' + b",".join(encoded) + b"]}").decode()

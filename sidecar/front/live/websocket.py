@@ -1,10 +1,10 @@
 """`WS /api/v1/websocket/observability`: the tap that the page, `leanvibe tail` and others read.
 
 Text messages, each one JSON object: `{"events": [...]}` with the fields of the data model, oldest first, `dropped`
-beside it when this client was too slow for that many; `{"heartbeat": true}` when nothing came for a while. Query
-parameters of `FILTERS` choose which events come. With `after=SEQ` everything after that number is replayed from the
-store, then `{"live": true, "seq": N}` says that the client has all up to N, and the feed follows without gap or
-repeat.
+beside it when this client was too slow for that many, `alerts` when secrets of known vendors went through and were
+redacted (`rule`, `path`, `session_id`, `seq`); `{"heartbeat": true}` when nothing came for a while. Query parameters
+of `FILTERS` choose which events come. With `after=SEQ` everything after that number is replayed from the store, then
+`{"live": true, "seq": N}` says that the client has all up to N, and the feed follows without gap or repeat.
 """
 
 import asyncio

@@ -183,6 +183,17 @@ FROM events_hot
 WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
 GROUP BY session_id;
 
+-- What redaction took out, by rule.
+CREATE OR REPLACE VIEW redaction_stats AS
+SELECT
+    found.key AS rule,
+    CAST(sum(CAST(found.value AS BIGINT)) AS BIGINT) AS replaced,
+    count(*) AS events,
+    count(DISTINCT session_id) AS sessions,
+    max(received_at) AS last_seen_at
+FROM events_hot, json_each(redactions) AS found
+GROUP BY found.key;
+
 CREATE OR REPLACE VIEW errors AS
 SELECT
     seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, tool_name, tool_use_id, error,

@@ -78,3 +78,29 @@ def test_prose_and_code_stay(redactor: PIIRedactor) -> None:
 def test_look_alikes_stay(redactor: PIIRedactor, text: str) -> None:
     """References, placeholders, words of programs and plain numbers stay as they are."""
     assert text == redactor.redact_text(text)
+
+
+@pytest.mark.parametrize("number", ["4012888888881881", "123-45-6789", "+14155552671", "DE75896784706512326307"])
+@pytest.mark.parametrize("before", ["\\n", "\\t", "\x1b[31m", "\\u001b[0;1m", "\\\\u001b[31m", "\\x1b[32m"])
+def test_numbers_behind_escapes(redactor: PIIRedactor, before: str, number: str) -> None:
+    """The letter that ends an escaped line end or a terminal colour does not hide the number behind it."""
+    assert number not in redactor.redact_text(f"first{before}{number}\\nlast")
+
+
+def test_a_secret_ends_where_its_syntax_does(redactor: PIIRedactor) -> None:
+    """What follows in a query, the host behind a long userinfo and a trailing backslash stay."""
+    expected = {
+        "https://x.example/get?token=Rps15JICmtUIxZkF_78bzalRks2kYD9M&V1": "https://x.example/get?token={}&V1",
+        "https://x-access-token:sgp_local_3adFdF3C7cfE36a9E246fF9Aa18DD612DEAc9a27@git.example.org/r":
+            "https://x-access-token:{}@git.example.org/r",
+        "API_KEY=KvbACwHgKgxqHggrIoDaDN0C\\": "API_KEY={}\\",
+    }  # fmt: skip
+
+    assert [text.format("[API_KEY_REDACTED]") for text in expected.values()] == [
+        redactor.redact_text(text) for text in expected
+    ]
+
+
+def test_access_key_ids_need_no_digit(redactor: PIIRedactor) -> None:
+    """One in thirty of Amazon's key ids has letters only."""
+    assert "[API_KEY_REDACTED]" == redactor.redact_text("AKIA" + "JZILVMYRTNDDCLNH")

@@ -42,7 +42,7 @@ def test_says_what_and_whence(rule: Rule) -> None:
     """Every rule says what it finds and where its format is documented."""
     assert rule.finds
     assert rule.source
-    assert rule.kind in {"pii", "secret"}
+    assert rule.kind in {"pii", "secret", "vendor"}
     assert re.fullmatch(r"\[[A-Z_]+\]", rule.placeholder)
 
 
