@@ -86,7 +86,9 @@ class PIIRedactor:
             container, key, name, role = found.places[number]
             new: str | None = salvage.DROPPED
             if number not in dropped:
-                spans = self._spans(data[number], of_leaf.get(number, []), name, number=role == NUMBER)
+                spans = of_leaf.get(number, [])
+                if name is not None or self._policy.allow:
+                    spans = self._spans(data[number], spans, name, number=role == NUMBER)
                 new = spliced(data[number], spans, self._policy) if spans else None
                 for _, _, rule in spans:
                     account.add(rule, container, key)

@@ -96,7 +96,7 @@ def resident() -> float:
 
 def say(what: str, figure: float, unit: str, budget: float) -> None:
     """One line: the figure beside its budget."""
-    print(f"{what:<34} {figure:10.1f} {unit:<4} budget {budget:g}")  # noqa: T201 - a benchmark prints
+    print(f"{what:<34} {figure:10.1f} {unit:<4} budget {budget:g}")
 
 
 def main() -> None:

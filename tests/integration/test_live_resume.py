@@ -6,7 +6,6 @@ import random
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +16,8 @@ from websockets.sync.client import ClientConnection
 from tests.sidecar_process import Sidecar, running_sidecar
 from tests.waiting import PATIENCE
 
-EVENTS = 4000
 BATCH = 20
+PAUSE = 0.02
 KILLS = 100
 
 
@@ -65,21 +64,26 @@ def test_a_client_killed_a_hundred_times_gets_each_event_once(sidecar: Sidecar) 
     """However often it dies in the middle, a client that resumes by number misses nothing and gets nothing twice."""
     before = last_seq(sidecar)
     pauses = random.Random(7)
+    told: list[int] = []
+    enough = threading.Event()
 
     def tell() -> None:
-        for _ in range(0, EVENTS, BATCH):
+        while not enough.wait(PAUSE):
             post(sidecar, events(BATCH, "resumed"))
-            time.sleep(0.02)
+            told.append(BATCH)
 
     teller = threading.Thread(target=tell)
     teller.start()
     seqs: list[int] = []
-    for _ in range(KILLS):
-        seqs.extend(seen_before_death(sidecar, seqs[-1] if seqs else before, pauses.randrange(4)))
-    teller.join()
+    try:
+        for _ in range(KILLS):
+            seqs.extend(seen_before_death(sidecar, seqs[-1] if seqs else before, pauses.randrange(4)))
+    finally:
+        enough.set()
+        teller.join()
     rest, _ = replayed(sidecar, f"?after={seqs[-1] if seqs else before}")
 
-    assert list(range(before + 1, before + EVENTS + 1)) == seqs + rest
+    assert list(range(before + 1, before + sum(told) + 1)) == seqs + rest
 
 
 def seen_before_death(sidecar: Sidecar, after: int, messages: int) -> list[int]:

@@ -7,7 +7,7 @@ from sidecar.errors import TransientExportError
 def test_a_migration_that_fails_says_what_it_would_have_said_here() -> None:
     """Message and hint come through from the other process, without credentials."""
     with pytest.raises(TransientExportError) as raised:
-        apart.upgrade_apart("postgresql://u:hunter2@127.0.0.1:1/d", 5.0)
+        apart.upgrade_apart("postgresql://u:hunter2@127.0.0.1:1/d", 60.0)
     assert "PostgreSQL at 127.0.0.1:1, database d: it refuses connections" == raised.value.message
     assert "is PostgreSQL running there?" == raised.value.hint
 
@@ -15,7 +15,7 @@ def test_a_migration_that_fails_says_what_it_would_have_said_here() -> None:
 @pytest.mark.parametrize(
     ("program", "timeout", "expected"),
     [
-        pytest.param("raise SystemExit(3)", 5.0, apart.CRASH, id="crash"),
+        pytest.param("raise SystemExit(3)", 60.0, apart.CRASH, id="crash"),
         pytest.param("import time; time.sleep(60)", 0.1, apart.TOO_SLOW, id="hang"),
     ],
 )
