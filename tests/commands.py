@@ -16,9 +16,13 @@ LOOSE_UMASK = 0o022
 """What most users have: it would let everyone read what a command writes."""
 
 
+LEANVIBE = str(Path(sys.executable).with_name("leanvibe"))
+"""The console command."""
+
+
 def command_line(*words: str) -> list[str]:
     """The command line of `leanvibe` with these words."""
-    return [str(Path(sys.executable).with_name("leanvibe")), *words]
+    return [LEANVIBE, *words]
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.commands import OURS
+from tests.otlp_receiver import OtlpReceiver
 from tests.servers import Server, fresh_database, running_postgres, running_redis
 from tests.sidecar_process import Sidecar, running_sidecar
 
@@ -45,6 +46,13 @@ def postgres_dsn(postgres_server: Server) -> Iterator[str]:
     postgres_server.start()
     with fresh_database(postgres_server) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def receiver() -> Iterator[OtlpReceiver]:
+    """An OTLP backend that has received nothing."""
+    with OtlpReceiver() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

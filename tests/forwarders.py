@@ -1,23 +1,22 @@
 """Runs the two forwarders as an agent does: payload on stdin, everything that they say collected."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import commands
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
-LEANVIBE = str(Path(sys.executable).with_name("leanvibe"))
 SHELL_TWIN = str(ROOT / "claude_hooks" / "forward.sh")
 SILENT = (0, b"", b"")
-PATIENCE = 30.0
 
 
 def python_hook(event: str) -> list[str]:
     """The command of the Python forwarder."""
-    return [LEANVIBE, "hook", event]
+    return commands.command_line("hook", event)
 
 
 def shell_hook(event: str) -> list[str]:
@@ -27,8 +26,7 @@ def shell_hook(event: str) -> list[str]:
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     """An environment in which a sidecar of that directory is ours, and none is started by a hook."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LEANVIBE_", "OTEL_"))}
-    return {**kept, "LEANVIBE_DATA_DIR": str(data_dir), "LEANVIBE_AUTOSTART": "false", **variables}
+    return commands.environment({"LEANVIBE_DATA_DIR": str(data_dir), "LEANVIBE_AUTOSTART": "false", **variables})
 
 
 def forward(command: list[str], body: Any, env: Mapping[str, str]) -> tuple[int, bytes, bytes]:

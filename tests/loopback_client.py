@@ -1,7 +1,6 @@
 """Plays recorded sessions as the client does: by the hooks that settings hold, http and command alike."""
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -9,7 +8,8 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 30.0
+from tests import commands
+from tests.waiting import PATIENCE
 
 
 class LoopbackClient:
@@ -68,5 +68,4 @@ class LoopbackClient:
 
 def environment(home: str, **variables: str) -> dict[str, str]:
     """An agent's environment with a home of its own and none of our settings but these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LEANVIBE_", "OTEL_"))}
-    return {**kept, "HOME": home, **variables}
+    return commands.environment({"HOME": home, **variables})

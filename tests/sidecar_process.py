@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +14,7 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from tests import http_raw
-from tests.commands import environment
+from tests.commands import LEANVIBE, environment
 from tests.processes import child_of, processes
 from tests.servers import scratch
 from tests.waiting import PATIENCE, until
@@ -42,7 +41,7 @@ class Sidecar:
         home: Path,
         env: Mapping[str, str] | None = None,
         port: int = 0,
-        program: Sequence[str] = (str(Path(sys.executable).with_name("leanvibe")),),
+        program: Sequence[str] = (LEANVIBE,),
         limits: Mapping[int, int] | None = None,
     ) -> None:
         self.data_dir = home / "data"
@@ -59,7 +58,6 @@ class Sidecar:
         """Starts it, on the data that it left when it ran before; returns once it and its worker answer."""
         given = str(self._home / "data")
         words = [*self._program, "serve", "--port", str(self._port), "--data-dir", given]
-        (self.data_dir / "server.json").unlink(missing_ok=True)  # left by one that was killed
         with (self._home / "stdout").open("ab") as stdout, (self._home / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
                 words, cwd=self._home, env=self._env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,

@@ -25,12 +25,6 @@ from tests.otlp_receiver import Answer, OtlpReceiver, partial
 IDENTITY = Identity("11111111-2222-3333-4444-555555555555", "test-host", "amd64", "linux")
 
 
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
-
-
 def started(url: str, **environment: str) -> OtlpExporter:
     config = config_from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "2000"} | environment)
     assert config is not None

@@ -17,12 +17,6 @@ IDENTITY = Identity("11111111-2222-3333-4444-555555555555", "test-host", "amd64"
 
 
 @pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
-
-
-@pytest.fixture
 def exporter(receiver: OtlpReceiver) -> Iterator[OtlpExporter]:
     running = OtlpExporter(OtlpConfig(endpoint=f"{receiver.url}/v1/logs", signal=Signal.LOGS), IDENTITY)
     running.start()

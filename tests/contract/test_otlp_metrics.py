@@ -39,12 +39,6 @@ METRICS = [
 
 
 @pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
-
-
-@pytest.fixture
 def sink(receiver: OtlpReceiver) -> Iterator[OtlpExporter]:
     running = OtlpExporter(OtlpConfig(endpoint=f"{receiver.url}/v1/metrics", signal=Signal.METRICS), IDENTITY)
     running.start()

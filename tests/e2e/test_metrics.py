@@ -1,8 +1,5 @@
 """The same numbers on `/metrics` and over OTLP, kept over a crash, leading to traces."""
 
-from collections.abc import Iterator
-
-import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
@@ -15,12 +12,6 @@ from tests.waiting import until
 Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 TURNS = "leanvibe_turns_total"
 AGENT_METRICS = ("gen_ai_", "leanvibe_tool", "leanvibe_turns_total", "leanvibe_sessions", "leanvibe_errors")
-
-
-@pytest.fixture
-def receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as running:
-        yield running
 
 
 def scraped(sidecar: Sidecar) -> Numbers:

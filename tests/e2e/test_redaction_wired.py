@@ -1,17 +1,15 @@
 """The user's policy, the kept files, the counts and the alarm of redaction in the running sidecar."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.commands import leanvibe
 from tests.servers import scratch
-from tests.sidecar_process import Sidecar, environment, running_sidecar
+from tests.sidecar_process import Sidecar, running_sidecar
 
-LEANVIBE = str(Path(sys.executable).with_name("leanvibe"))
 TOKEN = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
 POLICY = """
 leave_out = ["prompts"]
@@ -85,14 +83,9 @@ def test_redactions_can_be_asked(sidecar: Sidecar) -> None:
 
 def test_health_names_the_engine(sidecar: Sidecar) -> None:
     """Health and `leanvibe status` say what looks for secrets."""
-    shown = subprocess.run(
-        [LEANVIBE, "status", "--data-dir", str(sidecar.data_dir)],
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    shown = leanvibe("status", "--data-dir", str(sidecar.data_dir))
 
+    assert 0 == shown.returncode, shown.stderr
     engine = sidecar.health()["components"]["redaction"]["engine"]
     assert engine in {"hyperscan", "python"}
     assert engine in shown.stdout
@@ -102,11 +95,9 @@ def test_health_names_the_engine(sidecar: Sidecar) -> None:
 def test_a_wrong_policy_is_refused_at_start(tmp_path: Path, command: list[str]) -> None:
     """Nothing starts with a policy that is wrong; file and rule are named."""
     (tmp_path / "policy.toml").write_text("[[rule]]\nid = 'badge'\npattern = '(x+)+'\ngate = ['x']")
-    env = environment({
-        "LEANVIBE_REDACTION_POLICY": str(tmp_path / "policy.toml"), "LEANVIBE_DATA_DIR": str(tmp_path / "data"),
-    })  # fmt: skip
+    places = {"LEANVIBE_REDACTION_POLICY": "policy.toml", "LEANVIBE_DATA_DIR": "data"}
 
-    refused = subprocess.run([LEANVIBE, *command], env=env, capture_output=True, text=True, timeout=30, check=False)
+    refused = leanvibe(*command, **{name: str(tmp_path / place) for name, place in places.items()})
 
     assert 0 != refused.returncode
     assert "policy.toml" in refused.stderr

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.forwarders import LEANVIBE
+from tests.commands import LEANVIBE
 from tests.loopback_client import environment
 from tests.servers import Server
 from tests.sidecar_process import Sidecar

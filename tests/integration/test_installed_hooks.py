@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sidecar import resources
-from tests.forwarders import LEANVIBE
+from tests.commands import LEANVIBE
 from tests.loopback_client import LoopbackClient, environment
 from tests.sidecar_process import Sidecar
 

@@ -13,7 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.sidecar_process import PATIENCE, Sidecar, running_sidecar
+from tests.sidecar_process import Sidecar, running_sidecar
+from tests.waiting import PATIENCE
 
 BATCH = 20
 PAUSE = 0.02

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.hooks.transcripts import tool_calls, transcripts
-from tests.forwarders import LEANVIBE
+from tests.commands import LEANVIBE
 from tests.loopback_client import environment
 from tests.sidecar_process import running_sidecar
 

@@ -1,27 +1,20 @@
 """`leanvibe replay`: what the store holds is sent again, in part or whole, and can be continued."""
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
+from tests.commands import leanvibe
+from tests.delivered import stream
 from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.sidecar_process import API, Sidecar
 from tests.waiting import until
 
 TURNS = 3
 SESSIONS = ("one", "two")
-
-
-@pytest.fixture(name="receiver")
-def _receiver() -> Iterator[OtlpReceiver]:
-    with OtlpReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture(name="replayed")
@@ -50,17 +43,13 @@ def post_turn(sidecar: Sidecar, session: str, prompt: str) -> None:
 
 
 def replay(sidecar: Sidecar, *options: str) -> str:
-    leanvibe = str(Path(sys.executable).with_name("leanvibe"))
-    command = [leanvibe, "replay", "--data-dir", str(sidecar.data_dir), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = leanvibe("replay", "--data-dir", str(sidecar.data_dir), *options)
     assert 0 == done.returncode, done.stderr
     return done.stdout.strip()
 
 
 def sessions_in(url: str) -> list[str]:
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        entries: Any = client.xrange("leanvibe:events")
-        return [fields["session_id"] for _, fields in entries]
+    return [fields["session_id"] for fields in stream(url)]
 
 
 def test_events_are_sent_again(replayed: Sidecar, redis_url: str) -> None:

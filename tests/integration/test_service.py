@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.commands.service import manager_of, unit
 from sidecar.errors import LeanvibeError
-from tests.forwarders import LEANVIBE
+from tests.commands import LEANVIBE
 
 ODD = '/opt/my "apps"/100% $HOME/leanvibe'
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")

@@ -9,7 +9,7 @@ from sidecar.doctor.agent import SettingsFile, agent_findings, version_finding
 from sidecar.doctor.finding import State
 from sidecar.doctor.host import clock_finding, health_findings, running_finding
 from sidecar.hooks.table import chosen, entries
-from tests.forwarders import LEANVIBE
+from tests.commands import LEANVIBE
 
 URL = "http://127.0.0.1:8000"
 
