@@ -23,6 +23,7 @@ from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
+from tests.processes import processes
 from tests.sidecar_process import Sidecar
 from tests.waiting import until
 
@@ -226,7 +227,7 @@ def test_session_start_starts_the_sidecar(tmp_path: Path) -> None:
         assert SILENT == forward(python_hook("Stop"), STOP, env)
     finally:
         os.kill(facts["pid"], signal.SIGTERM)
-    until(lambda: not announced(data_dir), "it has ended")
+    until(lambda: facts["pid"] not in processes(), "it has ended")
 
     assert 3 == len(stored(data_dir)) + len(list(spool.waiting(data_dir)))
 
