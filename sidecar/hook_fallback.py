@@ -9,10 +9,15 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sidecar import spool
 from sidecar.delivery import DEFAULT_AGENT, Delivery
+from sidecar.state_dir import HASH_KEY_FILE, noted_policy
+
+if TYPE_CHECKING:
+    from sidecar.redact import PIIRedactor
 
 START_EVENT = "SessionStart"
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -44,16 +49,26 @@ def _append(delivery: Delivery) -> bool:
     from sidecar.agents import normaliser_of
     from sidecar.intake import Incoming, decoded, prepared
     from sidecar.journal import Entry, outside
-    from sidecar.redact import PIIRedactor
 
     beside = {
         "event": delivery.event,
         **{name: os.environ.get(f"LEANVIBE_{name.upper()}", "") for name in ("agent_id", "agent_name", "session_id")},
     }
     incoming = Incoming(decoded(delivery.body), len(delivery.body), delivery.event_id, beside, delivery.micros)
-    event, given, _ = prepared(incoming, normaliser_of(delivery.agent), PIIRedactor(), _host())
+    event, given, _ = prepared(incoming, normaliser_of(delivery.agent), _redactor(delivery.data_dir), _host())
     entry = Entry(event.event_id, events.encode(event), given)
     return outside.append(delivery.data_dir, entry, max_bytes=MAX_JOURNAL_BYTES)
+
+
+def _redactor(data_dir: Path) -> "PIIRedactor":
+    """By the policy of the last sidecar. Raises what keeps it from being read: only metadata is kept then."""
+    from sidecar.redact import PIIRedactor, load_policy
+
+    named = os.environ.get("LEANVIBE_REDACTION_POLICY") or noted_policy(data_dir)
+    if not named:
+        return PIIRedactor()
+    key = data_dir / HASH_KEY_FILE
+    return PIIRedactor(load_policy(Path(named).expanduser(), lambda: key.read_text().strip().encode()))
 
 
 def _names(delivery: Delivery) -> dict[str, Any]:

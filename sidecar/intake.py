@@ -99,9 +99,9 @@ def decoded(body: bytes) -> Any:
 
 def _with_beside(payload: dict[str, Any], beside: Mapping[str, str]) -> dict[str, Any]:
     """The payload with what it lacks, and with the guide's agent under a key of its own."""
-    missing = {_MISSING[name]: beside[name] for name in _MISSING if beside.get(name)}
+    missing = {key: beside[name] for name, key in _MISSING.items() if beside.get(name) and key not in payload}
     agent = {name: beside[name] for name in ("agent_id", "agent_name") if beside.get(name)}
-    return {**missing, **payload, **({BESIDE_KEY: agent} if agent else {})} if beside else payload
+    return {**payload, **missing, **({BESIDE_KEY: agent} if agent else {})} if beside else payload
 
 
 def _given_id(given: Any, redactor: PIIRedactor) -> str | None:

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 SERVER_FILE = "server.json"
+POLICY_FILE = "redaction-policy"
+"""Path of the policy that the last sidecar redacted by; empty when it had none."""
+HASH_KEY_FILE = "redaction-key"
 
 
 def default_data_dir() -> Path:
@@ -21,3 +24,15 @@ def announced(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) else None
+
+
+def noted_policy(path: Path) -> str:
+    """Path of the policy by which the last sidecar of a data directory redacted; empty when it had none.
+
+    Raises:
+        OSError: it cannot be read although it is there.
+    """
+    try:
+        return (path / POLICY_FILE).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""

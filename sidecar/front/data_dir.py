@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.errors import StartError
-from sidecar.state_dir import SERVER_FILE, announced
+from sidecar.state_dir import HASH_KEY_FILE, POLICY_FILE, SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
-HASH_KEY_FILE = "redaction-key"
 LOCK_FILE = "lock"
 
 
@@ -87,12 +86,21 @@ def _kept(file: Path) -> str:
 
 def announce(path: Path, **facts: Any) -> None:
     """Writes `server.json`: pid, URL and version of the sidecar that serves this directory."""
-    draft = path / (SERVER_FILE + ".new")
+    _replace(path / SERVER_FILE, json.dumps({"pid": os.getpid(), **facts}))
+
+
+def note_policy(path: Path, policy: str) -> None:
+    """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs."""
+    _replace(path / POLICY_FILE, str(Path(policy).expanduser().absolute()) if policy else "")
+
+
+def _replace(file: Path, content: str) -> None:
+    draft = file.with_name(file.name + ".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"pid": os.getpid(), **facts}, file)
-    draft.replace(path / SERVER_FILE)
+    with os.fdopen(descriptor, "w") as new:
+        new.write(content)
+    draft.replace(file)
 
 
 def withdraw(path: Path) -> None:

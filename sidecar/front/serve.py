@@ -60,6 +60,7 @@ def serve(settings: Settings, announce: Announce) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     redactor = redactor_of(settings)
+    data_dir.note_policy(settings.data_dir, settings.redaction_policy)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
     front = build(settings, data_dir.token(settings.data_dir), journal, redactor)
     server = _Server(_config(front.asgi))

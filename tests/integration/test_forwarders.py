@@ -137,6 +137,34 @@ def test_what_happens_while_the_sidecar_is_stopped(tmp_path: Path) -> None:
     assert sorted(expected) == sorted(found)
 
 
+def test_the_policy_of_the_last_sidecar_counts(tmp_path: Path) -> None:
+    """A forwarder redacts by the user's policy; when it cannot be read nothing but metadata is kept."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text('leave_out = ["prompts"]\n[actions]\nemail = "hash"\n')
+    sidecar = Sidecar(tmp_path, {"LEANVIBE_REDACTION_POLICY": str(policy)})
+    prompt = {
+        "session_id": "s",
+        "hook_event_name": "UserPromptSubmit",
+        "prompt": "p1 e4",
+        "title": "jane@example.com",
+    }
+    env = environment(sidecar.data_dir)
+    with contextlib.closing(sidecar.start()):
+        sidecar.post_native(prompt)
+        ((_, expected),) = rows(sidecar, "s")
+        sidecar.stop()
+        assert SILENT == forward(python_hook("UserPromptSubmit"), prompt, env)
+        policy.rename(tmp_path / "gone.toml")
+        assert SILENT == forward(python_hook("UserPromptSubmit"), {**prompt, "session_id": "t"}, env)
+        (tmp_path / "gone.toml").rename(policy)
+        sidecar.start()
+        until(lambda: not list(spool.waiting(sidecar.data_dir)), "the spool is taken in")
+
+        assert [expected, expected] == [payload for _, payload in rows(sidecar, "s")]
+        ((_, metadata),) = rows(sidecar, "t")
+    assert "prompt" not in json.loads(metadata)
+
+
 @NEEDS_CURL
 def test_the_shell_twin_keeps_metadata_only(tmp_path: Path) -> None:
     """Stopped, the shell twin keeps names and ids; the next start takes each in once, with its own time."""
