@@ -54,8 +54,8 @@ class Sidecar:
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(trust_env=False, timeout=http_raw.SECONDS)
 
-    def start(self) -> Self:
-        """Starts it, on the data that it left when it ran before; returns once it and its worker answer."""
+    def start(self, *, with_worker: bool = True) -> Self:
+        """Starts it, on the data that it left when it ran before; returns once it, and its worker, answer."""
         given = str(self._home / "data")
         words = [*self._program, "serve", "--port", str(self._port), "--data-dir", given]
         with (self._home / "stdout").open("ab") as stdout, (self._home / "stderr").open("ab") as stderr:
@@ -64,7 +64,7 @@ class Sidecar:
                 preexec_fn=self._limit if self._limits else None,  # noqa: PLW1509  no thread of ours holds a lock
             )  # fmt: skip
         self.data_dir = self._reach(self._process.pid)
-        until(self._is_ready, "sidecar and worker answer", self.output)
+        until(lambda: self._is_ready(with_worker=with_worker), "sidecar and worker answer", self.output)
         return self
 
     @property
@@ -210,7 +210,7 @@ class Sidecar:
         finally:
             process.kill()
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, *, with_worker: bool) -> bool:
         assert self._process is not None
         if (code := self._process.poll()) is not None:
             self._process = None
@@ -218,7 +218,8 @@ class Sidecar:
         # Until it listens, what is said of where is missing, or left by one that was killed.
         with contextlib.suppress(OSError, ValueError, LookupError, httpx.TransportError):
             health = self.health()
-            return (self.pid, "healthy") == (health["pid"], health["components"]["worker"]["status"])
+            worker = health["components"]["worker"]["status"]
+            return self.pid == health["pid"] and (not with_worker or worker == "healthy")
         return False
 
     def _limit(self) -> None:

@@ -20,7 +20,8 @@ SESSIONS = ("one", "two")
 @pytest.fixture(name="replayed")
 def _replayed(tmp_path: Path, redis_url: str, receiver: OtlpReceiver) -> Iterator[Sidecar]:
     """A sidecar that has delivered three turns of each of two sessions to Redis and OTLP."""
-    env = {"LEANVIBE_REDIS_URL": redis_url, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
+    traces = f"{receiver.url}/v1/traces"
+    env = {"LEANVIBE_REDIS_URL": redis_url, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": traces}
     with contextlib.closing(Sidecar(tmp_path, env)) as sidecar:
         sidecar.start()
         for session in SESSIONS:

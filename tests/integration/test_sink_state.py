@@ -41,7 +41,7 @@ def test_dead_letters_are_counted_for_good(tmp_path: Path) -> None:
     """What a sink will never take is counted with its reason, over a restart too, and holds up nothing."""
     with OtlpReceiver() as receiver:
         receiver.answer_always(Answer(status=400))
-        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
+        env = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{receiver.url}/v1/traces"}
         with contextlib.closing(Sidecar(tmp_path, env)) as sidecar:
             sidecar.start()
             for name in ("UserPromptSubmit", "Stop"):

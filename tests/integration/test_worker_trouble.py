@@ -50,7 +50,7 @@ def test_a_worker_that_dies_at_every_start_holds_up_nothing(tmp_path: Path) -> N
     with contextlib.closing(Sidecar(tmp_path)) as sidecar:
         sidecar.data_dir.mkdir(mode=0o700)
         (sidecar.data_dir / "store.duckdb").mkdir()
-        sidecar.start()
+        sidecar.start(with_worker=False)
         post(sidecar, range(40))
         part = until(lambda: degraded(sidecar, "code 1"), "health says how it ended", sidecar.output)
         (sidecar.data_dir / "store.duckdb").rmdir()
