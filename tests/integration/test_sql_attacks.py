@@ -158,9 +158,9 @@ def test_large_rows_end_an_answer(sidecar: Sidecar, row: str) -> None:
     """An answer is bounded in bytes as they are sent, whatever they are made of; it costs at most a worker before."""
     query = f"SELECT {row} FROM range(5000)"
     answer = until(lambda: (found := sidecar.ask(query)).status_code != 503 and found, "an answer", sidecar.output)
-    assert answer.status_code in {200, 422}
+    assert answer.status_code in {200, 422, 503}  # 503: it cost the worker, which is started again
     assert 40 << 20 > len(answer.content)
-    assert 422 == answer.status_code or answer.json()["truncated"]
+    assert 200 != answer.status_code or answer.json()["truncated"]
 
 
 BOMBS = [

@@ -45,7 +45,7 @@ def read_routes(
         try:
             body = bytes(await worker.ask(op, {**args, "after_seq": acknowledger.last_seq}, seconds))
         except LeanvibeError as error:
-            return Response(error_body(error), status_code=STATUS.get(type(error), 500), media_type=MediaType.JSON)
+            return Response(error_body(error), status_code=_status(error), media_type=MediaType.JSON)
         return Response(body, media_type=MediaType.JSON)
 
     @get(f"{API}/events", summary="Recent events, newest first; with after= oldest first")
@@ -75,3 +75,7 @@ def read_routes(
         return await asked("sql", {"query": data.query, **limits}, sql_seconds + GRACE_SECONDS)
 
     return [events, sql]
+
+
+def _status(error: LeanvibeError) -> int:
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
