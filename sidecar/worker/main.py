@@ -40,6 +40,8 @@ from sidecar.worker.store.store import Store
 
 FLUSH_SECONDS = 3.0
 """How long a stopping worker lets its sinks try what is left."""
+END_SECONDS = 15.0
+"""After which a stopping worker is ended as it stands: it holds the store, and the next one waits for it."""
 RESTORE_SECONDS = 30.0
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
@@ -82,6 +84,7 @@ async def _run(settings: Settings) -> None:
     try:
         await _until(stopped)
     finally:
+        _end_after(END_SECONDS)
         server.close()
         answers.close()
         if exporter:
@@ -115,8 +118,15 @@ def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
         sink.stop(FLUSH_SECONDS)
     for sink in sinks.values():
         sink.join(FLUSH_SECONDS)
-    loader.close()
+    loader.close(FLUSH_SECONDS)
     store.close()
+
+
+def _end_after(seconds: float) -> None:
+    """Ends the process then, whatever still runs: what was not flushed is in the journal."""
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 async def _until(stopped: asyncio.Event) -> None:

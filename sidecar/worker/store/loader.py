@@ -1,6 +1,8 @@
 """The store's own consumer: from the journal into DuckDB, in batches, rows and cursors in one transaction."""
 
+import math
 import threading
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -53,6 +55,7 @@ class Loader:
         self._moved = threading.Condition()
         self._wake = threading.Event()
         self._stopping = False
+        self._give_up_at = math.inf
         self._memory_failures = 0
         self.last_error: str | None = None
         self.durable = {name: seq for name, (seq, _) in store.cursors().items()}
@@ -74,8 +77,12 @@ class Loader:
         with self._moved:
             return self._moved.wait_for(lambda: self.cursor >= seq, seconds)
 
-    def close(self) -> None:
-        """Loads what the journal holds, writes the last notes and ends the thread."""
+    def close(self, seconds: float = math.inf) -> None:
+        """Loads what the journal holds for at most `seconds`, writes the last notes and ends the thread.
+
+        The journal need not have an end: a front that was started anew may append as fast as this loads.
+        """
+        self._give_up_at = time.monotonic() + seconds
         self._stopping = True
         self._wake.set()
         self._thread.join()
@@ -84,7 +91,7 @@ class Loader:
         while True:
             stopping = self._stopping
             loaded = self._step()
-            if loaded and (stopping or _is_full(loaded)):
+            if _is_full(loaded) and time.monotonic() < self._give_up_at:
                 continue
             if stopping:
                 return

@@ -1,0 +1,52 @@
+"""Laws of the loader: it takes what the journal holds, and it ends when it is told to."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import pytest
+
+from sidecar.events import HookEvent
+from sidecar.journal import JournalReader
+from sidecar.worker.measure.meter import Meter
+from sidecar.worker.store import loader as loading
+from sidecar.worker.store.loader import Loader
+from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.store import FILE_NAME, Store
+from tests import recorded
+
+BODY = {"session_id": "s", "hook_event_name": "Notification"}
+
+
+class EndlessJournal:
+    """A journal that somebody appends to as fast as it is read, a given number of events at a time."""
+
+    def __init__(self, events_at_once: int) -> None:
+        self._events_at_once = events_at_once
+        self._event = recorded.event(BODY, 0, 1)
+
+    def after(self, seq: int, *, limit: int, max_bytes: int) -> list[HookEvent]:  # noqa: ARG002  the reader's
+        """The next events; there always are some."""
+        numbers = range(seq + 1, seq + 1 + min(limit, self._events_at_once))
+        return [msgspec.structs.replace(self._event, seq=n, event_id=f"e{n}") for n in numbers]
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> Iterator[Store]:
+    with contextlib.closing(Store(tmp_path / FILE_NAME, memory_mb=64)) as store:
+        yield store
+
+
+@pytest.mark.parametrize("events_at_once", [1, loading.BATCH_EVENTS])
+def test_a_loader_ends_though_the_journal_does_not(store: Store, events_at_once: int) -> None:
+    """A worker whose front was killed lets go of the store, however fast the next front appends."""
+    journal = cast("JournalReader", EndlessJournal(events_at_once))
+    loader = Loader(store, journal, Notebook(), Meter(store))
+    loader.start()
+    assert loader.wait_for(1, 10)
+
+    loader.close(0.2)
+
+    assert [(loader.cursor,)] == store.fetch("SELECT max(seq) FROM events")
