@@ -5,6 +5,7 @@ first. Source of the messages: opentelemetry-proto 1.9, common/v1/common.proto.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 
@@ -15,6 +16,10 @@ MAX_NAME_BYTES = 512
 MAX_ATTRIBUTES = 128
 """Beyond it attributes are left out; spans and log records count them in their own `dropped_*` field."""
 
+REPEATED_CHARS = 64
+REPEATED_PAIRS = 2048
+"""Attributes that are kept as messages, and how long their text may be."""
+
 INT64 = 2**63 - 1
 UINT64 = 2**64 - 1
 TRACE_ID_BYTES = 16
@@ -24,8 +29,16 @@ SCOPE = InstrumentationScope(name=semconv.SCOPE_NAME, version=semconv.SCOPE_VERS
 
 
 def key_value(name: str, value: object) -> KeyValue:
-    """One attribute, made fit for the wire."""
+    """One attribute, made fit for the wire; not to be changed, since others may hold the same message."""
+    if isinstance(value, str) and len(value) <= REPEATED_CHARS:
+        return _repeated(name, value)
     return KeyValue(key=fit_text(name, MAX_NAME_BYTES), value=any_value(value))
+
+
+@lru_cache(REPEATED_PAIRS)
+def _repeated(name: str, value: str) -> KeyValue:
+    """Sessions, tools and operations come with every span: most pairs of a batch were seen before."""
+    return KeyValue(key=fit_text(name, MAX_NAME_BYTES), value=AnyValue(string_value=fit_text(value, MAX_VALUE_BYTES)))
 
 
 def key_values(attributes: Mapping[str, object]) -> list[KeyValue]:
@@ -58,6 +71,8 @@ def id_bytes(text: str, size: int) -> bytes:
 
 def fit_text(text: str, limit: int) -> str:
     """Valid UTF-8 of at most `limit` bytes, whole characters only; lone surrogates become `?`."""
+    if len(text) <= limit and text.isascii():
+        return text
     return text[:limit].encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 

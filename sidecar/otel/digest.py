@@ -97,7 +97,7 @@ class _Task(msgspec.Struct):
     status: str | None = None
 
 
-class _Launch(msgspec.Struct):
+class _Launch(msgspec.Struct, frozen=True):
     agentId: str | None = None  # noqa: N815 - the client's own name
     status: str | None = None
     resolvedModel: str | None = None  # noqa: N815 - the same
@@ -153,6 +153,8 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
 
 
 _TELLS_MODE = frozenset({Kind.OPEN, Kind.PRE, Kind.STOP, Kind.STOP_FAILURE})
+_FAILS = frozenset({Kind.FAIL, Kind.AGENT_ERROR})
+_NO_LAUNCH = _Launch()
 _MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
 """A permission request has no tool_use_id: its call is recognised by the same input."""
 
@@ -162,7 +164,7 @@ def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | Non
         return failures.PERMISSION_DENIED, None
     if kind is Kind.STOP_FAILURE:
         return failures.api_error_of(event.error), None
-    if kind in {Kind.FAIL, Kind.AGENT_ERROR} or event.success is False:
+    if kind in _FAILS or event.success is False:
         interrupted = loose.typed(payload.is_interrupt, bool) or False
         return failures.failure_of(event.error or loose.head(payload.error), interrupted=interrupted)
     return None, None
@@ -174,8 +176,9 @@ def _duration(value: float | None) -> float | None:
 
 
 def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
-    spawned = kind is Kind.POST and event.tool_name in SPAWNERS
-    return (loose.typed(payload.tool_response, _Launch) if spawned else None) or _Launch()
+    if kind is not Kind.POST or event.tool_name not in SPAWNERS:
+        return _NO_LAUNCH
+    return loose.typed(payload.tool_response, _Launch) or _NO_LAUNCH
 
 
 def _calls(payload: _Payload) -> tuple[Call, ...]:

@@ -5,6 +5,7 @@ state, so the columns `trace_id` and `span_id` of an event are known when it is 
 exists.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from sidecar.otel.kinds import TOOL_KINDS, Kind, is_guide, kind_of
@@ -20,6 +21,7 @@ COMPACTION = "compact"
 PART = "part"
 
 
+@lru_cache(256)
 def trace_id(session_id: str, prompt_id: str | None) -> str:
     """32 hex digits of the trace of a turn; without a prompt that of the session-level trace."""
     prompt = prompt_id or ""

@@ -63,9 +63,11 @@ class Session:
     turns: dict[str, tuple[int, str]] = field(default_factory=dict)
     ended_at: int | None = None
     open: set[Scope] = field(default_factory=set)
+    _newest: int = 0
 
     def began(self, root_id: str, start: int, trace_id: str) -> None:
         """Notes a turn by its earliest start; forgets the earliest turn beyond the bound."""
+        self._newest = max(self._newest, start)
         self.turns[root_id] = min((start, trace_id), self.turns.get(root_id, (start, trace_id)))
         if len(self.turns) > MAX_TURNS_PER_SESSION:
             del self.turns[min(self.turns, key=lambda known: (self.turns[known], known))]
@@ -80,6 +82,8 @@ class Session:
 
     def next_after(self, start: int) -> int | None:
         """When the first turn after `start` began."""
+        if start >= self._newest:  # as in all but events that come late
+            return None
         return min((begun for begun, _ in self.turns.values() if begun > start), default=None)
 
 

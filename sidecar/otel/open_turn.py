@@ -20,6 +20,8 @@ Order = tuple[int, int, str]
 _STARTS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
 _STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
 _ENDS_A_CALL = TOOL_KINDS - {Kind.PRE}
+_GROWING = TOOL_KINDS | {Kind.BATCH, Kind.PERMISSION, Kind.NOTIFICATION}
+"""Kinds that may come without end within one turn."""
 _ENDS_ALL_CALLS = _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}
 
 
@@ -76,6 +78,8 @@ class OpenTurn:
     @property
     def has_running_subagents(self) -> bool:
         """Whether a subagent has begun and not stopped since."""
+        if not self._started:
+            return False
         return any(order > self._stopped.get(agent, (0, 0, "")) for agent, order in self._started.items())
 
     @property
@@ -84,8 +88,8 @@ class OpenTurn:
         closed = [self.ended_at]
         if not self.has_running_subagents:
             closed += [self.went_on_at, self.last_at if self.finished else None]
-        known = [max(self.last_at, at) + GRACE_US for at in closed if at is not None]
-        return min(known, default=self.last_at + IDLE_US)
+        known = [at for at in closed if at is not None]
+        return max(self.last_at, min(known)) + GRACE_US if known else self.last_at + IDLE_US
 
     def look_at(self, early: Early) -> int:
         """When something of the turn may leave: the turn itself, or calls of it that ended."""
@@ -120,8 +124,7 @@ class OpenTurn:
     def _keeps(self, one: Digest) -> bool:
         if one.kind is Kind.ECHO:
             return self._keeps_echo(one)
-        grows = one.kind in TOOL_KINDS or one.kind in {Kind.BATCH, Kind.PERMISSION, Kind.NOTIFICATION}
-        return len(self.digests) < MAX_DIGESTS or not grows or (one.call_id or "") in self._calls
+        return len(self.digests) < MAX_DIGESTS or one.kind not in _GROWING or (one.call_id or "") in self._calls
 
     def _keeps_echo(self, one: Digest) -> bool:
         """Only the newest: echoes come by the hundred, and only the time of the last one counts."""
