@@ -5,8 +5,8 @@ from pathlib import Path
 
 import apsw
 
-from sidecar.journal.schema import FILE_NAME, open_for_writing, transaction
-from sidecar.journal.writer import Entry, insert
+from sidecar.journal.insertion import Entry, insert_all
+from sidecar.journal.schema import FILE_NAME, open_for_writing
 
 BUSY_MS = 500
 CHECKPOINT_PAGES = 1000
@@ -29,8 +29,7 @@ def append(data_dir: Path, entry: Entry, *, max_bytes: int) -> bool:
     try:
         connection.set_busy_timeout(BUSY_MS)
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
-        with transaction(connection):
-            insert(connection, entry, int(time.time()))
+        insert_all(connection, [entry], int(time.time()))
     finally:
         _close(connection)
     return True

@@ -9,15 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
 
 from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance
+from sidecar.journal.insertion import Appended, Entry, insert_all
 from sidecar.journal.recovery import OpenJournal, is_damage, open_journal
-from sidecar.journal.schema import transaction
 
 MAX_WAITING_BYTES = 128 * 1024 * 1024
 """Bodies waiting for a commit; beyond it an append is refused instead of growing the process."""
@@ -25,29 +25,10 @@ MAX_GROUP = 2048
 MAX_BYTES = 1024 * 1024 * 1024
 FULL_BEYOND_BYTES = 256 * 1024 * 1024
 """So far beyond `max_bytes`, where trimming begins, appends are refused: the store has not kept up for long."""
+MEASURE_BYTES = 1024 * 1024
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
 GIVEN_ID_SECONDS = 24 * 3600
-
-_INSERT = "INSERT INTO journal(event_id, body) VALUES (?, ?)"
-_KNOWN = "SELECT seq FROM given_ids WHERE event_id = ?1 UNION ALL SELECT seq FROM journal WHERE event_id = ?1"
-_REMEMBER = "INSERT INTO given_ids(event_id, seq, given_at) VALUES (?, ?, ?)"
-
-
-class Entry(NamedTuple):
-    """One event to append. `given` says that the client chose the id, so that it may be a repeat."""
-
-    event_id: str
-    body: bytes
-    given: bool = False
-
-
-class Appended(NamedTuple):
-    """Where an entry stands. `repeated`: an entry of this id was there before, nothing was added."""
-
-    seq: int
-    repeated: bool
-
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
 
@@ -170,22 +151,33 @@ class JournalWriter:
 
     def _insert_all(self, group: list[_Waiting]) -> list[list[Appended]]:
         """One synced transaction, and a mark above its numbers."""
-        self._used = maintenance.used_bytes(self._connection)
-        if self._used > self._max_bytes + FULL_BEYOND_BYTES:
+        self._keep_room(sum(waiting.size for waiting in group))
+        entries = [entry for waiting in group for entry in waiting.entries]
+        appended = insert_all(self._connection, entries, int(time.time()))
+        with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again
+            self._mark.keep_above(max(one.seq for one in appended))
+        following = iter(appended)
+        return [list(islice(following, len(waiting.entries))) for waiting in group]
+
+    def _keep_room(self, size: int) -> None:
+        """Refuses what a full journal cannot take; its size is only looked up after each `MEASURE_BYTES`."""
+        limit = self._max_bytes + FULL_BEYOND_BYTES
+        self._unmeasured += size
+        if self._unmeasured > MEASURE_BYTES or self._used + self._unmeasured > limit:
+            self._measure()
+        if self._used > limit:
             raise NotDurableError(
                 f"the journal is full ({self._used >> 20} MB) of what the store has not taken yet",
                 hint="see leanvibe status for what holds the store up, or raise LEANVIBE_JOURNAL_MAX_MB",
             )
-        now = int(time.time())
-        with transaction(self._connection):
-            results = [[insert(self._connection, entry, now) for entry in waiting.entries] for waiting in group]
-        with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again
-            self._mark.keep_above(max(one.seq for appended in results for one in appended))
-        return results
+
+    def _measure(self) -> None:
+        self._used = maintenance.used_bytes(self._connection)
+        self._unmeasured = 0
 
     def _use(self, opened: OpenJournal) -> None:
         self._connection, self._mark = opened.connection, opened.mark
-        self._used = maintenance.used_bytes(opened.connection)
+        self._measure()
         self.last_seq = maintenance.highest_seq(opened.connection)
         self._checkpointer = maintenance.Checkpointer(self.path, opened.connection)
         if opened.recovery is not None:
@@ -207,7 +199,7 @@ class JournalWriter:
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""
         try:
-            self._used = maintenance.used_bytes(self._connection)
+            self._measure()
             target = max(self._passed, self._stored) if self._used > self._max_bytes else self._passed
             finished = maintenance.trim(self._connection, target, int(time.time()) - GIVEN_ID_SECONDS)
         except apsw.Error:
@@ -216,24 +208,6 @@ class JournalWriter:
         with self._wake:
             if finished:
                 self._trimming = False
-
-
-def insert(connection: apsw.Connection, entry: Entry, now: int) -> Appended:
-    """Adds one entry within the transaction that is open, unless its given id is known.
-
-    Args:
-        connection: for writing.
-        entry: the event.
-        now: seconds since the epoch.
-    """
-    if entry.given:
-        for (seq,) in connection.execute(_KNOWN, (entry.event_id,)):
-            return Appended(seq, repeated=True)
-    connection.execute(_INSERT, (entry.event_id, entry.body))
-    seq = connection.last_insert_rowid()
-    if entry.given:
-        connection.execute(_REMEMBER, (entry.event_id, seq, now))
-    return Appended(seq, repeated=False)
 
 
 def _tell(group: Sequence[_Waiting], answers: Sequence[list[Appended] | NotDurableError]) -> None:
