@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,8 +21,7 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _MISSING = {"session_id": "session_id", "event": "hook_event_name"}
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One decoded, still unredacted payload.
 
     Args:
@@ -37,7 +35,7 @@ class Incoming:
     payload: Any
     size_bytes: int
     event_id: str | None = None
-    beside: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = {}
     received_at: int | None = None
 
 
@@ -99,9 +97,11 @@ def decoded(body: bytes) -> Any:
 
 def _with_beside(payload: dict[str, Any], beside: Mapping[str, str]) -> dict[str, Any]:
     """The payload with what it lacks, and with the guide's agent under a key of its own."""
+    if not beside:
+        return payload
     missing = {key: beside[name] for name, key in _MISSING.items() if beside.get(name) and key not in payload}
     agent = {name: beside[name] for name in ("agent_id", "agent_name") if beside.get(name)}
-    return {**payload, **missing, **({BESIDE_KEY: agent} if agent else {})} if beside else payload
+    return {**payload, **missing, **({BESIDE_KEY: agent} if agent else {})}
 
 
 def _given_id(given: Any, redactor: PIIRedactor) -> str | None:

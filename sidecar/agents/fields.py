@@ -49,4 +49,4 @@ def _text(payload: dict[str, Any], key: str, most: int) -> str | None:
     value = payload.get(key)
     if not isinstance(value, str) or not value:
         return None
-    return _LONE_SURROGATE.sub("\ufffd", value[:most])
+    return value[:most] if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value[:most])

@@ -1,12 +1,9 @@
 """What the sidecar itself knows of an event, beside its payload."""
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The envelope of one received event.
 
     Args:
@@ -24,7 +21,7 @@ class Receipt:
     host: str
     payload: bytes
     size_bytes: int = 0
-    redactions: dict[str, int] = field(default_factory=dict)
+    redactions: dict[str, int] = {}
     redaction_failed: bool = False
 
     @property

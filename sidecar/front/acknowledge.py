@@ -1,8 +1,10 @@
 """The bridge from the journal's thread to the event loop: an append that can be awaited."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,8 +28,7 @@ class Acknowledger:
         self._journal = journal
         self._publish = publish
         self._loop = asyncio.get_running_loop()
-        self._done: deque[tuple[asyncio.Future[list[HookEvent]], list[HookEvent], _Answer]] = deque()
-        self._scheduled = False
+        self._gathered: list[_Waiting] = []
 
     @property
     def last_seq(self) -> int:
@@ -37,38 +38,52 @@ class Acknowledger:
     def append(self, new: Sequence[HookEvent], *, given: bool) -> asyncio.Future[list[HookEvent]]:
         """Makes events durable in one commit; the future holds them with their sequence numbers.
 
+        What one turn of the event loop appends goes to the journal together: one wake-up of its thread for a group.
+
         Args:
             new: the events, in order.
             given: the client chose the ids: one that was appended before is not appended again.
 
         Raises:
-            NotDurableError: now or from the future: none of them was taken.
+            NotDurableError: from the future: none of them was taken.
         """
         future: asyncio.Future[list[HookEvent]] = self._loop.create_future()
-        batch = list(new)
-        entries = [Entry(event.event_id, events.encode(event), given) for event in batch]
-        self._journal.append(entries, lambda answer: self._committed(future, batch, answer))
+        entries = [Entry(event.event_id, events.encode(event), given) for event in new]
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Waiting(future, new, entries))
         return future
 
-    def _committed(self, future: asyncio.Future[list[HookEvent]], batch: list[HookEvent], answer: "_Answer") -> None:
-        """On the journal's thread: one wake-up of the loop for a whole group."""
-        self._done.append((future, batch, answer))
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._resolve)
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        entries = [entry for waiting in gathered for entry in waiting.entries]
+        try:
+            self._journal.append(entries, partial(self._committed, gathered))
+        except NotDurableError as error:
+            self._resolve(gathered, error)
 
-    def _resolve(self) -> None:
-        self._scheduled = False
-        while self._done:
-            future, batch, answer = self._done.popleft()
-            if isinstance(answer, NotDurableError):
-                if not future.cancelled():
-                    future.set_exception(answer)
-                continue
-            numbered = [msgspec.structs.replace(e, seq=a.seq) for e, a in zip(batch, answer, strict=True)]
-            self._publish([e for e, a in zip(numbered, answer, strict=True) if not a.repeated])
+    def _committed(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
+        """On the journal's thread."""
+        self._loop.call_soon_threadsafe(self._resolve, gathered, answer)
+
+    def _resolve(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
+        if isinstance(answer, NotDurableError):
+            for waiting in gathered:
+                if not waiting.future.cancelled():
+                    waiting.future.set_exception(answer)
+            return
+        appended = iter(answer)
+        fresh: list[HookEvent] = []
+        for future, new, _ in gathered:
+            places = list(islice(appended, len(new)))
+            numbered = [msgspec.structs.replace(e, seq=a.seq) for e, a in zip(new, places, strict=True)]
+            fresh += [e for e, a in zip(numbered, places, strict=True) if not a.repeated]
             if not future.cancelled():
                 future.set_result(numbered)
+        self._publish(fresh)
 
 
-_Answer = list[Appended] | NotDurableError
+class _Waiting(NamedTuple):
+    future: asyncio.Future[list[HookEvent]]
+    new: Sequence[HookEvent]
+    entries: list[Entry]

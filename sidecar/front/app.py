@@ -23,7 +23,7 @@ from sidecar.front.receive.access import AccessGuard
 from sidecar.front.receive.framework_errors import http_error
 from sidecar.front.receive.guards import access_policy
 from sidecar.front.receive.guide_route import Limits, guide_route
-from sidecar.front.receive.native import native_route
+from sidecar.front.receive.native import NativeHooks
 from sidecar.front.receive.read_routes import read_routes
 from sidecar.front.receive.replay_route import replay_route
 from sidecar.front.status_routes import status_routes
@@ -76,7 +76,6 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
     )
     app = Litestar(
         [
-            native_route(processor, settings.max_body_bytes),
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
             replay_route(worker),
@@ -96,4 +95,5 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
         exception_handlers={HTTPException: http_error},
     )
     policy = access_policy(settings.host, settings.allowed_hosts, token)
-    return Front(AccessGuard(app, policy), worker, processor, journal, codes)
+    hooks = NativeHooks(app, processor, settings.max_body_bytes)
+    return Front(AccessGuard(hooks, policy), worker, processor, journal, codes)

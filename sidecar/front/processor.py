@@ -1,10 +1,9 @@
 """HookEventProcessor: from a received body to a durable, redacted event."""
 
 import asyncio
-import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -87,8 +86,10 @@ class HookEventProcessor:
         self._monitor.failed(len(results) - len(good))
         if not good:
             return answer
-        with self._counted(len(good)):
+        try:
             durable = await self._append([prepared for _, prepared in good])
+        except Exception as error:  # noqa: BLE001  as above
+            raise self._not_taken(error, len(good)) from None
         self._monitor.processed(durable, time.perf_counter() - started)
         for (place, _), event in zip(good, durable, strict=True):
             answer[place] = event
@@ -121,9 +122,11 @@ class HookEventProcessor:
 
     async def _take(self, size: int, prepare: Prepare, *args: Any) -> HookEvent:
         started = time.perf_counter()
-        with self._counted():
+        try:
             prepared = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
             durable = await self._append([prepared])
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing of it may reach a log or an answer
+            raise self._not_taken(error) from None
         self._monitor.processed(durable, time.perf_counter() - started)
         return durable[0]
 
@@ -138,19 +141,14 @@ class HookEventProcessor:
                     self._alert(event, one.leaks)
         return durable
 
-    @contextlib.contextmanager
-    def _counted(self, count: int = 1) -> Iterator[None]:
-        """Counts what fails; a defect of ours is told by kind and place only: its text may quote content."""
-        try:
-            yield
-        except IngestError:
-            self._monitor.failed(count)
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it is, nothing of it may reach a log or an answer
-            self._monitor.failed(count)
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            LOGGER.error("an event was not taken: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
-            raise DefectError("the event could not be processed", hint="the sidecar's log says where") from None
+    def _not_taken(self, error: Exception, count: int = 1) -> IngestError:
+        """Counts what failed; a defect of ours is told by kind and place only: its text may quote content."""
+        self._monitor.failed(count)
+        if isinstance(error, IngestError):
+            return error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        LOGGER.error("an event was not taken: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+        return DefectError("the event could not be processed", hint="the sidecar's log says where")
 
     def _prepare_body(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]

@@ -32,6 +32,8 @@ GRACE_SECONDS = 3
 PROBE_SECONDS = 1.0
 MAX_CONNECTIONS = 2000
 BACKLOG = 2048
+YOUNG_OBJECTS = 20_000
+"""Between two looks of the collector: far more than events under way hold, which leave nothing for it to find."""
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
 Announce = Callable[[str, str], None]
@@ -194,3 +196,4 @@ def _settle() -> None:
     """What was loaded to start lives until the end: the collector need not look at it again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)

@@ -1,6 +1,5 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
-import contextlib
 from http import HTTPStatus
 
 import msgspec
@@ -35,8 +34,10 @@ def _while_there(send: Send) -> Send:
     """Sends to a client that may have gone: what was asked for is done all the same, and nobody waits for it."""
 
     async def sent(message: Message) -> None:
-        with contextlib.suppress(RuntimeError):  # uvloop's word for a connection that is closed
+        try:  # noqa: SIM105  cheaper, and this is on the path of every event
             await send(message)
+        except RuntimeError:  # uvloop's word for a connection that is closed
+            pass
 
     return sent
 

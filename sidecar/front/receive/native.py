@@ -1,13 +1,13 @@
 """`POST /api/v1/hooks/{agent}`: native payloads, answered with an empty 204 once durable.
 
-A raw ASGI route: it is on the agent's critical path, and the client must get status and end in one write.
+It is on the agent's critical path: it stands before the framework's routing, and the client gets status and end in
+one write.
 """
 
 from collections.abc import Mapping
 
-from litestar import asgi
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from sidecar.agents import normaliser_of
 from sidecar.errors import IngestError
@@ -16,6 +16,7 @@ from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, 
 from sidecar.front.receive.replies import error_body
 
 PATH = "/api/v1/hooks"
+TREE = PATH + "/"
 BESIDE = {
     b"x-leanvibe-agent-id": "agent_id",
     b"x-leanvibe-agent-name": "agent_name",
@@ -29,13 +30,27 @@ _START_204 = {"type": "http.response.start", "status": 204, "headers": []}
 _EMPTY = {"type": "http.response.body", "body": b""}
 
 
-def native_route(processor: HookEventProcessor, max_body_bytes: int) -> ASGIRouteHandler:
-    """The mounted handler for every agent's native payloads."""
+class NativeHooks:
+    """Answers every agent's native payloads, and passes all else on.
 
-    @asgi(PATH, is_mount=True, copy_scope=False)
-    async def hooks(scope: Scope, receive: Receive, send: Send) -> None:
+    Args:
+        app: what answers all other requests.
+        processor: makes events durable.
+        max_body_bytes: of a larger body only the ids are kept.
+    """
+
+    def __init__(self, app: ASGIApp, processor: HookEventProcessor, max_body_bytes: int) -> None:
+        self._app = app
+        self._processor = processor
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Takes the event, or passes the request on."""
+        if not (scope["path"] + "/").startswith(TREE) or scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
         try:
-            await take(scope, receive, processor, max_body_bytes)  # type: ignore[arg-type]
+            await take(scope, receive, self._processor, self._max_body_bytes)
         except DisconnectedError:
             return
         except IngestError as error:
@@ -43,8 +58,6 @@ def native_route(processor: HookEventProcessor, max_body_bytes: int) -> ASGIRout
             return
         await send(_START_204)  # type: ignore[arg-type]
         await send(_EMPTY)  # type: ignore[arg-type]
-
-    return hooks
 
 
 async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor, max_body_bytes: int) -> None:
@@ -55,7 +68,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     """
     if scope["method"] != "POST":
         raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
-    normalise = normaliser_of(scope["path"].strip("/"))
+    normalise = normaliser_of(scope["path"].removeprefix(PATH).strip("/"))
     headers = dict(scope["headers"])
     if headers.get(ENABLE, b"").strip().lower() in OFF:
         processor.leave_out()
