@@ -14,6 +14,7 @@ from sidecar.events import HookEvent
 from sidecar.journal import Appended, Entry, JournalWriter
 
 Publish = Callable[[Sequence[HookEvent]], None]
+Done = Callable[[list[HookEvent] | NotDurableError], None]
 
 
 class Acknowledger:
@@ -35,24 +36,31 @@ class Acknowledger:
         """Sequence number of the last durable event."""
         return self._journal.last_seq
 
-    def append(self, new: Sequence[HookEvent], *, given: bool) -> asyncio.Future[list[HookEvent]]:
-        """Makes events durable in one commit; the future holds them with their sequence numbers.
+    async def append(self, new: Sequence[HookEvent], *, given: bool) -> list[HookEvent]:
+        """The events with their sequence numbers, once they are durable; as `queue`.
 
-        What one turn of the event loop appends goes to the journal together: one wake-up of its thread for a group.
+        Raises:
+            NotDurableError: none of them was taken.
+        """
+        future: asyncio.Future[list[HookEvent]] = self._loop.create_future()
+        self.queue(new, partial(_settle, future), given=given)
+        return await future
+
+    def queue(self, new: Sequence[HookEvent], done: Done, *, given: bool) -> None:
+        """Makes events durable in one commit.
+
+        What one turn of the event loop queues goes to the journal together: one wake-up of its thread for a group.
 
         Args:
             new: the events, in order.
+            done: told them with their sequence numbers once they are durable, or why none of them was taken; on the
+                event loop.
             given: the client chose the ids: one that was appended before is not appended again.
-
-        Raises:
-            NotDurableError: from the future: none of them was taken.
         """
-        future: asyncio.Future[list[HookEvent]] = self._loop.create_future()
         entries = [Entry(event.event_id, events.encode(event), given) for event in new]
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Waiting(future, new, entries))
-        return future
+        self._gathered.append(_Waiting(done, new, entries))
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
@@ -69,21 +77,28 @@ class Acknowledger:
     def _resolve(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
         if isinstance(answer, NotDurableError):
             for waiting in gathered:
-                if not waiting.future.cancelled():
-                    waiting.future.set_exception(answer)
+                waiting.done(answer)
             return
         appended = iter(answer)
         fresh: list[HookEvent] = []
-        for future, new, _ in gathered:
+        for done, new, _ in gathered:
             places = list(islice(appended, len(new)))
             numbered = [msgspec.structs.replace(e, seq=a.seq) for e, a in zip(new, places, strict=True)]
             fresh += [e for e, a in zip(numbered, places, strict=True) if not a.repeated]
-            if not future.cancelled():
-                future.set_result(numbered)
+            self._loop.call_soon(done, numbered)  # one that fails fails alone
         self._publish(fresh)
 
 
 class _Waiting(NamedTuple):
-    future: asyncio.Future[list[HookEvent]]
+    done: Done
     new: Sequence[HookEvent]
     entries: list[Entry]
+
+
+def _settle(future: asyncio.Future[list[HookEvent]], answer: list[HookEvent] | NotDurableError) -> None:
+    if future.cancelled():
+        return
+    if isinstance(answer, NotDurableError):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sidecar.agents import Normalise
-from sidecar.errors import DefectError, IngestError
+from sidecar.errors import DefectError, IngestError, NotDurableError
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
@@ -22,6 +22,7 @@ LARGE_BODY_BYTES = 64 * 1024
 Alert = Callable[[HookEvent, Sequence[Leak]], None]
 """Told of a durable event through which secrets of vendors went."""
 
+Done = Callable[[IngestError | None], None]
 Prepare = Callable[..., Prepared]
 
 NOTHING: Mapping[str, str] = {}
@@ -77,6 +78,26 @@ class HookEventProcessor:
         """
         return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside)
 
+    def take_now(
+        self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str], done: Done
+    ) -> None:
+        """As `process`, for a body below `LARGE_BODY_BYTES`, without waiting: `done` is told None, or why not.
+
+        Raises:
+            Exception: it cannot be prepared. Nothing has happened then, not even been counted: `process` tells why.
+        """
+        started = time.perf_counter()
+        prepared = self._prepare_body(body, normalise, event_id, beside)
+
+        def answered(answer: list[HookEvent] | NotDurableError) -> None:
+            if isinstance(answer, NotDurableError):
+                done(self._not_taken(answer))
+            else:
+                self._finish([prepared], answer, started)
+                done(None)
+
+        self._acknowledger.queue([prepared.event], answered, given=prepared.given)
+
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
         started = time.perf_counter()
@@ -90,7 +111,7 @@ class HookEventProcessor:
             durable = await self._append([prepared for _, prepared in good])
         except Exception as error:  # noqa: BLE001  as above
             raise self._not_taken(error, len(good)) from None
-        self._monitor.processed(durable, time.perf_counter() - started)
+        self._finish([prepared for _, prepared in good], durable, started)
         for (place, _), event in zip(good, durable, strict=True):
             answer[place] = event
         return answer
@@ -127,19 +148,20 @@ class HookEventProcessor:
             durable = await self._append([prepared])
         except Exception as error:  # noqa: BLE001  whatever it is, nothing of it may reach a log or an answer
             raise self._not_taken(error) from None
-        self._monitor.processed(durable, time.perf_counter() - started)
+        self._finish([prepared], durable, started)
         return durable[0]
 
     async def _append(self, new: Sequence[Prepared]) -> list[HookEvent]:
-        """Makes events durable, then tells of the secrets that went through them."""
-        given = any(one.given for one in new)
-        durable = await self._acknowledger.append([one.event for one in new], given=given)
+        return await self._acknowledger.append([one.event for one in new], given=any(one.given for one in new))
+
+    def _finish(self, new: Sequence[Prepared], durable: Sequence[HookEvent], started: float) -> None:
+        """Counts events that are durable, and tells of the secrets that went through them."""
+        self._monitor.processed(durable, time.perf_counter() - started)
         for event, one in zip(durable, new, strict=True):
             if one.leaks:
                 self._monitor.leaked(leak.rule for leak in one.leaks)
                 if self._alert:
                     self._alert(event, one.leaks)
-        return durable
 
     def _not_taken(self, error: Exception, count: int = 1) -> IngestError:
         """Counts what failed; a defect of ours is told by kind and place only: its text may quote content."""

@@ -19,7 +19,7 @@ from sidecar import __version__, log
 from sidecar.errors import StartError
 from sidecar.front import data_dir
 from sidecar.front.app import build
-from sidecar.front.bounded_http import BoundedHttpProtocol
+from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.redaction import redactor_of
 from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
@@ -163,7 +163,7 @@ def _url(host: str, port: int) -> str:
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedHttpProtocol,
+        http=HookProtocol,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,

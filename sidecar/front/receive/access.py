@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
+from sidecar.front.receive.native import Answer, NativeHooks
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
 POLICY_VIOLATION = 1008
@@ -16,9 +17,16 @@ POLICY_VIOLATION = 1008
 class AccessGuard:
     """Refuses what `guards.refusal_of` refuses, for HTTP and WebSocket alike, before the application runs."""
 
-    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
+    def __init__(self, app: NativeHooks, policy: AccessPolicy) -> None:
         self._app = app
         self._policy = policy
+
+    def take_now(self, scope: HTTPScope, body: bytes, answer: Answer) -> bool:
+        """Takes an event that may pass at once; false leaves the request to the ordinary way, which tells why."""
+        headers = dict(scope["headers"])
+        if refusal_of(self._policy, scope["path"], headers) is not None:
+            return False
+        return self._app.take_now(scope, headers, body, answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it."""

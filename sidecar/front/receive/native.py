@@ -4,16 +4,21 @@ It is on the agent's critical path: it stands before the framework's routing, an
 one write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from sidecar.agents import normaliser_of
 from sidecar.errors import IngestError
-from sidecar.front.processor import HookEventProcessor
+from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor
 from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
 from sidecar.front.receive.replies import error_body
+
+Answer = Callable[[bytes], None]
+"""Told a whole HTTP response."""
 
 PATH = "/api/v1/hooks"
 TREE = PATH + "/"
@@ -26,6 +31,7 @@ BESIDE = {
 ENABLE = b"x-leanvibe-enable"
 OFF = frozenset({b"false", b"0", b"no", b"off"})
 MAX_HEADER_CHARS = 256
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 _START_204 = {"type": "http.response.start", "status": 204, "headers": []}
 _EMPTY = {"type": "http.response.body", "body": b""}
 
@@ -44,9 +50,23 @@ class NativeHooks:
         self._processor = processor
         self._max_body_bytes = max_body_bytes
 
+    def take_now(self, scope: HTTPScope, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> bool:
+        """Takes a small event that has nothing unusual about it; `answer` is told the response once it is durable."""
+        if scope["method"] != "POST" or len(body) >= LARGE_BODY_BYTES or not _is_ours(scope["path"]):
+            return False
+        try:
+            normalise = normaliser_of(_agent(scope["path"]))
+            media_type(headers.get(b"content-type"))
+            if headers.get(ENABLE) is not None:
+                return False
+            self._processor.take_now(body, normalise, _key(headers), beside_of(headers), partial(_tell, answer))
+        except Exception:  # noqa: BLE001  the ordinary way comes to the same end, counts it and tells why
+            return False
+        return True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes the event, or passes the request on."""
-        if not (scope["path"] + "/").startswith(TREE) or scope["type"] != ScopeType.HTTP:
+        if scope["type"] != ScopeType.HTTP or not _is_ours(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -68,22 +88,40 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     """
     if scope["method"] != "POST":
         raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
-    normalise = normaliser_of(scope["path"].removeprefix(PATH).strip("/"))
+    normalise = normaliser_of(_agent(scope["path"]))
     headers = dict(scope["headers"])
     if headers.get(ENABLE, b"").strip().lower() in OFF:
         processor.leave_out()
         return
     media_type(headers.get(b"content-type"))
     body = await read_body(receive, max_body_bytes)
-    key = headers.get(b"idempotency-key", b"").decode("latin-1") or None
+    key = _key(headers)
     if isinstance(body, Oversize):
         await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
     else:
         await processor.process(body, normalise, key, beside_of(headers))
 
 
+def _is_ours(path: str) -> bool:
+    return path.startswith(TREE) or path == PATH
+
+
+def _agent(path: str) -> str:
+    return path.removeprefix(PATH).strip("/")
+
+
+def _key(headers: Mapping[bytes, bytes]) -> str | None:
+    return headers.get(b"idempotency-key", b"").decode("latin-1") or None
+
+
+def _tell(answer: Answer, error: IngestError | None) -> None:
+    answer(NO_CONTENT if error is None else refusal(error))
+
+
 def beside_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """What the hooks' headers tell beside the payload; a variable that was not set came as an empty one."""
+    if BESIDE.keys().isdisjoint(headers):
+        return {}
     given = {name: headers.get(header, b"")[:MAX_HEADER_CHARS] for header, name in BESIDE.items()}
     return {name: value.decode("latin-1").strip() for name, value in given.items() if value.strip()}
 
@@ -92,6 +130,13 @@ class MethodNotAllowedError(IngestError):
     """Only POST is taken here."""
 
     status = 405
+
+
+def refusal(error: IngestError) -> bytes:
+    """The same as a whole response."""
+    body = error_body(error)
+    line = b"HTTP/1.1 %d %s\r\n" % (error.status, HTTPStatus(error.status).phrase.encode())
+    return line + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
 
 
 async def refuse(send: Send, error: IngestError) -> None:
