@@ -55,8 +55,8 @@ def _append(delivery: Delivery) -> bool:
         **{name: os.environ.get(f"LEANVIBE_{name.upper()}", "") for name in ("agent_id", "agent_name", "session_id")},
     }
     incoming = Incoming(decoded(delivery.body), len(delivery.body), delivery.event_id, beside, delivery.micros)
-    event, given, _ = prepared(incoming, normaliser_of(delivery.agent), _redactor(delivery.data_dir), _host())
-    entry = Entry(event.event_id, events.encode(event), given)
+    one = prepared(incoming, normaliser_of(delivery.agent), _redactor(delivery.data_dir), _host())
+    entry = Entry(one.event.event_id, events.encode(one.event), one.given)
     return outside.append(delivery.data_dir, entry, max_bytes=MAX_JOURNAL_BYTES)
 
 

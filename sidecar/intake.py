@@ -30,6 +30,7 @@ class Incoming(NamedTuple):
         event_id: idempotency key that came beside the body, if any.
         beside: what else came beside it: `agent_id`, `agent_name`, `session_id`, `event`.
         received_at: microseconds since the epoch; now when not given.
+        decode_ns: nanoseconds that decoding took.
     """
 
     payload: Any
@@ -37,14 +38,18 @@ class Incoming(NamedTuple):
     event_id: str | None = None
     beside: Mapping[str, str] = {}
     received_at: int | None = None
+    decode_ns: int = 0
 
 
 class Prepared(NamedTuple):
-    """An event to append, whether the client chose its id, and the secrets of vendors that it held."""
+    """An event to append, whether the client chose its id, the secrets of vendors that it held, and nanoseconds."""
 
     event: HookEvent
     given: bool
     leaks: tuple[Leak, ...]
+    decode_ns: int = 0
+    redact_ns: int = 0
+    normalise_ns: int = 0
 
 
 def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str) -> Prepared:
@@ -53,17 +58,19 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
     Raises:
         BadRequestError: no object, no session, a bad event id.
     """
-    started = time.perf_counter()
+    started = time.perf_counter_ns()
     if not isinstance(incoming.payload, dict):
         raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
     received_at = incoming.received_at or time.time_ns() // 1000
     redacted = redactor.redact(_with_beside(incoming.payload, incoming.beside))
     given = _given_id(incoming.event_id or redacted.value.get("event_id"), redactor)
+    payload = encode(redacted.value)
+    redacted_at = time.perf_counter_ns()
     receipt = Receipt(
         event_id=given or new_event_id(received_at),
         received_at=received_at,
         host=host,
-        payload=encode(redacted.value),
+        payload=payload,
         size_bytes=incoming.size_bytes,
         redactions=redacted.counts,
         redaction_failed=redacted.failed,
@@ -78,9 +85,11 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
         tool_use_id=event.tool_use_id,
         agent_id=event.agent_id,
     )
-    spent = round((time.perf_counter() - started) * 1000, 3)
+    now = time.perf_counter_ns()
+    spent = round((now - started) / 1e6, 3)
     event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
-    return Prepared(event, given is not None, redacted.leaks)
+    nanoseconds = (incoming.decode_ns, redacted_at - started, now - redacted_at)
+    return Prepared(event, given is not None, redacted.leaks, *nanoseconds)
 
 
 def decoded(body: bytes) -> Any:

@@ -216,6 +216,18 @@ class TestHookAPIEndpoints:
         now = sidecar.get(f"{API}/hook-performance").json()["performance"]["events_processed"]
         assert first["performance"]["events_processed"] + 1 == now
 
+    @pytest.mark.parametrize("size", [1_000, 100_000])
+    def test_stages_tell_where_the_time_goes(self, sidecar: Sidecar, size: int) -> None:
+        """With `detail=1` the answer has a time for every stage, for small events and for those of the thread."""
+        sidecar.post_native({"session_id": "stages", "hook_event_name": "Stop", "text": "x" * size})
+        sidecar.post_guide({"session_id": "stages", "text": "x" * size})
+        stages = sidecar.get(f"{API}/hook-performance?detail=1").json()["stages"]
+        assert ["read", "decode", "redact", "normalise", "wait", "commit", "other"] == list(stages)
+        for name, times in stages.items():
+            assert 0 < times["p50"] <= times["p95"] <= times["p99"] <= times["max"], name
+        counted = sidecar.get("/metrics").text
+        assert 'leanvibe_processing_stage_duration_seconds_count{stage="commit"}' in counted
+
     def test_health(self, sidecar: Sidecar) -> None:
         """Health names the hook processor and every other component, each with a state."""
         answer = sidecar.get(f"{API}/health").json()

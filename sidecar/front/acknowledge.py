@@ -30,6 +30,8 @@ class Acknowledger:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._gathered: list[_Waiting] = []
+        self.commit_ns = 0
+        """Nanoseconds that the commit took whose events were told of last."""
 
     @property
     def last_seq(self) -> int:
@@ -72,9 +74,12 @@ class Acknowledger:
 
     def _committed(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
         """On the journal's thread."""
-        self._loop.call_soon_threadsafe(self._resolve, gathered, answer)
+        self._loop.call_soon_threadsafe(self._resolve, gathered, answer, self._journal.commit_ns)
 
-    def _resolve(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
+    def _resolve(
+        self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError, commit_ns: int = 0
+    ) -> None:
+        self.commit_ns = commit_ns
         if isinstance(answer, NotDurableError):
             for waiting in gathered:
                 waiting.done(answer)

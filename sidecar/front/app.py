@@ -66,7 +66,7 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
     def health() -> dict[str, object]:
         return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine)
 
-    gatherer = Gatherer(settings, monitor, journal, worker, hub)
+    gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub)
     worker.tell(gatherer.own)
     limits = Limits(
         settings.max_body_bytes,
@@ -79,7 +79,7 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
             replay_route(worker),
-            *status_routes(monitor, health, gatherer.all),
+            *status_routes(monitor, processor.stages, health, gatherer.all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq),
             file_route(page_files()),
             *access_routes(token, codes),

@@ -9,6 +9,7 @@ from sidecar.front.footprint import footprint_of
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.metrics import Facts, own_metrics
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.stages import Stages
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
 from sidecar.otel.metric_model import Metric
@@ -23,6 +24,7 @@ class Gatherer:
     Args:
         settings: where the data is.
         monitor: what was received.
+        stages: where its time went.
         journal: what is durable.
         worker: what became of it.
         hub: who watches.
@@ -32,12 +34,14 @@ class Gatherer:
         self,
         settings: Settings,
         monitor: PerformanceMonitor,
+        stages: Stages,
         journal: JournalWriter,
         worker: WorkerLink,
         hub: LiveHub,
     ) -> None:
         self._data_dir = settings.data_dir
         self._monitor = monitor
+        self._stages = stages
         self._journal = journal
         self._worker = worker
         self._hub = hub
@@ -50,6 +54,7 @@ class Gatherer:
             since=self._since,
             performance=self._monitor.snapshot(),
             totals=self._monitor.totals,
+            stages=self._stages.totals(),
             last_seq=self._journal.last_seq,
             progress=self._worker.progress,
             worker_starts=self._worker.starts,

@@ -11,6 +11,7 @@ import msgspec
 
 from sidecar.front.footprint import Footprint
 from sidecar.front.monitor import BUCKETS, Performance, Totals
+from sidecar.front.stages import BOUNDS, StageTotal
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 
 
@@ -30,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     worker_starts: int
     live_clients: int
     footprint: Footprint
+    stages: tuple[StageTotal, ...] = ()
     journal_lost: int = 0
     """Events of a damaged journal that could not be read."""
 
@@ -59,6 +61,15 @@ def _processing(facts: Facts) -> Iterator[Metric]:
         help="From receipt to durable.",
         bounds=BUCKETS,
         points=(Point((), totals.duration_seconds, tuple(totals.buckets), tuple(totals.exemplars)),),
+    )
+    yield Metric(
+        name="leanvibe.processing.stage.duration",
+        kind=MetricKind.HISTOGRAM,
+        unit="s",
+        help="Where the time of an event goes, batches left out.",
+        labels=("stage",),
+        bounds=BOUNDS,
+        points=tuple(Point((one.stage,), one.seconds, one.buckets) for one in facts.stages),
     )
     average = "Mean processing time of the last minute in milliseconds."
     yield _gauge("leanvibe.avg_processing_time_ms", average, [(performance.avg_processing_time_ms,)])

@@ -12,6 +12,7 @@ from sidecar.errors import DefectError, IngestError, NotDurableError
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.stages import Stages
 from sidecar.intake import Incoming, Prepared, decoded, prepared
 from sidecar.log import LOGGER
 from sidecar.redact import Leak, PIIRedactor
@@ -54,6 +55,7 @@ class HookEventProcessor:
         self._monitor = monitor
         self._host = host
         self._alert = alert
+        self.stages = Stages()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
 
     async def process(
@@ -62,6 +64,8 @@ class HookEventProcessor:
         normalise: Normalise,
         event_id: str | None = None,
         beside: Mapping[str, str] = NOTHING,
+        *,
+        began_ns: int | None = None,
     ) -> HookEvent:
         """Takes one event; it is durable when this returns.
 
@@ -70,13 +74,14 @@ class HookEventProcessor:
             normalise: the agent's normaliser.
             event_id: the client's own id, when it came beside the body.
             beside: what else came beside it, as `Incoming` has it.
+            began_ns: when the request began, on the clock of `time.perf_counter_ns`; now when not given.
 
         Raises:
             BadRequestError: not JSON, no object, no session, a bad event id.
             NotDurableError: it could not be written, so it was not taken.
             DefectError: we failed on it.
         """
-        return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside)
+        return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside, began_ns=began_ns)
 
     def take_now(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str], done: Done
@@ -86,21 +91,23 @@ class HookEventProcessor:
         Raises:
             Exception: it cannot be prepared. Nothing has happened then, not even been counted: `process` tells why.
         """
-        started = time.perf_counter()
+        started = time.perf_counter_ns()
         prepared = self._prepare_body(body, normalise, event_id, beside)
+        queued = time.perf_counter_ns()
 
         def answered(answer: list[HookEvent] | NotDurableError) -> None:
             if isinstance(answer, NotDurableError):
                 done(self._not_taken(answer))
             else:
                 self._finish([prepared], answer, started)
+                self._note(prepared, started, started, time.perf_counter_ns() - queued)
                 done(None)
 
         self._acknowledger.queue([prepared.event], answered, given=prepared.given)
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
-        started = time.perf_counter()
+        started = time.perf_counter_ns()
         results = await self._in_thread(self._prepare_all, incoming, normalise)
         good = [(i, r) for i, r in enumerate(results) if not isinstance(r, IngestError)]
         answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r.event for r in results]
@@ -141,22 +148,30 @@ class HookEventProcessor:
         """Releases the threads."""
         self._threads.shutdown()
 
-    async def _take(self, size: int, prepare: Prepare, *args: Any) -> HookEvent:
-        started = time.perf_counter()
+    async def _take(self, size: int, prepare: Prepare, *args: Any, began_ns: int | None = None) -> HookEvent:
+        started = time.perf_counter_ns()
         try:
             prepared = prepare(*args) if size < LARGE_BODY_BYTES else await self._in_thread(prepare, *args)
+            appended = time.perf_counter_ns()
             durable = await self._append([prepared])
         except Exception as error:  # noqa: BLE001  whatever it is, nothing of it may reach a log or an answer
             raise self._not_taken(error) from None
         self._finish([prepared], durable, started)
+        self._note(prepared, began_ns or started, started, time.perf_counter_ns() - appended)
         return durable[0]
+
+    def _note(self, one: Prepared, began_ns: int, started_ns: int, journal_ns: int) -> None:
+        """Tells the stages of one event."""
+        commit = min(self._acknowledger.commit_ns, journal_ns)
+        spent = (one.decode_ns, one.redact_ns, one.normalise_ns, journal_ns - commit, commit)
+        self.stages.note((started_ns - began_ns, *spent), time.perf_counter_ns() - began_ns)
 
     async def _append(self, new: Sequence[Prepared]) -> list[HookEvent]:
         return await self._acknowledger.append([one.event for one in new], given=any(one.given for one in new))
 
-    def _finish(self, new: Sequence[Prepared], durable: Sequence[HookEvent], started: float) -> None:
+    def _finish(self, new: Sequence[Prepared], durable: Sequence[HookEvent], started_ns: int) -> None:
         """Counts events that are durable, and tells of the secrets that went through them."""
-        self._monitor.processed(durable, time.perf_counter() - started)
+        self._monitor.processed(durable, (time.perf_counter_ns() - started_ns) / 1e9)
         for event, one in zip(durable, new, strict=True):
             if one.leaks:
                 self._monitor.leaked(leak.rule for leak in one.leaks)
@@ -175,7 +190,10 @@ class HookEventProcessor:
     def _prepare_body(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]
     ) -> Prepared:
-        return self._prepare(Incoming(decoded(body), len(body), event_id, beside), normalise)
+        started = time.perf_counter_ns()
+        payload = decoded(body)
+        spent = time.perf_counter_ns() - started
+        return self._prepare(Incoming(payload, len(body), event_id, beside, decode_ns=spent), normalise)
 
     def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
         return [self._prepared_or_error(one, normalise) for one in incoming]

@@ -10,19 +10,21 @@ from sidecar.front.exposition import exposition
 from sidecar.front.health import performance_answer
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.receive.guards import API
+from sidecar.front.stages import Stages
 from sidecar.otel.metric_model import Metric
 
 
 def status_routes(
     monitor: PerformanceMonitor,
+    stages: Stages,
     health: Callable[[], dict[str, Any]],
     gather: Callable[[], Awaitable[list[Metric]]],
 ) -> list[HTTPRouteHandler]:
     """The handlers of performance, health and metrics."""
 
-    @get(f"{API}/hook-performance", summary="Throughput, latency and success rate")
-    async def hook_performance() -> dict[str, Any]:
-        return performance_answer(monitor.snapshot())
+    @get(f"{API}/hook-performance", summary="Throughput, latency and success rate; with detail=1 by stage")
+    async def hook_performance(detail: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  a filter
+        return performance_answer(monitor.snapshot(), stages.window() if detail else None)
 
     @get(f"{API}/health", summary="Every component and sink")
     async def health_route() -> Response[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sidecar.front.exposition import exposition
 from sidecar.front.footprint import Footprint
 from sidecar.front.metrics import Facts, own_metrics
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.stages import Stages
 from sidecar.otel.changes import Change
 from sidecar.otel.instruments import INSTRUMENTS
 from sidecar.otel.metric_model import Exemplar
@@ -56,6 +57,7 @@ def exposed(accept: str = "") -> str:
         since=1.0,
         performance=monitor.snapshot(),
         totals=monitor.totals,
+        stages=Stages().totals(),
         last_seq=2,
         progress=progress,
         worker_starts=1,

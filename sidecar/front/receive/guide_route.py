@@ -59,7 +59,7 @@ async def _take(
         left = metadata_of(Oversize(body, body, len(body)))
         event = await processor.process_metadata(left, len(body), guide.normalise, key)
     else:
-        event = await processor.process(body, guide.normalise, key)
+        event = await processor.process(body, guide.normalise, key, began_ns=int(started * 1e9))
     return _reply(event, limits, started)
 
 

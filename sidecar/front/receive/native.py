@@ -4,6 +4,7 @@ It is on the agent's critical path: it stands before the framework's routing, an
 one write.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -86,6 +87,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     Raises:
         IngestError: it was not taken; `status` says how to answer.
     """
+    began = time.perf_counter_ns()
     if scope["method"] != "POST":
         raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
     normalise = normaliser_of(_agent(scope["path"]))
@@ -99,7 +101,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     if isinstance(body, Oversize):
         await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
     else:
-        await processor.process(body, normalise, key, beside_of(headers))
+        await processor.process(body, normalise, key, beside_of(headers), began_ns=began)
 
 
 def _is_ours(path: str) -> bool:
