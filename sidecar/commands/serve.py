@@ -13,12 +13,21 @@ from sidecar.settings import Settings, load
 @click.option("--port", type=int, help="Port to listen on (default 8000; 0 takes a free one).")
 @data_dir_option
 @config_option
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value="leanvibe-profile.svg",
+    help="Record where time goes (at most 5 minutes) and write it when stopped: FILE.svg, or FILE.json for "
+    "speedscope.app; without FILE leanvibe-profile.svg. Needs leanvibe-sidecar[profile].",
+)
 @click.option("--autostarted", is_flag=True, hidden=True, help="Started by a hook: end when autostart is off.")
 def serve(
     host: str | None,
     port: int | None,
     data_dir: Path | None,
     config: Path | None,
+    profile: Path | None,
     autostarted: bool,  # noqa: FBT001  a flag
 ) -> None:
     """Take hook events on localhost, keep them, and deliver them.
@@ -32,7 +41,7 @@ def serve(
         return
     from sidecar.front.serve import serve as run
 
-    run(settings, lambda url, link: click.echo(welcome(url, link, settings)))
+    run(settings, lambda url, link: click.echo(welcome(url, link, settings)), profile)
 
 
 def welcome(url: str, link: str, settings: Settings) -> str:

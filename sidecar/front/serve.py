@@ -10,6 +10,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ import uvicorn
 
 from sidecar import __version__, log
 from sidecar.errors import StartError
-from sidecar.front import data_dir
+from sidecar.front import data_dir, recording
 from sidecar.front.app import build
 from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.redaction import redactor_of
@@ -39,12 +40,13 @@ WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 Announce = Callable[[str, str], None]
 
 
-def serve(settings: Settings, announce: Announce) -> None:
+def serve(settings: Settings, announce: Announce, profile: Path | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then flushes and returns; a second signal ends at once.
 
     Args:
         settings: everything that can be set.
         announce: told the URL, and a link that opens the page once, when requests are taken.
+        profile: gets a recording of where time goes; None for none.
 
     Raises:
         StartError: port or data directory cannot be had; says who has them.
@@ -53,14 +55,16 @@ def serve(settings: Settings, announce: Announce) -> None:
     os.umask(0o077)
     log.configure(settings.log_level)
     _refuse_beyond_loopback(settings.host)
+    if profile:
+        recording.check(profile)
     listener = bind(settings.host, settings.port)
     with contextlib.closing(listener):
         data_dir.prepare(settings.data_dir)
         with data_dir.held(settings.data_dir):
-            _run(_serve(settings, listener, announce))
+            _run(_serve(settings, listener, announce, profile))
 
 
-async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+async def _serve(settings: Settings, listener: socket.socket, announce: Announce, profile: Path | None) -> None:
     redactor = redactor_of(settings)
     data_dir.note_policy(settings.data_dir, settings.redaction_policy)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
@@ -74,7 +78,8 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     _settle()
     announce(url, url + front.page_link())
     try:
-        await server.serve(sockets=[listener])
+        async with recording.recorded(profile):
+            await server.serve(sockets=[listener])
     finally:
         spooled.cancel()
         data_dir.withdraw(settings.data_dir)
