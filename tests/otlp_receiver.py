@@ -129,7 +129,7 @@ class OtlpReceiver:
 
     Args:
         port: a fixed port, to come back on the same one after an outage; 0 for any.
-        drop: counts spans without keeping them, for benchmarks.
+        drop: counts spans and log records without keeping them, for benchmarks.
         tls: serves https with it.
     """
 
@@ -144,6 +144,7 @@ class OtlpReceiver:
         self._stopping = threading.Event()
         self._drop = drop
         self.count = 0
+        self.log_count = 0
         self._server = _Server(("127.0.0.1", port), self)
         self._scheme = "https" if tls else "http"
         if tls:
@@ -209,7 +210,8 @@ class OtlpReceiver:
     def take(self, request: ReceivedRequest) -> Answer:
         """Notes a request and decides the answer; called by the server's threads."""
         with self._lock:
-            self._requests.append(request)
+            if not self._drop:
+                self._requests.append(request)
             answer = self._answers.popleft() if self._answers else self._default
         self._stopping.wait(answer.stall)
         if answer.reset or not 200 <= answer.status < 300:
@@ -222,9 +224,11 @@ class OtlpReceiver:
 
     def keep_logs(self, body: bytes) -> None:
         """Takes the log records of a request."""
-        found = decoded_logs(ExportLogsServiceRequest.FromString(body))
+        request = ExportLogsServiceRequest.FromString(body)
+        found = () if self._drop else decoded_logs(request)
         with self._lock:
             self._logs.extend(found)
+            self.log_count += sum(len(s.log_records) for r in request.resource_logs for s in r.scope_logs)
             self._lock.notify_all()
 
     @property

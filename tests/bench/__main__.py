@@ -1,0 +1,100 @@
+"""Every benchmark: `uv run python -m tests.bench [--only NAME…] [--quick] [--json FILE] [--markdown FILE]`.
+
+Each entry is a function of `Options` that returns lines (see `lines.py`); most modules also run by themselves.
+`soak` takes ten minutes and runs only when named. An entry that fails is a line that says so, and exit code 1.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import load, machine
+from tests.bench.lines import Line, Options, markdown, table
+
+ENTRIES = {
+    "redact": "redact:run",
+    "otlp": "otlp:run",
+    "store": "store:run",
+    "delivery": "delivery:run",
+    "ack": "ack:run",
+    "throughput": "ack:throughput",
+    "million": "million:run",
+    "pace": "pace:run",
+    "live": "live_clients:run",
+    "outage": "outage:run",
+    "backlog": "backlog:run",
+    "floods": "floods:run",
+    "peers": "peers:run",
+    "soak": "pace:soak",
+}
+"""Name → module and function. One whose module is not there is left out."""
+ONLY_WHEN_NAMED = {"soak"}
+
+
+def entries() -> list[str]:
+    """Those that there are."""
+    here = Path(__file__).parent
+    return [name for name, place in ENTRIES.items() if (here / f"{place.partition(':')[0]}.py").exists()]
+
+
+def measured(name: str, options: Options) -> list[Line]:
+    """The lines of one entry; one that fails is a line that says so."""
+    module, _, function = ENTRIES[name].partition(":")
+    began = time.monotonic()
+    try:
+        lines: list[Line] = getattr(importlib.import_module(f"tests.bench.{module}"), function)(options)
+    except Exception as error:  # noqa: BLE001  the others are worth having all the same
+        traceback.print_exc()
+        lines = [Line(f"{name} FAILED", None, "", note=f"{type(error).__name__}: {error}"[:300].replace("\n", " "))]
+    print(f"\n== {name}, {time.monotonic() - began:.0f} s\n{table(lines)}", flush=True)
+    return lines
+
+
+def main() -> int:
+    """Runs what is asked for; 1 when an entry failed."""
+    given = arguments()
+    options = Options(quick=given.quick)
+    about = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": given.quick,
+        "load_from": load.client(),
+        **machine.described(),
+    }
+    print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
+    found = {name: measured(name, options) for name in given.only or wanted_by_default()}
+    lines = [line for part in found.values() for line in part]
+    if given.json:
+        told = {name: [line.as_json() for line in part] for name, part in found.items()}
+        given.json.write_text(json.dumps({**about, "lines": told}, indent=1, ensure_ascii=False) + "\n")
+    if given.markdown:
+        words = ", ".join(f"{name} {value}" for name, value in about.items())
+        given.markdown.write_text(f"{markdown(lines)}\n\n{words}\n")
+    with_budget = [line for line in lines if line.budget is not None]
+    missed = [line for line in with_budget if line.verdict != "met"]
+    print(f"\nbudgets: {len(with_budget) - len(missed)} of {len(with_budget)} met")
+    print("\n".join(f"  {line.verdict}: {line.name}" for line in missed))
+    return int(any(line.name.endswith(" FAILED") for line in lines))
+
+
+def wanted_by_default() -> list[str]:
+    """Everything but what takes long."""
+    return [name for name in entries() if name not in ONLY_WHEN_NAMED]
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=entries(), metavar="NAME", help=", ".join(entries()))
+    parser.add_argument("--quick", action="store_true", help="short windows: to see that it works, not to quote")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--markdown", type=Path, help="write the table there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

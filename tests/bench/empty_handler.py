@@ -1,0 +1,59 @@
+"""A handler that does nothing, on the sidecar's own server: what the server alone costs.
+
+`running()` is for benchmarks; `python -m tests.bench.empty_handler PORT` is the process.
+"""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from sidecar.front.serve import _config, _loop_factory, bind
+from tests.processes import processes
+from tests.servers import free_port
+from tests.waiting import until
+
+
+async def handler(scope: Any, receive: Any, send: Any) -> None:
+    """Reads the body and answers 204."""
+    assert scope["type"] == "http"
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """Its URL, as long as it runs, in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.empty_handler", str(port)])
+    try:
+        until(lambda: process.pid in processes() and _answers(port), "the empty handler listens")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+def main(port: int) -> None:
+    """Serves until it is ended."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(uvicorn.Server(_config(handler)).serve(sockets=[bind("127.0.0.1", port)]))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main(int(sys.argv[1]))

@@ -1,0 +1,129 @@
+"""What the sidecar costs at rest and at 100 events/s with all sinks on; and the same for ten minutes (`soak`).
+
+`uv run python -m tests.bench --only pace`, or `--only soak`.
+"""
+
+import http.client
+import statistics
+import threading
+import time
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.bench.ack import HOOKS
+from tests.bench.bodies import encoded, events
+from tests.bench.lines import Line, Options, median
+from tests.bench.machine import both, p, private_mb, processor_seconds, share
+from tests.bench.million import private
+from tests.bench.sinks import Sinks, all_sinks, drained
+from tests.sidecar_process import Sidecar, running_sidecar
+
+PER_SECOND = 100
+SOAK_SECONDS = 600
+SAMPLE_SECONDS = 10
+
+
+class Paced:
+    """Posts distinct native events at a steady pace from one thread, while its context lasts."""
+
+    def __init__(self, url: str, per_second: float = PER_SECOND) -> None:
+        self._where = urlsplit(url)
+        self._pause = 1 / per_second
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.times: list[float] = []
+        self.refused = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        assert self._where.hostname
+        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=60)
+        following = time.monotonic()
+        for event in events():
+            if self._stopping.is_set():
+                return
+            body, sent = encoded(event), time.perf_counter()
+            connection.request("POST", HOOKS, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            self.times.append((time.perf_counter() - sent) * 1000)
+            self.refused += answer.status != 204
+            following += self._pause
+            self._stopping.wait(max(0.0, following - time.monotonic()))
+
+
+def run(options: Options) -> list[Line]:
+    """At rest, then at its pace for half a minute."""
+    return paced(options, options.of(30, 5), options.of(5, 2), at_rest=True)
+
+
+def soak(options: Options) -> list[Line]:
+    """Ten minutes of it."""
+    return paced(options, options.of(SOAK_SECONDS, 30), SAMPLE_SECONDS, at_rest=False)
+
+
+def paced(options: Options, seconds: int, sample: int, *, at_rest: bool) -> list[Line]:
+    """Memory, processor time, latency and what arrived, over so many seconds in samples."""
+    with all_sinks() as sinks, running_sidecar(sinks.environment) as sidecar:
+        lines = resting(sidecar, options) if at_rest else []
+        with Paced(sidecar.url) as traffic:
+            time.sleep(options.of(5, 1))
+            before, count, began = processor_seconds(*both(sidecar)), len(traffic.times), time.monotonic()
+            memory = [sampled(sidecar, sample) for _ in range(seconds // sample)]
+            spent, took = processor_seconds(*both(sidecar)) - before, time.monotonic() - began
+            count = len(traffic.times) - count
+        drained(sidecar)
+        lines += arrived(sidecar, sinks, traffic)
+    title = f"at {PER_SECOND} events/s, all sinks, {seconds} s"
+    front, total = [one[0] for one in memory], [one[0] + one[1] for one in memory]
+    return [
+        *lines,
+        Line(f"{title}: CPU of both", spent / took * 100, "% of a core", budget=5),
+        Line(f"{title}: CPU", spent / count * 1e6, "µs/event", comparison=f"{count / took:.0f} events/s"),
+        Line(f"{title}: private memory of both", max(total), "MB", budget=120, spread=(min(total), max(total))),
+        Line(f"{title}: private memory of the front", max(front), "MB", budget=50, spread=(min(front), max(front))),
+        Line(f"{title}: memory grew", level(total), "MB", comparison="last third against the second, medians"),
+        Line(f"{title}: ack p50", p(50, traffic.times), "ms", comparison=f"p99 {p(99, traffic.times):.1f} ms"),
+    ]
+
+
+def resting(sidecar: Sidecar, options: Options) -> list[Line]:
+    """What it costs while nothing happens."""
+    time.sleep(options.of(5, 1))
+    idle = share(both(sidecar), options.of(10, 2), options.of(5, 2))
+    return [
+        private(sidecar, "at rest, all sinks: private memory of both"),
+        median("at rest, all sinks: CPU of both", idle, "% of a core", budget=0.5),
+    ]
+
+
+def sampled(sidecar: Sidecar, seconds: int) -> tuple[float, float]:
+    """Private memory of front and worker after so long."""
+    time.sleep(seconds)
+    front, worker = map(private_mb, both(sidecar))
+    return front, worker
+
+
+def level(total: list[float]) -> float:
+    """How much the last third of the samples is above the one before, in MB."""
+    third = max(1, len(total) // 3)
+    return statistics.median(total[-third:]) - statistics.median(total[-2 * third : -third] or total[:third])
+
+
+def arrived(sidecar: Sidecar, sinks: Sinks, traffic: Paced) -> list[Line]:
+    """Every event in every sink, and in the store."""
+    sent = len(traffic.times)
+    counts = {**sinks.counts(), "store": sidecar.count()}
+    lacking = sent - min(counts.values())
+    words = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return [
+        Line("of these events lacking in a sink or the store", lacking, "events", budget=0,
+             comparison=f"{sent:,} sent; {words}; {sinks.spans:,} spans", note=f"{traffic.refused} refused"),
+    ]  # fmt: skip
