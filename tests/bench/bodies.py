@@ -19,7 +19,9 @@ TOOLS = ("Bash", "Read", "Edit", "Grep", "Write")
 @functools.cache
 def source() -> str:
     """A megabyte of text that tools read: the standard library's own."""
-    return "".join(file.read_text("utf-8", "replace") for file in sorted(Path(statistics.__file__).parent.glob("*.py")))
+    return "".join(
+        file.read_text("utf-8", "replace") for file in sorted(Path(statistics.__file__).parent.glob("*.py"))
+    )
 
 
 def of_size(size: int) -> bytes:

@@ -13,15 +13,15 @@ import socket
 import statistics
 import sys
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.bench.lines import Line, Options, median, table
+from tests.bench.machine import private_mb, processor_seconds
 from tests.sidecar_process import LIVE, Sidecar, running_sidecar
 
 READING, DEAF = 90, 10
 PER_SECOND = 500
-WINDOW_SECONDS = 6.0
-PAIRS = 7
+PAIRS = 5
 SENDERS = 8
 BODY = json.dumps({
     "session_id": "bench", "hook_event_name": "PostToolUse", "cwd": "/srv/work/bench", "tool_name": "Bash",
@@ -30,31 +30,40 @@ BODY = json.dumps({
 }).encode()  # fmt: skip
 
 
-def main() -> None:
-    """Prints latency, memory and what the clients got."""
+def run(options: Options) -> list[Line]:
+    """Latency with and without clients, the front's share of a core, memory, and what the clients missed."""
     with running_sidecar() as sidecar:
-        asyncio.run(measure(sidecar))
+        return asyncio.run(measure(sidecar, options.of(PAIRS, 2), options.of(6, 2)))
 
 
-async def measure(sidecar: Sidecar) -> None:
+async def measure(sidecar: Sidecar, pairs: int, seconds: float) -> list[Line]:
     """Alternates windows without and with clients."""
-    alone, crowded, memory = [], [], []
+    alone, crowded, memory, missed = [], [], [], 0
     busy: list[list[float]] = [[], []]
-    await window(sidecar)
-    for _ in range(PAIRS):
-        alone.append(await window(sidecar, busy[0]))
+    await window(sidecar, seconds)
+    for _ in range(pairs):
+        alone.append(await window(sidecar, seconds, busy[0]))
         crowd = Crowd(sidecar)
         await crowd.come()
-        crowded.append(await window(sidecar, busy[1]))
+        crowded.append(await window(sidecar, seconds, busy[1]))
         memory.append(private_mb(sidecar.pid))
-        await crowd.leave()
+        missed += await crowd.leave(int(PER_SECOND * seconds) // SENDERS * SENDERS)
     ratio = statistics.median(crowded) / statistics.median(alone)
-    say(f"p99 alone   {', '.join(f'{one:.1f}' for one in alone)} ms, median {statistics.median(alone):.1f}")
-    say(f"p99 crowded {', '.join(f'{one:.1f}' for one in crowded)} ms, median {statistics.median(crowded):.1f}")
-    say(f"ratio of medians {ratio:.2f} (budget 1.5)")
-    shares = [f"{statistics.median(one) * 100:.0f} %" for one in busy]
-    say(f"front's share of a core: {shares[0]} alone, {shares[1]} crowded")
-    say(f"front's private memory after each crowd: {', '.join(f'{one:.0f}' for one in memory)} MB")
+    shares = [statistics.median(one) * 100 for one in busy]
+    title = f"{READING + DEAF} WebSocket clients at {PER_SECOND} events/s"
+    beside = f"p99 {statistics.median(alone):.1f} ms alone, {statistics.median(crowded):.1f} ms with them"
+    return [
+        Line(f"{title}: ack p99 : without", ratio, "×", budget=1.5, comparison=beside, note=f"{pairs} pairs"),
+        Line(f"{title}: front", shares[1], "% of a core", comparison=f"{shares[0]:.0f} without"),
+        Line(f"{title}: delivered to those that read", shares_of(missed, pairs), "% of clients got all",
+             comparison=f"{READING} read, {DEAF} never do"),
+        median(f"{title}: front's private memory", memory, "MB"),
+    ]  # fmt: skip
+
+
+def shares_of(missed: int, pairs: int) -> float:
+    """Clients that got everything, in percent."""
+    return 100 * (1 - missed / (READING * pairs))
 
 
 class Crowd:
@@ -80,18 +89,17 @@ class Crowd:
         await self._line()
         self._deaf = [deaf(self._sidecar.url, self._sidecar.token) for _ in range(DEAF)]
 
-    async def leave(self) -> None:
-        """Ends all of them; says how many of those that read have missed something."""
+    async def leave(self, wanted: int) -> int:
+        """Ends all of them; how many of those that read have not got all of so many events."""
         await asyncio.sleep(1)
         assert self._readers
         assert self._readers.stdin
         self._readers.stdin.close()
         got = json.loads(await self._line())
         await self._readers.wait()
-        wanted = int(PER_SECOND * WINDOW_SECONDS) // SENDERS * SENDERS
-        say(f"{len(got)} reading clients, {sum(one != wanted for one in got)} of them without all {wanted} events")
         for one in self._deaf:
             one.close()
+        return sum(one != wanted for one in got)
 
     async def _line(self) -> bytes:
         assert self._readers
@@ -111,17 +119,17 @@ def deaf(url: str, token: str) -> socket.socket:
     return one
 
 
-async def window(sidecar: Sidecar, busy: list[float] | None = None) -> float:
+async def window(sidecar: Sidecar, seconds: float, busy: list[float] | None = None) -> float:
     """The 99th percentile of the acknowledgement in milliseconds, at this pace; `busy` gets the front's share."""
     times: list[float] = []
     before = processor_seconds(sidecar.pid)
-    await asyncio.gather(*(send(sidecar.url, number, times) for number in range(SENDERS)))
+    await asyncio.gather(*(send(sidecar.url, number, seconds, times) for number in range(SENDERS)))
     if busy is not None:
-        busy.append((processor_seconds(sidecar.pid) - before) / WINDOW_SECONDS)
+        busy.append((processor_seconds(sidecar.pid) - before) / seconds)
     return statistics.quantiles(times, n=100)[98]
 
 
-async def send(url: str, number: int, times: list[float]) -> None:
+async def send(url: str, number: int, seconds: float, times: list[float]) -> None:
     """One connection's share of the events, evenly spread."""
     where = urlsplit(url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
@@ -129,7 +137,7 @@ async def send(url: str, number: int, times: list[float]) -> None:
     request = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
     step = SENDERS / PER_SECOND
     began = time.perf_counter() + number * step / SENDERS
-    for turn in range(int(PER_SECOND * WINDOW_SECONDS) // SENDERS):
+    for turn in range(int(PER_SECOND * seconds) // SENDERS):
         await asyncio.sleep(max(0.0, began + turn * step - time.perf_counter()))
         sent = time.perf_counter()
         writer.write(request)
@@ -138,23 +146,5 @@ async def send(url: str, number: int, times: list[float]) -> None:
     writer.close()
 
 
-def processor_seconds(pid: int) -> float:
-    """Processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def private_mb(pid: int) -> float:
-    """`RssAnon` of a process in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
-
-
-def say(line: str) -> None:
-    """Prints a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    print(table(run(Options())))

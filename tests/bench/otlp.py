@@ -4,7 +4,6 @@ Everything but the receiver runs on one thread, and its CPU time counts, so that
 not. The last line compares with encoding alone, within the same run.
 """
 
-import sys
 import time
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ from sidecar.events import HookEvent
 from sidecar.otel.model import Span
 from sidecar.otel.turns import TurnAssembler
 from tests import recorded
+from tests.bench.lines import Line, Options, median, table
 from tests.otlp_receiver import OtlpReceiver
 
 SESSIONS = ("basic", "parallel", "subagent")
@@ -23,10 +23,10 @@ COPIES = 600
 BATCH = 512
 
 
-def many_sessions() -> list[HookEvent]:
+def many_sessions(copies: int) -> list[HookEvent]:
     """Recorded sessions, many times over, each copy a session of its own."""
     found = []
-    for copy in range(COPIES):
+    for copy in range(copies):
         for name in SESSIONS:
             for one in recorded.session(name):
                 ids = {"session_id": f"{one.session_id}-{copy}", "event_id": f"{name}-{copy}-{one.event_id}"}
@@ -62,9 +62,26 @@ def timed(work: Callable[[], object]) -> float:
     return time.thread_time() - begun
 
 
-def main() -> None:
-    """Prints one figure a line."""
-    events = many_sessions()
+def run(options: Options) -> list[Line]:
+    """Rates of one core; medians of several passes over the same events."""
+    events = many_sessions(options.of(COPIES, COPIES // 10))
+    passes = [one_pass(events) for _ in range(options.rounds)]
+    mapping, sending, encoding, spans = zip(*passes, strict=True)
+    count = spans[0]
+    both = [one + other for one, other in zip(mapping, sending, strict=True)]
+    return [
+        median("OTLP: events mapped", [len(events) / one for one in mapping], "/s of CPU"),
+        median("OTLP: spans mapped", [count / one for one in mapping], "/s of CPU"),
+        median("OTLP: spans exported", [count / one for one in sending], "/s of CPU"),
+        median("OTLP: mapped and exported", [count / one for one in both], "spans/s on one core", budget=10_000,
+               at_least=True),
+        median("OTLP: mapped and exported : encoding alone",
+               [one / alone for one, alone in zip(both, encoding, strict=True)], "×"),
+    ]  # fmt: skip
+
+
+def one_pass(events: list[HookEvent]) -> tuple[float, float, float, int]:
+    """CPU seconds of mapping, sending, encoding alone; and how many spans."""
     spans: list[Span] = []
     mapping = timed(lambda: spans.extend(assemble(events)))
     with OtlpReceiver(drop=True) as receiver:
@@ -72,16 +89,8 @@ def main() -> None:
         exporter.start()
         sending = timed(lambda: export(exporter, spans))
         exporter.close()
-    encoding = timed(lambda: encode(spans))
-    whole = len(spans) / (mapping + sending)
-    sys.stdout.write(
-        f"events mapped    {len(events) / mapping:>9,.0f} /s\n"
-        f"spans mapped     {len(spans) / mapping:>9,.0f} /s\n"
-        f"spans exported   {len(spans) / sending:>9,.0f} /s\n"
-        f"both             {whole:>9,.0f} spans/s on one core\n"
-        f"both : encoding  {(mapping + sending) / encoding:>9.2f}\n"
-    )
+    return mapping, sending, timed(lambda: encode(spans)), len(spans)
 
 
 if __name__ == "__main__":
-    main()
+    print(table(run(Options())))

@@ -17,6 +17,7 @@ from typing import Self
 
 import redis
 
+from tests.bench.lines import Line, Options, median, table
 from tests.servers import Server, running_redis, scratch
 from tests.sidecar_process import Sidecar
 
@@ -92,8 +93,14 @@ def wait_until(done: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def measure(home: Path, seconds: float, rate: float, pairs: int) -> None:
-    """Prints one line per pair of windows, and the two ratios."""
+def run(options: Options) -> list[Line]:
+    """Outages of twenty seconds; the module's own command makes them as long as wanted."""
+    with scratch() as directory:
+        return measure(directory, options.of(20, 3), 200, options.rounds)
+
+
+def measure(home: Path, seconds: float, rate: float, pairs: int) -> list[Line]:
+    """Prints one line per pair of windows; the lines of speed and of both p99s."""
     catching_up: list[float] = []
     at_rest: list[float] = []
     speeds: list[float] = []
@@ -112,9 +119,13 @@ def measure(home: Path, seconds: float, rate: float, pairs: int) -> None:
                 print(
                     f"{lacking} events in {spent:.1f} s; p99 {catching_up[-1]:.2f} ms, at rest {at_rest[-1]:.2f} ms"
                 )
-    print(f"catches up at {statistics.median(speeds):.1f} times the traffic (wanted: more than 5)")
     ratio = statistics.median(catching_up) / statistics.median(at_rest)
-    print(f"p99 ratio of medians {ratio:.2f} (wanted: at most 1.2)")
+    title = f"catch-up after {seconds:g} s without Redis"
+    beside = f"p99 {statistics.median(at_rest):.1f} ms at rest, {pairs} pairs"
+    return [
+        median(f"{title}: speed", speeds, "× the traffic", budget=5, at_least=True, comparison=f"{rate:g} events/s"),
+        Line(f"{title}: ack p99 : at rest", ratio, "×", budget=1.2, comparison=beside),
+    ]
 
 
 def environment(server: Server) -> dict[str, str]:
@@ -134,4 +145,4 @@ if __name__ == "__main__":
     parser.add_argument("--pairs", type=int, default=7, help="how often")
     given = parser.parse_args()
     with scratch() as directory:
-        measure(directory, given.seconds, given.rate, given.pairs)
+        print(table(measure(directory, given.seconds, given.rate, given.pairs)))

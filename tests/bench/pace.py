@@ -7,7 +7,7 @@ import http.client
 import statistics
 import threading
 import time
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from tests.bench.ack import HOOKS
@@ -21,6 +21,16 @@ from tests.sidecar_process import Sidecar, running_sidecar
 PER_SECOND = 100
 SOAK_SECONDS = 600
 SAMPLE_SECONDS = 10
+
+
+class Sample(NamedTuple):
+    """Private memory in MB, percent of a core of both and of the front, microseconds an event."""
+
+    front_mb: float
+    worker_mb: float
+    share: float
+    front_share: float
+    micros: float
 
 
 class Paced:
@@ -75,18 +85,17 @@ def paced(options: Options, seconds: int, sample: int, *, at_rest: bool) -> list
         lines = resting(sidecar, options) if at_rest else []
         with Paced(sidecar.url) as traffic:
             time.sleep(options.of(5, 1))
-            before, count, began = processor_seconds(*both(sidecar)), len(traffic.times), time.monotonic()
-            memory = [sampled(sidecar, sample) for _ in range(seconds // sample)]
-            spent, took = processor_seconds(*both(sidecar)) - before, time.monotonic() - began
-            count = len(traffic.times) - count
+            samples = [sampled(sidecar, traffic, sample) for _ in range(seconds // sample)]
         drained(sidecar)
         lines += arrived(sidecar, sinks, traffic)
     title = f"at {PER_SECOND} events/s, all sinks, {seconds} s"
-    front, total = [one[0] for one in memory], [one[0] + one[1] for one in memory]
+    front, total = [one.front_mb for one in samples], [one.front_mb + one.worker_mb for one in samples]
+    shares = f"front {statistics.median(one.front_share for one in samples):.1f}, worker "
+    shares += f"{statistics.median(one.share - one.front_share for one in samples):.1f}"
     return [
         *lines,
-        Line(f"{title}: CPU of both", spent / took * 100, "% of a core", budget=5),
-        Line(f"{title}: CPU", spent / count * 1e6, "µs/event", comparison=f"{count / took:.0f} events/s"),
+        median(f"{title}: CPU of both", [one.share for one in samples], "% of a core", budget=5, comparison=shares),
+        median(f"{title}: CPU", [one.micros for one in samples], "µs/event"),
         Line(f"{title}: private memory of both", max(total), "MB", budget=120, spread=(min(total), max(total))),
         Line(f"{title}: private memory of the front", max(front), "MB", budget=50, spread=(min(front), max(front))),
         Line(f"{title}: memory grew", level(total), "MB", comparison="last third against the second, medians"),
@@ -104,11 +113,15 @@ def resting(sidecar: Sidecar, options: Options) -> list[Line]:
     ]
 
 
-def sampled(sidecar: Sidecar, seconds: int) -> tuple[float, float]:
-    """Private memory of front and worker after so long."""
+def sampled(sidecar: Sidecar, traffic: Paced, seconds: int) -> Sample:
+    """What both processes took in so long."""
+    pids = both(sidecar)
+    before, count, began = [processor_seconds(pid) for pid in pids], len(traffic.times), time.monotonic()
     time.sleep(seconds)
-    front, worker = map(private_mb, both(sidecar))
-    return front, worker
+    front, worker = (processor_seconds(pid) - spent for pid, spent in zip(pids, before, strict=True))
+    took, count = time.monotonic() - began, len(traffic.times) - count
+    memory = map(private_mb, pids)
+    return Sample(*memory, (front + worker) / took * 100, front / took * 100, (front + worker) / max(1, count) * 1e6)
 
 
 def level(total: list[float]) -> float:

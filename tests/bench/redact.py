@@ -13,10 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sidecar.redact import PIIRedactor, decode, encode
+from tests.bench.lines import Line, Options, table
 
 SECRETS = (
     "AKIAIOSFODNN7EXAMPLE ghp_0123456789abcdefghijABCDEFGHIJ012345 jane@example.com +14155552671 "
@@ -26,7 +27,6 @@ SECRETS = (
 MEGABYTE = 1_000_000
 _FEWEST = 3
 _BATCH = 0.005
-_FEWEST = 3
 HOSTILE = {
     "one digit": "1",
     "cards": "4111 1111 1111 1111 ",
@@ -94,22 +94,25 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 
-def say(what: str, figure: float, unit: str, budget: float) -> None:
-    """One line: the figure beside its budget."""
-    print(f"{what:<34} {figure:10.1f} {unit:<4} budget {budget:g}")
-
-
-def main() -> None:
+def run(options: Options) -> list[Line]:
+    """Every figure with its budget: start, memory, plain bodies, secrets, hostile input."""
     before = resident()
     begin = time.process_time()
     redactor = PIIRedactor()
-    say("ready", (time.process_time() - begin) * 1e3, "ms", 300)
-    say("resident", resident() - before, "MB", 25)
+    lines = [
+        Line("redaction: ready", (time.process_time() - begin) * 1e3, "ms", budget=300),
+        Line("redaction: resident", resident() - before, "MB", budget=25),
+    ]
     with tempfile.TemporaryDirectory() as folder:
         PIIRedactor(cache=Path(folder))
         begin = time.process_time()
         PIIRedactor(cache=Path(folder))
-        say("ready, compiled rules cached", (time.process_time() - begin) * 1e3, "ms", 300)
+        lines.append(Line("redaction: ready, rules cached", (time.process_time() - begin) * 1e3, "ms", budget=300))
+    return [*lines, *figures(redactor, options.of(100, 10) / 100)]
+
+
+def figures(redactor: PIIRedactor, seconds: float) -> Iterator[Line]:
+    """Processor time of bodies of each kind, each over about so many seconds."""
 
     def whole(raw: bytes) -> Callable[[], object]:
         return lambda: encode(redactor.redact(decode(raw)).value)
@@ -120,13 +123,16 @@ def main() -> None:
             ("100 KB", 100_000, 600),
             ("1 MB", MEGABYTE, 10_000),
         ):
-            say(f"{label} of {name}", median(whole(body(size, text))) * 1e6, "us", budget)
-    say("1 KB with 8 secrets", median(whole(body(1_000, SECRETS + "x" * 1_000))) * 1e6, "us", 100)
+            spent = median(whole(body(size, text)), seconds) * 1e6
+            yield Line(f"redaction: {label} of {name}", spent, "µs", budget=budget)
+    spent = median(whole(body(1_000, SECRETS + "x" * 1_000)), seconds) * 1e6
+    yield Line("redaction: 1 KB with 8 secrets", spent, "µs", budget=100)
     hostile = {name: unit * (MEGABYTE // len(unit)) for name, unit in HOSTILE.items()}
     hostile["base64"] = base64.b64encode(random.Random(1).randbytes(MEGABYTE * 3 // 4)).decode()
     for name, text in hostile.items():
-        say(f"1 MB of {name}", median(whole(body(MEGABYTE, text)), 0) * 1e3, "ms", 1_000)
+        spent = median(whole(body(MEGABYTE, text)), 0) * 1e3
+        yield Line(f"redaction: 1 MB of {name}", spent, "ms", budget=1_000)
 
 
 if __name__ == "__main__":
-    main()
+    print(table(run(Options())))
