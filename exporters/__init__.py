@@ -32,12 +32,14 @@ class Outcome:
         unnamed: how many more the sink rejected without saying which, as OTLP's partial success does.
         reason: what it said about those, in one line, without credentials or content.
         skipped: how many it was not given, or did not look at, since it takes nothing of their kind at all.
+        notice: what an operator should know although the batch was taken, in one line; empty when there is nothing.
     """
 
     rejected: tuple[Rejection, ...] = field(default=())
     unnamed: int = 0
     reason: str = ""
     skipped: int = 0
+    notice: str = ""
 
 
 class Exporter(Protocol[Item_contra]):

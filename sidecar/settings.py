@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     redis_stream: str = Field("leanvibe:events", min_length=1, description="Name of the Redis stream.")
     redis_maxlen: int = Field(10_000, ge=1, description="Entries the stream keeps, approximately.")
     postgres_dsn: str = Field("", description="postgresql://… switches the PostgreSQL sink on.")
+    postgres_retention_days: int = Field(
+        30, ge=0, le=36_500, description="Days of events that the PostgreSQL table keeps, of all hosts; 0 keeps all."
+    )
     otlp_endpoint: str = Field(
         "",
         description="http://… switches the OTLP sink on, as OTEL_EXPORTER_OTLP_ENDPOINT does, which wins.",

@@ -14,7 +14,11 @@ from sidecar.errors import TransientExportError
 ROW_CLASSES = ("22", "23", "54")
 """Data exception, constraint violation, program limit exceeded (a long index entry, deep nesting)."""
 
+CHECK = "23514"
+
 HINTS = {
+    CHECK: "the table lacks its default partition: CREATE TABLE leanvibe_events_default PARTITION OF leanvibe_events"
+    " DEFAULT",
     "25006": "it is read-only: let LEANVIBE_POSTGRES_DSN name the primary",
     "28": "check user and password in LEANVIBE_POSTGRES_DSN, and pg_hba.conf",
     "3D000": "create the database, or correct its name in LEANVIBE_POSTGRES_DSN",
@@ -72,7 +76,13 @@ def address(dsn: str) -> str:
 
 
 def is_about_rows(error: psycopg.Error) -> bool:
-    """Whether PostgreSQL refused what one of the rows holds."""
+    """Whether PostgreSQL refused what one of the rows holds.
+
+    A row for which there is no partition, or whose partition is being made, has the code of a check that it does not
+    pass, but no check has a name then: the next attempt finds one.
+    """
+    if error.sqlstate == CHECK and not error.diag.constraint_name:
+        return False
     return (error.sqlstate or "").startswith(ROW_CLASSES)
 
 

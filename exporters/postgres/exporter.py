@@ -10,6 +10,7 @@ from sidecar.events import HookEvent
 
 if TYPE_CHECKING:
     from exporters.postgres.connection import BoundedConnection
+    from exporters.postgres.partitions import Partitions
 
 PORTION_BYTES = 2 << 20
 """Bytes of payloads in one statement, which exists about four times while it is sent."""
@@ -23,11 +24,13 @@ class PostgresConfig:
         dsn: `postgresql://user:password@host:port/database` or `key=value` pairs, as libpq reads them.
         connect_timeout: seconds; at least 2.
         statement_timeout: seconds that one statement may take.
+        retention_days: whole days of rows that the table keeps, for all who write to it; 0 keeps all.
     """
 
     dsn: str
     connect_timeout: float = 5.0
     statement_timeout: float = 30.0
+    retention_days: int = 0
 
 
 class PostgresExporter:
@@ -39,6 +42,7 @@ class PostgresExporter:
     def __init__(self, config: PostgresConfig) -> None:
         self._config = config
         self._connection: BoundedConnection | None = None
+        self._partitions: Partitions | None = None
 
     def start(self) -> None:
         """Connects anew, and creates the table in a database that has none.
@@ -46,8 +50,11 @@ class PostgresExporter:
         Raises:
             TransientExportError: no PostgreSQL lets us in there, or the table is of another version.
         """
+        from exporters.postgres.partitions import Partitions
+
         self.close()
         self._connection = self._connect()
+        self._partitions = Partitions(self._config.retention_days)
 
     def export(self, batch: Sequence[HookEvent]) -> Outcome:
         """Inserts the events and returns when they are committed.
@@ -65,7 +72,7 @@ class PostgresExporter:
         if self._connection is None:
             self.start()
         try:
-            return Outcome(tuple(self._write(batch)))
+            return self._deliver(batch)
         except psycopg.Error as error:
             self.close()  # whatever it was, the next attempt deserves a fresh connection
             raise trouble(error, self._config.dsn) from None  # the cause may show the password
@@ -92,6 +99,13 @@ class PostgresExporter:
         except psycopg.Error as error:
             raise trouble(error, config.dsn) from None
         return connection
+
+    def _deliver(self, batch: Sequence[HookEvent]) -> Outcome:
+        assert self._connection and self._partitions  # noqa: S101, PT018 - export() connects first
+        self._partitions.make(self._connection, batch)
+        rejected = self._write(batch)
+        self._partitions.drop_old(self._connection)
+        return Outcome(tuple(rejected), notice=self._partitions.notice)
 
     def _write(self, batch: Sequence[HookEvent]) -> list[Rejection]:
         from exporters.postgres.rows import write

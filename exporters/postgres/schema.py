@@ -12,7 +12,7 @@ from sidecar.errors import TransientExportError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every migration, oldest first."""
 
 VERSION_TABLE = "leanvibe_schema_version"

@@ -70,7 +70,7 @@ def _waiting(seconds: float | None) -> str:
 
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:
-    note = part.get("error") or part.get("last_error") or part.get("engine", "")
+    note = part.get("error") or part.get("last_error") or part.get("notice") or part.get("engine", "")
     return [name, part["status"], _behind(part), part.get("dead_letters") or "", note]
 
 

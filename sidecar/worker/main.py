@@ -164,7 +164,8 @@ def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[st
         options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
         built["redis"] = lambda: EXPORTERS["redis"](**options)
     if settings.postgres_dsn:
-        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn)
+        kept = settings.postgres_retention_days
+        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn, retention_days=kept)
     standard = otel_variables(settings, environment)
     for name in ("otlp", "otlp-logs"):
         if otlp_wanted(standard, name):

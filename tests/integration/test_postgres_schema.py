@@ -60,9 +60,9 @@ def test_plain_alembic_upgrades_from_a_checkout(postgres_dsn: str) -> None:
     """`alembic upgrade head` brings the database of the environment to our version, and back."""
     done = alembic("upgrade", "head", dsn=postgres_dsn)
     assert (0, "") == (done.returncode, done.stdout)
-    assert ("0001", "0001") == schema.revision(postgres_dsn)
+    assert ("0002", "0002") == schema.revision(postgres_dsn)
     assert 0 == alembic("downgrade", "base", dsn=postgres_dsn).returncode
-    assert (None, "0001") == schema.revision(postgres_dsn)
+    assert (None, "0002") == schema.revision(postgres_dsn)
 
 
 def test_plain_alembic_without_a_dsn_says_so() -> None:
@@ -79,7 +79,7 @@ def test_plain_alembic_writes_the_sql(postgres_dsn: str) -> None:
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(script.encode())
     assert list(FIELDS) == [name for name, _ in columns(postgres_dsn)]
-    assert ("0001", "0001") == schema.revision(postgres_dsn)
+    assert ("0002", "0002") == schema.revision(postgres_dsn)
 
 
 @pytest.mark.parametrize("form", ["postgres://", "postgresql://", "key=value"])
@@ -89,7 +89,7 @@ def test_every_form_of_dsn_migrates(postgres_dsn: str, form: str) -> None:
     dsn = key_value if form == "key=value" else postgres_dsn.replace("postgresql://", form)
     schema.upgrade(dsn)
     schema.upgrade(dsn)
-    assert ("0001", "0001") == schema.revision(dsn)
+    assert ("0002", "0002") == schema.revision(dsn)
 
 
 def test_a_start_that_migrates_keeps_none_of_the_tools(postgres_dsn: str) -> None:
@@ -105,7 +105,7 @@ print({"alembic", "sqlalchemy"} & set(sys.modules))
     command = [sys.executable, "-c", program, postgres_dsn]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "set()" == done.stdout.strip()
-    assert ("0001", "0001") == schema.revision(postgres_dsn)
+    assert ("0002", "0002") == schema.revision(postgres_dsn)
 
 
 def test_a_start_without_the_right_to_create_says_so(postgres_dsn: str) -> None:
@@ -133,7 +133,7 @@ exporter.close()
     answers = [process.communicate(timeout=60) for process in running]
     assert [(b"", b"")] * 2 == answers
     assert [0] * 2 == [process.returncode for process in running]
-    assert ("0001", "0001") == schema.revision(postgres_dsn)
+    assert ("0002", "0002") == schema.revision(postgres_dsn)
 
 
 def test_a_start_on_an_empty_database_is_silent(
@@ -158,13 +158,13 @@ def test_another_version_is_left_alone(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, version: str, todo: str
 ) -> None:
     """A database of another version is not touched; one line says both versions and what to do."""
-    monkeypatch.setattr(schema, "REVISIONS", ("old", "0001"))
+    monkeypatch.setattr(schema, "REVISIONS", ("old", "0002"))
     schema.upgrade(postgres_dsn)
     execute(postgres_dsn, f"UPDATE leanvibe_schema_version SET version_num = '{version}'")
     exporter = PostgresExporter(PostgresConfig(postgres_dsn))
-    with pytest.raises(TransientExportError, match=f"schema is at {version}, this version writes 0001.*{todo}"):
+    with pytest.raises(TransientExportError, match=f"schema is at {version}, this version writes 0002.*{todo}"):
         exporter.start()
-    execute(postgres_dsn, "UPDATE leanvibe_schema_version SET version_num = '0001'")
+    execute(postgres_dsn, "UPDATE leanvibe_schema_version SET version_num = '0002'")
     assert Outcome() == exporter.export(recorded_events(2))
     exporter.close()
 
@@ -219,4 +219,4 @@ def test_a_migration_needs_no_main_thread(postgres_dsn: str) -> None:
     worker = threading.Thread(target=schema.upgrade, args=[postgres_dsn])
     worker.start()
     worker.join()
-    assert ("0001", "0001") == schema.revision(postgres_dsn)
+    assert ("0002", "0002") == schema.revision(postgres_dsn)

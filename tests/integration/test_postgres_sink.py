@@ -137,6 +137,9 @@ def test_a_missing_right_is_named(postgres_dsn: str, exporter: PostgresExporter)
     with pytest.raises(TransientExportError, match="GRANT INSERT"):
         writer.export(recorded_events(1))
     execute(postgres_dsn, "GRANT INSERT ON leanvibe_events TO writer")
+    assert "GRANT EXECUTE ON FUNCTION leanvibe_make_partition" in writer.export(recorded_events(1)).notice
+    execute(postgres_dsn, "GRANT EXECUTE ON FUNCTION leanvibe_make_partition TO writer")
+    writer.start()
     assert Outcome() == writer.export(recorded_events(1))
     writer.close()
     execute(postgres_dsn, "DROP OWNED BY writer")

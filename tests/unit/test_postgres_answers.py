@@ -24,7 +24,6 @@ def test_an_address_shows_no_credentials(dsn: str, expected: str) -> None:
     ("error", "expected"),
     [
         (psycopg.errors.NumericValueOutOfRange, True),
-        (psycopg.errors.CheckViolation, True),
         (psycopg.errors.ProgramLimitExceeded, True),
         (psycopg.errors.DeadlockDetected, False),
         (psycopg.errors.UndefinedTable, False),

@@ -164,6 +164,7 @@ class EventStreamProcessor(Generic[Item]):
         if outcome is None:
             return None
         self.state.skip(outcome.skipped, outcome.reason)
+        self.state.notify(outcome.notice)
         letters = [self._letter(items[one.index], one.reason) for one in outcome.rejected]
         if outcome.unnamed:
             letters.append(self._collective_letter(items, outcome))

@@ -39,6 +39,10 @@ class Outcome(Protocol):
     def skipped(self) -> int:
         """How many were left out because the sink takes nothing of their kind."""
 
+    @property
+    def notice(self) -> str:
+        """What an operator should know although the batch was taken."""
+
 
 class Sink(Protocol[Item_contra]):
     """Pushes; raises `TransientExportError` or `PermanentExportError`. See `exporters.Exporter`."""

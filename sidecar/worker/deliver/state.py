@@ -25,6 +25,8 @@ class SinkState(msgspec.Struct, kw_only=True):
     last_success_at: float | None = None
     last_error: str | None = None
     last_error_at: float | None = None
+    notice: str = ""
+    """What an operator should know although the sink takes events, in one line."""
     next_attempt_at: float | None = None
     """When a sink that is being retried is asked again."""
 
@@ -38,6 +40,12 @@ class SinkState(msgspec.Struct, kw_only=True):
             LOGGER.warning("sink %s leaves everything out: %s", self.name, reason)
         self.skipped += count
         self.delivered -= count  # the batch is counted as delivered once it has passed
+
+    def notify(self, notice: str) -> None:
+        """What the sink says beside its yes; a change of it is said once."""
+        if notice and notice != self.notice:
+            LOGGER.warning("sink %s: %s", self.name, notice)
+        self.notice = notice
 
     def succeeded(self, seq: int, delivered: int, dead: int) -> None:
         """A batch was taken."""
