@@ -4,16 +4,20 @@ Only what Redis says about one entry rejects that entry. Everything that an oper
 transient: the journal keeps the events until it is.
 """
 
+import socket
+import ssl
 from urllib.parse import urlsplit
 
-import redis
+import hiredis
 
 from sidecar.errors import TransientExportError
 
 HINTS = {
     "Authentication required": "put user and password into LEANVIBE_REDIS_URL",
     "invalid username-password": "check user and password in LEANVIBE_REDIS_URL",
+    "invalid password": "check user and password in LEANVIBE_REDIS_URL",
     "no permissions": "let its user add to the stream: ACL SETUSER <user> ~<stream> +xadd",
+    "without any password": "it wants no password: take it out of LEANVIBE_REDIS_URL",
     "WRONGTYPE": "that key holds something else: choose another LEANVIBE_REDIS_STREAM, or RENAME the key",
     "maxmemory": "raise maxmemory, or choose an eviction policy",
     "read only replica": "this is a replica: let LEANVIBE_REDIS_URL name the primary",
@@ -22,13 +26,24 @@ HINTS = {
     "max number of clients": "raise maxclients, or close clients",
     "unknown command": "streams need Redis 5 or newer",
     "DB index": "check the database number at the end of LEANVIBE_REDIS_URL",
-    "Timeout": "is it overloaded, does it want rediss://, or is this another server's port?",
-    "not known": "correct the host in LEANVIBE_REDIS_URL",
-    "connecting to": "is Redis running there?",
-    "closed": "is Redis still running there, and is this its port?",
-    "socket": "is Redis still running there?",
+    "MOVED": "this is one of a cluster: let LEANVIBE_REDIS_URL name the one that holds the stream",
 }
-"""What to do, by words that Redis or redis-py says."""
+"""What to do, by words that Redis says."""
+
+BROKEN: tuple[tuple[type[Exception], str, str], ...] = (
+    (hiredis.ProtocolError, "it does not answer as Redis would", "is this another server's port?"),
+    (
+        TimeoutError,
+        "it does not answer",
+        "is it overloaded, does it want rediss://, or is this another server's port?",
+    ),
+    (socket.gaierror, "its host name is not known", "correct the host in LEANVIBE_REDIS_URL"),
+    (ConnectionRefusedError, "it refuses connections", "is Redis running there?"),
+    (FileNotFoundError, "a file that the URL names is not there", "correct the path in LEANVIBE_REDIS_URL"),
+    (ssl.SSLError, "TLS does not come about", "compare rediss:// and its certificates with the server's settings"),
+    (OSError, "the connection broke", "is Redis still running there, and is this its port?"),
+)
+"""Our words for what a connection may meet, and what to do; the first that fits."""
 
 ABOUT_SERVER = ("unknown command", "max number of clients", "DB index", "operation not permitted")
 """Answers of the class ERR that are not about the one entry that drew them."""
@@ -52,23 +67,27 @@ def address(url: str) -> str:
 def is_about_entry(error: Exception) -> bool:
     """Whether Redis refused the one entry, and not everything that we could send it.
 
-    An error begins with a code in capitals (https://redis.io/docs/latest/develop/reference/protocol-spec/);
-    ERR, for a command's own arguments, is stripped by redis-py, where most others have a class of their own.
+    An error begins with a code in capitals (https://redis.io/docs/latest/develop/reference/protocol-spec/), of which
+    ERR is for a command's own arguments.
     """
     text = str(error)
-    return (
-        type(error) is redis.ResponseError
-        and not text.split(" ", 1)[0].isupper()
-        and not any(phrase in text for phrase in ABOUT_SERVER)
-    )
+    return text.startswith("ERR ") and not any(phrase in text for phrase in ABOUT_SERVER)
+
+
+def answer_of(error: Exception) -> str:
+    """What Redis said, in one line of bounded length."""
+    return " ".join(str(error).removeprefix("ERR ").split())[:LONGEST_ANSWER].rstrip(".")
 
 
 def trouble(error: Exception, url: str) -> TransientExportError:
     """The error that says which Redis did not take a batch, what it answered and what to do."""
-    if isinstance(error, (ValueError, TypeError)):
+    if isinstance(error, ValueError):
         return TransientExportError(
             "LEANVIBE_REDIS_URL is no URL of a Redis", hint="write redis://[user:password@]host:port/database"
         )
-    answer = " ".join(str(error).split())[:LONGEST_ANSWER].rstrip(".")
-    hint = next((hint for words, hint in HINTS.items() if words in answer), "")
+    if isinstance(error, hiredis.ReplyError):
+        answer = answer_of(error)
+        hint = next((hint for words, hint in HINTS.items() if words in answer), "")
+    else:
+        answer, hint = next((answer, hint) for kind, answer, hint in BROKEN if isinstance(error, kind))
     return TransientExportError(f"{address(url)}: {answer}", hint=hint)

@@ -1,6 +1,5 @@
 """Adds events to a Redis stream, a pipeline of XADD per portion of a batch."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,11 +11,10 @@ from sidecar.errors import TransientExportError
 from sidecar.events import HookEvent
 
 if TYPE_CHECKING:
-    import redis  # 16 MB: nobody pays for them without this sink
-    from redis.typing import EncodableT, FieldT
+    from exporters.redis_streams.connection import RedisConnection
 
 PORTION_BYTES = 1 << 20
-"""Bytes of values in one round trip; redis-py holds them about three times."""
+"""Bytes of values in one round trip, which exist about three times while they are sent."""
 
 DEFAULT_LARGEST_VALUE = 512 << 20
 """Redis' own default of `proto-max-bulk-len`; it closes the connection on a larger value."""
@@ -53,7 +51,7 @@ class RedisStreamsExporter:
 
     def __init__(self, config: RedisStreamsConfig) -> None:
         self._config = config
-        self._client: redis.Redis | None = None
+        self._connection: RedisConnection | None = None
         self._largest_value = DEFAULT_LARGEST_VALUE
 
     def start(self) -> None:
@@ -63,7 +61,7 @@ class RedisStreamsExporter:
             TransientExportError: no Redis answers there, or it refuses the login.
         """
         self.close()
-        self._client = self._connect()
+        self._connection = self._connect()
 
     def export(self, batch: Sequence[HookEvent]) -> Outcome:
         """Adds the events in order.
@@ -74,7 +72,7 @@ class RedisStreamsExporter:
         Raises:
             TransientExportError: Redis is away, out of memory, read-only, or refuses the command.
         """
-        if self._client is None:
+        if self._connection is None:
             self.start()
         entries, rejected = self._entries(batch)
         for portion in portions([item.size for item in entries], PORTION_BYTES):
@@ -83,30 +81,22 @@ class RedisStreamsExporter:
 
     def close(self) -> None:
         """Ends the connection; the next `export` makes a new one."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _connect(self) -> "redis.Redis":
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
+    def _connect(self) -> "RedisConnection":
+        import hiredis
 
-        config = self._config
+        from exporters.redis_streams.connection import RedisConnection
+        from exporters.redis_streams.place import place
+
         try:
-            client = redis.Redis.from_url(
-                config.url,
-                protocol=2,  # Redis 5 has streams and no HELLO
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=config.timeout,
-                socket_connect_timeout=config.timeout,
-            )
-            with contextlib.suppress(redis.exceptions.NoPermissionError):  # a user with XADD only is enough
-                client.ping()
-            self._largest_value = _largest_value(client)
-        except (redis.RedisError, ValueError, TypeError) as error:
+            connection = RedisConnection.reach(place(self._config.url), self._config.timeout)
+            self._largest_value = _largest_value(connection)
+        except (hiredis.HiredisError, OSError, ValueError) as error:
             raise self._trouble(error) from None  # the cause may show the password
-        return client
+        return connection
 
     def _entries(self, batch: Sequence[HookEvent]) -> tuple[list[_Entry], list[Rejection]]:
         entries: list[_Entry] = []
@@ -126,7 +116,7 @@ class RedisStreamsExporter:
         return _Entry(index, fields, sum(sizes))
 
     def _add(self, entries: list[_Entry]) -> list[Rejection]:
-        from exporters.redis_streams.answers import is_about_entry
+        from exporters.redis_streams.answers import answer_of, is_about_entry
 
         answers = self._send(entries)
         failed = [(item, error) for item, error in zip(entries, answers, strict=True) if isinstance(error, Exception)]
@@ -134,20 +124,23 @@ class RedisStreamsExporter:
         everything = len(failed) == len(entries) > 1  # so many at once are no fault of theirs
         if about_server or everything:
             raise self._trouble((about_server or [failed[0][1]])[0])
-        return [Rejection(item.position, f"Redis: {error}") for item, error in failed]
+        return [Rejection(item.position, f"Redis: {answer_of(error)}") for item, error in failed]
 
     def _send(self, entries: list[_Entry]) -> list[object]:
-        import redis
+        import hiredis
 
-        assert self._client is not None  # noqa: S101 - export() connects first
-        pipeline = self._client.pipeline(transaction=False)
-        for item in entries:
-            fields: dict[FieldT, EncodableT] = dict(item.fields.items())
-            pipeline.xadd(self._config.stream, fields, maxlen=self._config.maxlen, approximate=True)
+        assert self._connection is not None  # noqa: S101 - export() connects first
         try:
-            return pipeline.execute(raise_on_error=False)
-        except redis.RedisError as error:
+            return self._connection.send((self._command(item) for item in entries), len(entries))
+        except (hiredis.HiredisError, OSError) as error:
+            self.close()  # answers that are still to come would be taken for those of the next batch
             raise self._trouble(error) from None
+
+    def _command(self, item: _Entry) -> list[str | bytes | int]:
+        command: list[str | bytes | int] = ["XADD", self._config.stream, "MAXLEN", "~", self._config.maxlen, "*"]
+        for field, value in item.fields.items():
+            command += (field, value)
+        return command
 
     def _trouble(self, error: Exception) -> TransientExportError:
         from exporters.redis_streams.answers import trouble
@@ -155,11 +148,11 @@ class RedisStreamsExporter:
         return trouble(error, self._config.url)
 
 
-def _largest_value(client: "redis.Redis") -> int:
-    import redis
+def _largest_value(connection: "RedisConnection") -> int:
+    import hiredis
 
     try:
-        answer = client.config_get("proto-max-bulk-len")
-    except redis.ResponseError:  # managed servers keep CONFIG to themselves
+        answer = connection.call("CONFIG", "GET", "proto-max-bulk-len")
+    except hiredis.ReplyError:  # managed servers keep CONFIG to themselves
         return DEFAULT_LARGEST_VALUE
-    return int(answer.get("proto-max-bulk-len") or DEFAULT_LARGEST_VALUE)
+    return int(answer[1]) if isinstance(answer, list) and answer else DEFAULT_LARGEST_VALUE
