@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -65,6 +66,11 @@ class Server:
         self._answers = answers
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.url).port or 0
 
     def start(self) -> None:
         """Starts it, if it does not run, and returns once it serves clients."""

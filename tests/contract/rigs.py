@@ -10,6 +10,9 @@ from sidecar.events import HookEvent
 from tests.delivered import stream, table
 from tests.servers import Server
 
+SHORT = 0.5
+"""Seconds."""
+
 
 @dataclass(frozen=True)
 class Rig:
@@ -19,6 +22,7 @@ class Rig:
         server: to stop, kill and start.
         url: of an empty backend on it.
         build: makes an exporter for a URL.
+        impatient: makes one that waits for half a second only.
         delivered: the event ids that the backend holds, in its order.
         keyed: whether the backend itself drops an event that it has.
     """
@@ -26,6 +30,7 @@ class Rig:
     server: Server
     url: str
     build: Callable[[str], Exporter[HookEvent]]
+    impatient: Callable[[str], Exporter[HookEvent]]
     delivered: Callable[[], list[str]]
     keyed: bool
 
@@ -40,7 +45,10 @@ def redis_rig(server: Server, url: str) -> Rig:
     def delivered() -> list[str]:
         return [fields["event_id"] for fields in stream(url)]
 
-    return Rig(server, url, lambda url: EXPORTERS["redis"](url=url, timeout=2.0), delivered, keyed=False)
+    def build(url: str, timeout: float = 2.0) -> Exporter[HookEvent]:
+        return EXPORTERS["redis"](url=url, timeout=timeout)
+
+    return Rig(server, url, build, lambda url: build(url, SHORT), delivered, keyed=False)
 
 
 def postgres_rig(server: Server, dsn: str) -> Rig:
@@ -50,4 +58,7 @@ def postgres_rig(server: Server, dsn: str) -> Rig:
     def delivered() -> list[str]:
         return [row["event_id"] for row in table(dsn)]
 
-    return Rig(server, dsn, lambda dsn: EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0), delivered, keyed=True)
+    def build(dsn: str, statement_timeout: float = 30.0) -> Exporter[HookEvent]:
+        return EXPORTERS["postgres"](dsn=dsn, connect_timeout=2.0, statement_timeout=statement_timeout)
+
+    return Rig(server, dsn, build, lambda dsn: build(dsn, SHORT), delivered, keyed=True)

@@ -11,11 +11,13 @@ import msgspec
 import pytest
 
 from exporters import Exporter, Outcome
+from exporters.postgres import connection
 from sidecar.errors import TransientExportError
 from sidecar.events import HookEvent
 from tests.contract.rigs import Rig, postgres_rig, redis_rig
 from tests.recorded_events import recorded_events
 from tests.servers import PASSWORD, free_port
+from tests.tcp_proxy import Fault, TcpProxy
 
 
 @pytest.fixture(params=["redis", "postgres"])
@@ -197,3 +199,25 @@ print({{"hiredis", "psycopg", "alembic", "sqlalchemy"}} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "set()" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.RESET, Fault.TRUNCATE])
+def test_a_network_that_fails_midway_costs_a_repeat_and_no_more(
+    rig: Rig, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch cut off is transient within bounded time; repeated it is whole, and once where there is a key."""
+    monkeypatch.setattr(connection, "GRACE", 0.2)
+    events = recorded_events(60)
+    with TcpProxy(rig.server.port) as network:
+        exporter = rig.impatient(network.through(rig.url))
+        assert Outcome() == exporter.export(events[:20])
+        network.be(fault)
+        for _ in range(2):
+            with pytest.raises(TransientExportError):
+                exporter.export(events[20:])
+        network.be(Fault.NONE)
+        assert Outcome() == exporter.export(events[20:])
+        exporter.close()
+
+    assert set(ids(events)) == set(rig.delivered())
+    assert len(events) == len(rig.delivered()) or not rig.keyed

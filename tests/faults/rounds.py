@@ -5,9 +5,10 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.faults.tally import Tally, doubled_spans, in_postgres, in_redis, in_spans, in_store, tally
 from tests.faults.traffic import Traffic
@@ -15,10 +16,12 @@ from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.processes import child_of
 from tests.servers import Server, fresh_database, running_postgres, running_redis
 from tests.sidecar_process import Sidecar
+from tests.tcp_proxy import Fault, TcpProxy
 from tests.waiting import until
 
 LONGEST_ROUND = 1.6
 """Seconds; the kill comes at a random moment before, start-up included."""
+CUTS = (Fault.STALL, Fault.RESET, Fault.TRUNCATE)
 VICTIMS = ("front", "worker", "front and worker", "front, not waiting for its worker")
 MAXLEN = 100_000_000
 AGENTS = 6
@@ -34,19 +37,25 @@ class Sinks:
     postgres: Server
     dsn: str
     receiver: OtlpReceiver
+    networks: Mapping[str, TcpProxy]
 
     def environment(self) -> dict[str, str]:
         """The settings that switch all of them on."""
         return {
-            "LEANVIBE_REDIS_URL": self.redis.url,
+            "LEANVIBE_REDIS_URL": self.networks["redis"].through(self.redis.url),
             "LEANVIBE_REDIS_MAXLEN": str(MAXLEN),
-            "LEANVIBE_POSTGRES_DSN": self.dsn,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url,
+            "LEANVIBE_POSTGRES_DSN": self.networks["postgres"].through(self.dsn),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.networks["otlp"].through(self.receiver.url),
         }
 
     def outage(self, rng: random.Random) -> str:
-        """Takes one away, or none; says which."""
-        which = rng.choice(("redis killed", "postgres killed", "otlp answers 503", "otlp resets", "none"))
+        """Takes one away, or the network to it, or none; says which."""
+        servers = ("redis killed", "postgres killed", "otlp answers 503", "otlp resets", "none")
+        cuts = {f"network to {name} {fault.value}": (name, fault) for name in self.networks for fault in CUTS}
+        which = rng.choice((*servers, *cuts))
+        if which in cuts:
+            name, fault = cuts[which]
+            self.networks[name].be(fault)
         match which:
             case "redis killed":
                 self.redis.kill()
@@ -60,6 +69,8 @@ class Sinks:
 
     def give_back(self) -> None:
         """All of them work again."""
+        for network in self.networks.values():
+            network.be(Fault.NONE)
         self.redis.start()
         self.postgres.start()
         self.receiver.answer_always(Answer())
@@ -67,14 +78,17 @@ class Sinks:
 
 @contextlib.contextmanager
 def running_sinks() -> Iterator[Sinks]:
-    """A Redis that syncs every command, a PostgreSQL and an OTLP receiver."""
+    """A Redis that syncs every command, a PostgreSQL and an OTLP receiver, each behind a network of its own."""
     with (
         running_redis(durable=True) as redis,
         running_postgres() as postgres,
         fresh_database(postgres) as dsn,
         OtlpReceiver() as receiver,
+        contextlib.ExitStack() as stack,
     ):
-        yield Sinks(redis, postgres, dsn, receiver)
+        ports = {"redis": redis.port, "postgres": postgres.port, "otlp": urlsplit(receiver.url).port or 0}
+        networks = {name: stack.enter_context(TcpProxy(port)) for name, port in ports.items()}
+        yield Sinks(redis, postgres, dsn, receiver, networks)
 
 
 def run(home: Path, sinks: Sinks, rounds: int, rng: random.Random, say: Say) -> list[Tally]:

@@ -3,7 +3,8 @@
 import random
 
 FIRST_SECONDS = 0.25
-CAP_SECONDS = 60.0
+CAP_SECONDS = 30.0
+"""A sink that is back is asked within half a minute, half of that on average."""
 LONGEST_RETRY_AFTER = 600.0
 """A sink may ask for a longer wait; we look again after ten minutes all the same."""
 
