@@ -13,6 +13,9 @@ from sidecar.events import HookEvent
 from sidecar.journal import maintenance
 from sidecar.journal.schema import open_for_reading
 
+MAX_BYTES = 8 * 1024 * 1024
+"""Of one batch. A consumer each holds one, decoded and encoded again."""
+
 _AFTER = "SELECT seq, event_id, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -31,7 +34,7 @@ class JournalReader:
         self._inode = _inode(path)
         self._connection = open_for_reading(path)
 
-    def after(self, seq: int, *, limit: int, max_bytes: int = 32 * 1024 * 1024) -> list[HookEvent]:
+    def after(self, seq: int, *, limit: int, max_bytes: int = MAX_BYTES) -> list[HookEvent]:
         """Events after sequence `seq`, oldest first: at most `limit`, and about `max_bytes` (but at least one).
 
         A row whose body is damaged is given as an event without content, so that it is seen and blocks nobody.

@@ -15,7 +15,7 @@ from sidecar.journal.mark import HighWaterMark
 from sidecar.journal.schema import open_for_writing, transaction
 from sidecar.log import LOGGER
 
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.2
 """How long the check at start may take; a journal is small unless a sink was away for long."""
 CHECK_STEPS = 10_000
 SALVAGE_ROWS = 1000

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from sidecar.events import HookEvent
 
-MAX_BYTES = 32 * 1024 * 1024
-STORE_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
+STORE_BYTES = MAX_BYTES
 """The store holds a batch several times over while it is read."""
 
 
