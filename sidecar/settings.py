@@ -73,6 +73,12 @@ class Settings(BaseSettings):
 
     sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
     sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
+    store_max_mb: int = Field(
+        1024, ge=64, description="MB that the store may take; beyond it the oldest sealed files are deleted."
+    )
+    store_max_days: float = Field(
+        30, gt=0, le=36_500, description="Days after which events are deleted, with the sealed file that they are in."
+    )
     store_memory_mb: int = Field(64, ge=32, description="DuckDB's memory limit in MB, loading and queries.")
     worker_memory_mb: int = Field(
         3072, ge=512, description="Ceiling of the worker's address space in MB (where the system has one)."

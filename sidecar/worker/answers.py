@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sidecar.errors import QueryLimitError, WorkerUnavailableError
+from sidecar.errors import QueryFailedError, QueryLimitError, WorkerUnavailableError
 from sidecar.otel.metric_model import Metric
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.replay import Replayer, Step, Wanted
@@ -19,6 +19,7 @@ from sidecar.worker.query.sql import SqlAnswer, run
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.opening import broken_note
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.upkeep import Account, Upkeep
 
 Result = TypeVar("Result")
 CATCH_UP_SECONDS = 5.0
@@ -37,7 +38,8 @@ class Progress(msgspec.Struct):
     store_oldest_at: float | None
     """When the first event that is not in the store yet was received, in seconds since the epoch."""
     store_note: str | None
-    """A store that was moved aside and not yet removed."""
+    """A store or a sealed file that was moved aside and not yet removed, or what keeps days from being sealed."""
+    sealed: Account
     sinks: list[dict[str, Any]]
     turns: list[Running]
     """Turns under way, the oldest first, at most `MAX_SHOWN`."""
@@ -58,16 +60,18 @@ class Answers:
         sinks: the deliveries, by name.
         meter: what agents do, in numbers.
         replayer: sends again.
+        upkeep: keeps the store within its bounds.
         exporter: sends metrics out, if they are to be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  the parts of a worker
         self,
         store: Store,
         loader: Loader,
         sinks: Mapping[str, EventStreamProcessor[Any]],
         meter: Meter,
         replayer: Replayer,
+        upkeep: Upkeep,
         exporter: MetricExporter | None = None,
     ) -> None:
         self._replayer = replayer
@@ -76,6 +80,7 @@ class Answers:
         self._sinks = sinks
         self._meter = meter
         self._exporter = exporter
+        self._upkeep = upkeep
         self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._waiting = 0
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -117,7 +122,8 @@ class Answers:
             dropped=self._meter.dropped,
             exports_metrics=self._exporter is not None,
             exports=[msgspec.to_builtins(self._exporter.state)] if self._exporter else [],
-            store_note=broken_note(self._store.path),
+            store_note=broken_note(self._store.path) or self._upkeep.account.note,
+            sealed=self._upkeep.account,
             sinks=[
                 {**msgspec.to_builtins(sink.state), "lag_seconds": sink.state.lag_seconds()}
                 for sink in self._sinks.values()
@@ -147,8 +153,12 @@ class Answers:
     def _run_sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
         behind = max(0, after_seq - self._loader.cursor)
-        with contextlib.closing(self._store.cursor()) as cursor:
-            answer = run(cursor, query, seconds=seconds, max_rows=max_rows)
+        try:
+            with contextlib.closing(self._store.cursor()) as cursor:
+                answer = run(cursor, query, seconds=seconds, max_rows=max_rows)
+        except QueryFailedError as error:
+            self._store.doubt(error.__context__ or error)
+            raise
         return msgspec.structs.replace(answer, behind=behind)
 
     def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:

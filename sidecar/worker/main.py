@@ -5,6 +5,7 @@ Started by the front with its settings as one JSON line on stdin; the end of std
 
 import asyncio
 import contextlib
+import datetime as dt
 import os
 import signal
 import sys
@@ -35,14 +36,18 @@ from sidecar.worker.store.history import History
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
 from sidecar.worker.store.opening import needs_more_memory, open_store
+from sidecar.worker.store.retention import Bounds, Need
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.upkeep import Upkeep
 
 FLUSH_SECONDS = 3.0
 """How long a stopping worker lets its sinks try what is left."""
 END_SECONDS = 15.0
 """After which a stopping worker is ended as it stands: it holds the store, and the next one waits for it."""
 RESTORE_SECONDS = 30.0
+UNLINK_GRACE_SECONDS = 5.0
+"""Beyond a query's own limit, until a file that a query may still read is removed."""
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
 
@@ -79,7 +84,9 @@ async def _run(settings: Settings) -> None:
     exporter = build_metric_exporter(settings, os.environ, meter)
     replayable = {name: build for name, build in builders.items() if name != "otlp-logs"}
     replayer = Replayer(History(store), replayable, SPAN_SINKS, capture_content=settings.capture_content)
-    answers = Answers(store, loader, sinks, meter, replayer, exporter)
+    upkeep = build_upkeep(settings, store, sinks)
+    upkeep.start()
+    answers = Answers(store, loader, sinks, meter, replayer, upkeep, exporter)
     server = await wire.serve(settings.data_dir, answers)
     try:
         await _until(stopped)
@@ -89,6 +96,7 @@ async def _run(settings: Settings) -> None:
         answers.close()
         if exporter:
             await asyncio.to_thread(exporter.close, FLUSH_SECONDS)
+        await asyncio.to_thread(upkeep.close)
         await asyncio.to_thread(_stop, sinks, loader, store)
 
 
@@ -191,6 +199,19 @@ def build_sinks(
         )
         for name, build in builders.items()
     }
+
+
+def build_upkeep(settings: Settings, store: Store, sinks: Sinks) -> Upkeep:
+    """The store's upkeep, within the settings' bounds, for these sinks."""
+    journal = JournalReader(settings.data_dir / JOURNAL_FILE)
+
+    def need() -> Need:
+        positions = {name: sink.state.seq for name, sink in sinks.items()}
+        first = journal.after(0, limit=1)
+        return Need(positions, first[0].seq if first else journal.last_seq() + 1)
+
+    bounds = Bounds(settings.store_max_mb << 20, dt.timedelta(days=settings.store_max_days))
+    return Upkeep(store, bounds, settings.sql_timeout_seconds + UNLINK_GRACE_SECONDS, need)
 
 
 def _stage(name: str, *, capture_content: bool) -> Stage[Any]:

@@ -6,6 +6,7 @@ import msgspec
 
 from sidecar.errors import QueryFailedError
 from sidecar.events import FIELDS
+from sidecar.worker.store.reading import rows_where
 from sidecar.worker.store.store import Store
 from sidecar.worker.store.trouble import UnstorableError
 
@@ -15,7 +16,9 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 class EventFilter(msgspec.Struct):
-    """Which events: each field that is given must match; `since` is an ISO 8601 time, `before` a sequence number.
+    """Which events: each field that is given must match.
+
+    `since` (included) and `until` (left out) are ISO 8601 times, `before` and `after` sequence numbers.
 
     `failed` chooses by outcome, `text` what is found anywhere in the payload, in upper or lower case.
     """
@@ -31,15 +34,18 @@ class EventFilter(msgspec.Struct):
     before: int | None = None
     after: int | None = None
     limit: int = 100
+    until: str | None = None
 
 
 EQUAL = ("session_id", "agent", "agent_id", "event_type", "tool_name")
 _CONDITIONS = {
     "since": "received_at >= ?::TIMESTAMPTZ",
+    "until": "received_at < ?::TIMESTAMPTZ",
     "before": "seq < ?",
     "after": "seq > ?",
     "failed": "(event_type = 'ERROR' OR success IS FALSE) = ?",
-    "text": "contains(lower(payload::VARCHAR), lower(?))",
+    "text": "contains(lower(payload::VARCHAR), lower(?)) OR seq IN ("
+    "SELECT seq FROM payload_parts WHERE contains(lower(text), lower(?)))",
 }
 
 
@@ -48,27 +54,27 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
 
     With `after` the page is oldest first, and `next_after` says where to go on. `last` is the page's last number.
     """
-    conditions, values = _where(wanted)
-    limit = min(max(wanted.limit, 1), MAX_LIMIT)
+    condition, values = _where(wanted)
     ascending = wanted.after is not None
-    query = (
-        f"SELECT {', '.join(FIELDS)} FROM events_hot WHERE {' AND '.join(conditions) or 'true'} "
-        f"ORDER BY seq {'ASC' if ascending else 'DESC'} LIMIT {limit + 1}"
-    )
+    limit = min(max(wanted.limit, 1), MAX_LIMIT)
     try:
-        rows, cut = store.fetch_some(query, values, MAX_BYTES)
+        rows, more = rows_where(
+            store.fetch, condition, values, limit=limit, max_bytes=MAX_BYTES, descending=not ascending
+        )
     except UnstorableError:
-        raise QueryFailedError(f"since={wanted.since!r} is no time", hint="ISO 8601: 2026-01-31T12:00:00Z") from None
-    page = [_shown(row) for row in rows[:limit]]
-    more = page[-1]["seq"] if page and (cut or len(rows) > limit) else None
+        hint = "ISO 8601: 2026-01-31T12:00:00Z"
+        raise QueryFailedError(f"since={wanted.since!r} or until={wanted.until!r} is no time", hint=hint) from None
+    page = [_shown(row) for row in rows]
     last = page[-1]["seq"] if page else None
-    return {"events": page, "last": last, "next_after" if ascending else "next_before": more}
+    return {"events": page, "last": last, "next_after" if ascending else "next_before": last if more else None}
 
 
-def _where(wanted: EventFilter) -> tuple[list[str], list[Any]]:
+def _where(wanted: EventFilter) -> tuple[str, list[Any]]:
     given = {name: getattr(wanted, name) for name in (*EQUAL, *_CONDITIONS)}
     used = {name: value for name, value in given.items() if value is not None}
-    return [_CONDITIONS.get(name, f"{name} = ?") for name in used], list(used.values())
+    conditions = [f"({_CONDITIONS.get(name, f'{name} = ?')})" for name in used]
+    values = [value for name, value in used.items() for _ in range(_CONDITIONS.get(name, "?").count("?"))]
+    return " AND ".join(conditions) or "true", values
 
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:

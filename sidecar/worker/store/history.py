@@ -12,7 +12,7 @@ _MATCHES = "received_at >= ? AND (? IS NULL OR session_id = ?) AND seq > ?"
 _NEXT_SESSION = """
 WITH sessions AS (
     SELECT session_id, min(seq) AS first_seq, list(DISTINCT trace_id) AS trace_ids
-    FROM events_hot
+    FROM events_stored
     WHERE received_at >= ? AND (? IS NULL OR session_id = ?)
     GROUP BY session_id
     HAVING min(seq) > ?
@@ -59,7 +59,7 @@ class History:
 
     def count_since(self, since: int, session_id: str | None, after: int) -> int:
         """How many such events there are."""
-        query = f"SELECT count(*) FROM events_hot WHERE {_MATCHES}"
+        query = f"SELECT count(*) FROM events_stored WHERE {_MATCHES}"
         return self._number(query, [moment(since), session_id, session_id, after])
 
     def next_session(self, since: int, session_id: str | None, after: int) -> SessionRows | None:
@@ -72,9 +72,17 @@ class History:
 
     def dead_letters(self, sink: str, since: int, after: int, limit: int) -> list[DeadLetterRow]:
         """A sink's dead letters since then, with numbers above `after`."""
-        query = f"SELECT rowid, seq, payload {_LETTERS} ORDER BY rowid LIMIT ?"
-        rows, _ = self._store.fetch_some(query, [sink, moment(since), after - 1, limit], MAX_BYTES)
-        return [DeadLetterRow(number + 1, seq, payload) for number, seq, payload in rows]  # rowid begins with 0
+        query = f"SELECT rowid {_LETTERS} ORDER BY rowid LIMIT ?"
+        letters: list[DeadLetterRow] = []
+        size = 0
+        for (number,) in self._store.fetch(query, [sink, moment(since), after - 1, limit]):
+            # one by one: DuckDB would hold the payloads of all
+            for seq, payload in self._store.fetch("SELECT seq, payload FROM dead_letters WHERE rowid = ?", [number]):
+                letters.append(DeadLetterRow(number + 1, seq, payload))  # rowid begins with 0
+                size += len(payload)
+            if size > MAX_BYTES:
+                break
+        return letters
 
     def count_dead_letters(self, sink: str, since: int, after: int) -> int:
         """How many such dead letters there are."""

@@ -1,4 +1,4 @@
-"""Events as rows of `events_hot`, and back."""
+"""Events as rows of `events_hot`, and back; a large payload is not in its row (see `payloads`)."""
 
 import datetime as dt
 from typing import Any
@@ -8,6 +8,7 @@ import msgspec
 from sidecar.events import FIELDS, HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span, SpanStatus
+from sidecar.worker.store.payloads import inline
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 COLUMNS = FIELDS
@@ -33,7 +34,7 @@ def row_of(event: HookEvent) -> tuple[Any, ...]:
     """The row of one event, in the order of `COLUMNS`."""
     return (
         event.seq, event.event_id, moment(event.received_at), moment(event.occurred_at), event.host, event.agent,
-        event.event_type.value, event.hook_event_name, event.session_id, bytes(event.payload).decode(),
+        event.event_type.value, event.hook_event_name, event.session_id, inline(event),
         event.prompt_id, event.agent_id, event.agent_type, event.tool_name, event.tool_use_id, event.success,
         event.error, event.execution_time_ms, event.cwd,
         _json.encode(event.redactions).decode() if event.redactions else None,

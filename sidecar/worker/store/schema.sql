@@ -1,4 +1,4 @@
--- The store's tables and views. `events` is a view from the first day: what stands behind it may grow parts.
+-- The store's tables. `events` is a view over the hot part, which is here, and sealed days, which are files.
 
 CREATE TABLE IF NOT EXISTS events_hot (
     seq                 BIGINT NOT NULL,
@@ -28,6 +28,35 @@ CREATE TABLE IF NOT EXISTS events_hot (
     span_id             VARCHAR
 );
 
+-- Payloads that are too large for a row, which holds their head then.
+CREATE TABLE IF NOT EXISTS payload_parts_hot (
+    seq   BIGINT NOT NULL,
+    part  INTEGER NOT NULL,
+    text  VARCHAR USING COMPRESSION zstd
+);
+
+-- The files that hold the sealed days. A retired one is out of the views and not yet removed.
+CREATE TABLE IF NOT EXISTS sealed_files (
+    name          VARCHAR NOT NULL,
+    first_seq     BIGINT NOT NULL,
+    last_seq      BIGINT NOT NULL,
+    first_at      TIMESTAMPTZ NOT NULL,
+    last_at       TIMESTAMPTZ NOT NULL,
+    events        BIGINT NOT NULL,
+    bytes         BIGINT NOT NULL,
+    has_payloads  BOOLEAN NOT NULL,
+    retired       BOOLEAN NOT NULL
+);
+
+-- What left the store to keep its bounds, or was damaged; with the name of a sink: what that sink had not got.
+CREATE TABLE IF NOT EXISTS forgotten (
+    reason  VARCHAR NOT NULL,
+    sink    VARCHAR NOT NULL,     -- '' is the store
+    events  BIGINT NOT NULL,
+    bytes   BIGINT NOT NULL,
+    since   TIMESTAMPTZ NOT NULL
+);
+
 -- What was exported as a span, so that SQL sees what a tracing backend sees.
 CREATE TABLE IF NOT EXISTS spans (
     trace_id        VARCHAR NOT NULL,
@@ -55,7 +84,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     event_id   VARCHAR NOT NULL,
     died_at    TIMESTAMPTZ NOT NULL,
     reason     VARCHAR NOT NULL,
-    payload    JSON USING COMPRESSION zstd
+    payload    JSON USING COMPRESSION uncompressed   -- only so a row of megabytes is read alone
 );
 
 -- Totals that outlive a restart.
@@ -66,137 +95,3 @@ CREATE TABLE IF NOT EXISTS counters (
     buckets  VARCHAR NOT NULL,     -- how many fell into each bucket of a histogram, JSON
     PRIMARY KEY (metric, labels)
 );
-
-CREATE OR REPLACE VIEW events AS
-SELECT
-    *,
-    coalesce(payload -> 'tool_input', payload -> 'parameters') AS parameters,
-    coalesce(payload -> 'tool_response', payload -> 'result') AS result
-FROM events_hot;
-
--- One row per tool call: paired by its id, or, where an agent gives none, by order within session, agent and tool.
-CREATE OR REPLACE VIEW tool_calls AS
-WITH steps AS (
-    SELECT
-        *,
-        event_type = 'PRE_TOOL_USE' AS is_start,
-        event_type = 'POST_TOOL_USE' OR (event_type = 'ERROR' AND hook_event_name <> 'StopFailure') AS is_end
-    FROM events_hot
-    WHERE tool_name IS NOT NULL AND event_type IN ('PRE_TOOL_USE', 'POST_TOOL_USE', 'ERROR')
-),
-keyed AS (
-    SELECT
-        *,
-        coalesce(
-            tool_use_id,
-            'order:' || row_number() OVER (
-                PARTITION BY session_id, agent, agent_id, tool_name, is_start, tool_use_id IS NULL ORDER BY seq
-            )
-        ) AS call_key
-    FROM steps
-)
-SELECT
-    session_id,
-    any_value(prompt_id) AS prompt_id,
-    agent,
-    agent_id,
-    any_value(agent_type) AS agent_type,
-    tool_name,
-    any_value(tool_use_id) AS tool_use_id,
-    coalesce(
-        min(received_at) FILTER (is_start),
-        min(received_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT))) FILTER (is_end)
-    ) AS started_at,
-    max(received_at) FILTER (is_end) AS ended_at,
-    date_diff('microsecond', started_at, ended_at) / 1000.0 AS duration_ms,
-    max(execution_time_ms) FILTER (is_end) AS execution_time_ms,
-    CASE
-        WHEN NOT bool_or(is_end) THEN 'open'
-        WHEN bool_or(hook_event_name = 'PermissionDenied') THEN 'denied'
-        WHEN bool_and(coalesce(success, event_type <> 'ERROR')) FILTER (is_end) THEN 'ok'
-        ELSE 'error'
-    END AS outcome,
-    any_value(error) AS error,
-    any_value(trace_id) AS trace_id,
-    any_value(span_id) AS span_id
-FROM keyed
-GROUP BY session_id, agent, agent_id, tool_name, call_key;
-
-CREATE OR REPLACE VIEW tool_stats AS
-SELECT
-    agent,
-    tool_name,
-    count(*) AS calls,
-    count(*) FILTER (outcome = 'error') AS errors,
-    count(*) FILTER (outcome = 'denied') AS denied,
-    count(*) FILTER (outcome = 'open') AS open,
-    round(avg(duration_ms), 3) AS avg_ms,
-    round(quantile_cont(duration_ms, 0.5), 3) AS p50_ms,
-    round(quantile_cont(duration_ms, 0.95), 3) AS p95_ms,
-    max(duration_ms) AS max_ms,
-    max(coalesce(ended_at, started_at)) AS last_used_at
-FROM tool_calls
-GROUP BY agent, tool_name;
-
--- One row per turn: a prompt and what came of it.
-CREATE OR REPLACE VIEW turns AS
-SELECT
-    session_id,
-    prompt_id,
-    any_value(trace_id) AS trace_id,
-    any_value(agent) AS agent,
-    min(received_at) AS started_at,
-    max(received_at) AS last_event_at,
-    date_diff('microsecond', started_at, last_event_at) / 1000.0 AS duration_ms,
-    count(*) AS events,
-    count(DISTINCT tool_use_id) AS tool_calls,
-    count(DISTINCT tool_use_id) FILTER (event_type = 'ERROR') AS tool_errors,
-    count(DISTINCT agent_id) AS subagents,
-    CASE
-        WHEN bool_or(hook_event_name = 'StopFailure') THEN 'api_error'
-        WHEN bool_or(hook_event_name = 'Stop') THEN 'completed'
-        WHEN bool_or(hook_event_name = 'SessionEnd') THEN 'interrupted'
-        ELSE 'open'
-    END AS outcome,
-    any_value(payload ->> 'prompt') FILTER (event_type = 'USER_PROMPT') AS prompt
-FROM events_hot
-WHERE prompt_id IS NOT NULL
-GROUP BY session_id, prompt_id;
-
--- One row per session.
-CREATE OR REPLACE VIEW sessions AS
-SELECT
-    session_id,
-    any_value(agent) AS agent,
-    any_value(host) AS host,
-    any_value(cwd) AS cwd,
-    min(received_at) AS started_at,
-    max(received_at) AS last_event_at,
-    date_diff('microsecond', started_at, last_event_at) / 1000.0 AS duration_ms,
-    count(*) AS events,
-    count(DISTINCT prompt_id) AS turns,
-    count(DISTINCT tool_use_id) AS tool_calls,
-    count(*) FILTER (event_type = 'ERROR') AS errors,
-    arg_max(hook_event_name, seq) AS last_event,
-    bool_or(hook_event_name = 'SessionEnd') AND arg_max(hook_event_name, seq) = 'SessionEnd' AS ended
-FROM events_hot
-WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
-GROUP BY session_id;
-
--- What redaction took out, by rule.
-CREATE OR REPLACE VIEW redaction_stats AS
-SELECT
-    found.key AS rule,
-    CAST(sum(CAST(found.value AS BIGINT)) AS BIGINT) AS replaced,
-    count(*) AS events,
-    count(DISTINCT session_id) AS sessions,
-    max(received_at) AS last_seen_at
-FROM events_hot, json_each(redactions) AS found
-GROUP BY found.key;
-
-CREATE OR REPLACE VIEW errors AS
-SELECT
-    seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, tool_name, tool_use_id, error,
-    execution_time_ms, trace_id, span_id
-FROM events_hot
-WHERE event_type = 'ERROR' OR success = false;

@@ -1,10 +1,9 @@
-"""The DuckDB file: opened, loaded in batches, asked."""
+"""The store: a DuckDB file and the sealed days beside it, opened, loaded in batches, asked."""
 
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import duckdb
 from sidecar.events import HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
+from sidecar.worker.store import reading, sealed
 from sidecar.worker.store.notebook import DeadLetter, Notes
-from sidecar.worker.store.rows import COLUMNS, counter_of, counter_row, event_of, moment, row_of, span_of, span_row
-from sidecar.worker.store.trouble import as_store_error, not_opened
+from sidecar.worker.store.payloads import is_large, parts_of
+from sidecar.worker.store.rows import counter_of, counter_row, moment, row_of, span_of, span_row
+from sidecar.worker.store.trouble import UnstorableError, as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
-PAGE_EVENTS = 100
-"""Rows read at once with their payloads, which may be megabytes each."""
 STORE = "store"
 """The store's own name among the consumers of the journal."""
 
@@ -39,13 +38,25 @@ class Store:
 
     def __init__(self, path: Path, memory_mb: int) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self.folder = path.parent / sealed.FOLDER
+        """Where the sealed days are."""
+        self.doubted = threading.Event()
+        """Set when a sealed file could not be read."""
+        self.writing = threading.Lock()
         try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             self._connection = duckdb.connect(str(path), config=_configuration(path, memory_mb))
             self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            self._connection.execute(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
+            self._connection.execute(_sql("schema.sql"))
+            sealed.reconcile(self._connection, self.folder)
+            sealed.replace_views(self._connection, self.folder)
+            self._connection.execute(_sql("views.sql"))
+            readable = [f"{self.folder}/", f"{sealed.as_pattern(self.folder)}/"]
+            self._connection.execute("SET GLOBAL allowed_directories = ?", [readable])
             for closed in ("enable_external_access = false", "lock_configuration = true"):
                 self._connection.execute(f"SET GLOBAL {closed}")
+            self.sealed_through = max((file.last_seq for file in sealed.listed(self._connection)), default=0)
+            """The highest sequence number that is sealed; others below it may be hot."""
         except (duckdb.Error, OSError) as error:
             raise not_opened(path, error) from error
 
@@ -55,9 +66,9 @@ class Store:
         Raises:
             StoreError: nothing of it was written.
         """
-        with self._lock, as_store_error("load"), self._transaction():
+        with self.writing, as_store_error("load"), self._transaction():
             if events:
-                _append(self._connection, "events_hot", [row_of(event) for event in events])
+                self._append_events(self._without_sealed(events))
                 self._set_cursor(STORE, events[-1].seq, None)
             for consumer, (seq, state) in notes.cursors.items():
                 self._set_cursor(consumer, seq, state)
@@ -70,11 +81,11 @@ class Store:
 
     def takes(self, event: HookEvent) -> bool:
         """Whether DuckDB takes this event's row; nothing is kept of the trial."""
-        with self._lock:
+        with self.writing:
             self._connection.begin()
             try:
-                _append(self._connection, "events_hot", [row_of(event)])
-            except duckdb.DataError:
+                self._append_events([event])
+            except (duckdb.DataError, UnstorableError):
                 return False
             finally:
                 self._connection.rollback()
@@ -86,7 +97,7 @@ class Store:
 
     def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
         """The last sessions, newest first, as (agent, session)."""
-        query = "SELECT agent, session_id FROM events_hot GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
+        query = "SELECT agent, session_id FROM events_stored GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
         return [(agent, session) for agent, session in self.fetch(query, [limit])]
 
     def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
@@ -97,7 +108,7 @@ class Store:
         """
         if not row_ids:
             return
-        with self._lock, as_store_error("forget"), self._transaction():
+        with self.writing, as_store_error("forget"), self._transaction():
             query = "DELETE FROM dead_letters WHERE rowid IN (SELECT unnest(?))"
             self._connection.execute(query, [list(row_ids)])
 
@@ -112,32 +123,15 @@ class Store:
 
     def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
         """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
-        if not trace_ids:
-            return
-        query = (
-            f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE seq > ? AND seq <= ? AND session_id IN "
-            "(SELECT session_id FROM events_hot WHERE trace_id IN (SELECT unnest(?))) ORDER BY seq LIMIT ?"
-        )
-        after = 0
-        while page := self.fetch(query, [after, up_to, list(trace_ids), PAGE_EVENTS]):
-            yield [event_of(row) for row in page]
-            after = page[-1][0]
+        return reading.sessions_of_traces(self.fetch, trace_ids, up_to)
 
     def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
         """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`."""
         return self.events_where("seq > ? AND seq < ?", [after, before], limit=limit, max_bytes=max_bytes)
 
     def events_where(self, condition: str, values: Sequence[Any], *, limit: int, max_bytes: int) -> list[HookEvent]:
-        """Events that meet a condition of our own, oldest first: at most `limit`, about `max_bytes`, at least one.
-
-        Sizes are asked first and rows sorted here: DuckDB would hold every payload that it sorts.
-        """
-        sizes = f"SELECT seq, size_bytes FROM events_hot WHERE {condition} ORDER BY seq LIMIT ?"
-        last = _last_within(self.fetch(sizes, [*values, limit]), max_bytes)
-        if last is None:
-            return []
-        query = f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {condition} AND seq <= ?"
-        return [event_of(row) for row in sorted(self.fetch(query, [*values, last]), key=itemgetter(0))]
+        """Events that meet a condition of our own, oldest first: at most `limit`, about `max_bytes`, at least one."""
+        return reading.events_where(self.fetch, condition, values, limit=limit, max_bytes=max_bytes)
 
     def recent_spans(self, limit: int) -> list[Span]:
         """The spans that were exported last, at most `limit`, oldest first, without their events and links."""
@@ -151,7 +145,7 @@ class Store:
         Raises:
             StoreError: DuckDB refused it.
         """
-        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with self._reading() as cursor:
             return cursor.execute(query, parameters).fetchall()
 
     def fetch_some(self, query: str, parameters: Sequence[Any], max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
@@ -162,7 +156,7 @@ class Store:
         """
         rows: list[tuple[Any, ...]] = []
         size = 0
-        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with self._reading() as cursor:
             cursor.execute(query, parameters)
             while (row := cursor.fetchone()) is not None:
                 size += sum(len(value) for value in row if isinstance(value, str))
@@ -175,10 +169,56 @@ class Store:
         """A connection to the same database for one reader."""
         return self._connection.cursor()
 
+    def file_bytes(self) -> int:
+        """Bytes that the DuckDB file and its log take."""
+        return self.path.stat().st_size + self.log_bytes()
+
+    def log_bytes(self) -> int:
+        """Bytes that are written and not yet in their place in the file."""
+        log = self.path.with_name(f"{self.path.name}.wal")
+        return log.stat().st_size if log.exists() else 0
+
     def close(self) -> None:
         """Writes everything into the file and releases it. Safe to call twice."""
-        with self._lock:
+        with self.writing:
             self._connection.close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+            try:
+                yield cursor
+            except duckdb.Error as error:
+                self.doubt(error)
+                raise
+
+    def doubt(self, error: BaseException) -> None:
+        """Lets the sealed files be looked at, if the error may come from one: DuckDB does not always name it."""
+        if sealed.SUFFIX in str(error) or type(error) is duckdb.Error:
+            self.doubted.set()
+
+    def _append_events(self, events: Sequence[HookEvent]) -> None:
+        """Appends rows, and the parts of large payloads, which DuckDB takes for text whatever they are.
+
+        Raises:
+            UnstorableError: a large payload is not what DuckDB takes for JSON.
+        """
+        for event in filter(is_large, events):
+            payload = bytes(event.payload).decode()
+            if self._connection.execute("SELECT json_valid(?::VARCHAR)", [payload]).fetchall() != [(True,)]:
+                raise UnstorableError("cannot load: the payload is no JSON")
+        if events:
+            _append(self._connection, "events_hot", [row_of(event) for event in events])
+        if parts := [part for event in events for part in parts_of(event)]:
+            _append(self._connection, "payload_parts_hot", parts)
+
+    def _without_sealed(self, events: Sequence[HookEvent]) -> Sequence[HookEvent]:
+        """What a store that was begun anew is given once more by the journal, and sealed days have, is left out."""
+        if events[0].seq > self.sealed_through:
+            return events
+        query = "SELECT seq FROM events_stored WHERE seq BETWEEN ? AND ?"
+        known = {seq for (seq,) in self._connection.execute(query, [events[0].seq, events[-1].seq]).fetchall()}
+        return [event for event in events if event.seq not in known]
 
     def _replace_spans(self, spans: dict[tuple[str, str], Span]) -> None:
         """A span that is exported again, after a crash or by a replay, takes the place of its row."""
@@ -206,16 +246,6 @@ class Store:
         self._connection.commit()
 
 
-def _last_within(sizes: Sequence[tuple[Any, ...]], max_bytes: int) -> int | None:
-    """The number up to which rows of `(seq, size)` are about `max_bytes`, at least the first; None without any."""
-    filled = 0
-    for seq, size in sizes:
-        filled += size
-        if filled >= max_bytes:
-            return int(seq)
-    return int(sizes[-1][0]) if sizes else None
-
-
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     appender = connection.appender(table)
     try:
@@ -228,6 +258,10 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
     return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
+
+
+def _sql(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
 _FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"

@@ -5,14 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from sidecar.errors import StoreError
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.opening import MAX_DEATHS, broken_note, needs_more_memory, open_store
 from sidecar.worker.store.store import Store
-from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError
 from tests.recorded_events import recorded_events
 
 
@@ -87,24 +85,18 @@ def test_a_store_that_kills_is_moved_aside(path: Path) -> None:
     assert 1 == len(broken_files(path))
 
 
-def test_a_store_of_large_payloads_is_written_with_more_memory(tmp_path: Path) -> None:
-    """When DuckDB cannot write the file within its limit nothing is lost: opened anew it has more, and goes on."""
-    path = tmp_path / "store.duckdb"
-    large = msgspec.Raw(msgspec.json.encode({"text": "some text of a tool " * 10_000}))
-    events = [msgspec.structs.replace(recorded_events(1)[0], seq=seq, payload=large) for seq in range(1, 401)]
-    store = open_store(path, 32)
-    while (done := store.cursors().get("store", (0, None))[0]) < 400:
-        try:
-            store.load(events[done : done + 40], Notes())
-        except (InvalidatedStoreError, StoreMemoryError):
-            store.close()
-            needs_more_memory(path)
-            store = open_store(path, 32)
+def test_a_store_that_needs_it_gets_more_memory(path: Path) -> None:
+    """A store that ran out of memory is opened with twice as much from then on, up to a bound, and holds what it held."""
+    limits = []
+    for _ in range(6):
+        store = open_store(path, 64)
+        limits.append(store.fetch("SELECT current_setting('memory_limit')")[0][0])
+        store.close()
+        needs_more_memory(path)
 
-    assert path.with_suffix(".memory").exists()
-    assert [(400, 400)] == store.fetch("SELECT count(*), max(seq) FROM events")
-    assert {"store": (400, None)} == store.cursors()
-    store.close()
+    assert 5 == len(set(limits))
+    assert limits[-2] == limits[-1]
+    assert 3 == events_in(path)
 
 
 def test_few_deaths_are_no_reason(path: Path) -> None:
