@@ -47,14 +47,14 @@ def keep(delivery: Delivery) -> str:
 def _append(delivery: Delivery) -> bool:
     from sidecar import events
     from sidecar.agents import normaliser_of
-    from sidecar.intake import Incoming, decoded, prepared
+    from sidecar.intake import incoming_of, prepared
     from sidecar.journal import Entry, outside
 
     beside = {
         "event": delivery.event,
         **{name: os.environ.get(f"LEANVIBE_{name.upper()}", "") for name in ("agent_id", "agent_name", "session_id")},
     }
-    incoming = Incoming(decoded(delivery.body), len(delivery.body), delivery.event_id, beside, delivery.micros)
+    incoming = incoming_of(delivery.body, delivery.event_id, beside, delivery.micros)
     one = prepared(incoming, normaliser_of(delivery.agent), _redactor(delivery.data_dir), _host())
     entry = Entry(one.event.event_id, events.encode(one.event), one.given)
     return outside.append(delivery.data_dir, entry, max_bytes=MAX_JOURNAL_BYTES)

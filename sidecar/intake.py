@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sidecar.agents import Normalise, Receipt
+from sidecar.edges import metadata_at
 from sidecar.errors import BadRequestError
 from sidecar.event_ids import new_event_id
 from sidecar.events import HookEvent
 from sidecar.otel.ids import ids_of
-from sidecar.redact import Leak, PIIRedactor, decode, encode
+from sidecar.redact import Leak, PIIRedactor, decode, encode, values_in
 
 BESIDE_KEY = "leanvibe"
 """Under this key the payload holds what came beside it: the integration guide's agent id and name."""
+
+MAX_VALUES = 250_000
+"""Values of one body; what holds more would cost minutes and gigabytes, and only its ids are kept."""
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _MISSING = {"session_id": "session_id", "event": "hook_event_name"}
@@ -31,6 +35,7 @@ class Incoming(NamedTuple):
         beside: what else came beside it: `agent_id`, `agent_name`, `session_id`, `event`.
         received_at: microseconds since the epoch; now when not given.
         decode_ns: nanoseconds that decoding took.
+        unread: the content was too much to be redacted and is not in the payload.
     """
 
     payload: Any
@@ -39,6 +44,7 @@ class Incoming(NamedTuple):
     beside: Mapping[str, str] = {}
     received_at: int | None = None
     decode_ns: int = 0
+    unread: bool = False
 
 
 class Prepared(NamedTuple):
@@ -73,7 +79,7 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
         payload=payload,
         size_bytes=incoming.size_bytes,
         redactions=redacted.counts,
-        redaction_failed=redacted.failed,
+        redaction_failed=redacted.failed or incoming.unread,
     )
     event = normalise(redacted.value, receipt)
     trace_id, span_id = ids_of(
@@ -90,6 +96,26 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
     event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
     nanoseconds = (incoming.decode_ns, redacted_at - started, now - redacted_at)
     return Prepared(event, given is not None, redacted.leaks, *nanoseconds)
+
+
+NOTHING: Mapping[str, str] = {}
+
+
+def incoming_of(
+    body: bytes, event_id: str | None = None, beside: Mapping[str, str] = NOTHING, received_at: int | None = None
+) -> Incoming:
+    """One body, decoded; of one that holds more than `MAX_VALUES` values only what its two ends tell.
+
+    Raises:
+        BadRequestError: it is not JSON, or nested too deeply; says so without quoting the body.
+    """
+    size = len(body)
+    if size > MAX_VALUES and values_in(body, MAX_VALUES) > MAX_VALUES:
+        left = metadata_at(body, body, size, "too_many_values")
+        return Incoming(left, size, event_id, beside, received_at, unread=True)
+    started = time.perf_counter_ns()
+    payload = decoded(body)
+    return Incoming(payload, size, event_id, beside, received_at, time.perf_counter_ns() - started)
 
 
 def decoded(body: bytes) -> Any:

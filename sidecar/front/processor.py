@@ -13,7 +13,7 @@ from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.stages import Stages
-from sidecar.intake import Incoming, Prepared, decoded, prepared
+from sidecar.intake import Incoming, Prepared, decoded, incoming_of, prepared
 from sidecar.log import LOGGER
 from sidecar.redact import Leak, PIIRedactor
 
@@ -28,7 +28,7 @@ Prepare = Callable[..., Prepared]
 
 NOTHING: Mapping[str, str] = {}
 
-__all__ = ["LARGE_BODY_BYTES", "HookEventProcessor", "Incoming", "decoded"]
+__all__ = ["LARGE_BODY_BYTES", "HookEventProcessor", "Incoming", "decoded", "incoming_of"]
 
 
 class HookEventProcessor:
@@ -190,10 +190,7 @@ class HookEventProcessor:
     def _prepare_body(
         self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str]
     ) -> Prepared:
-        started = time.perf_counter_ns()
-        payload = decoded(body)
-        spent = time.perf_counter_ns() - started
-        return self._prepare(Incoming(payload, len(body), event_id, beside, decode_ns=spent), normalise)
+        return self._prepare(incoming_of(body, event_id, beside), normalise)
 
     def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
         return [self._prepared_or_error(one, normalise) for one in incoming]

@@ -1,7 +1,7 @@
 """The engine: rules made ready, and the spans that they take out of a text."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +18,14 @@ FREE_CANDIDATES = 20_000
 BYTES_PER_CANDIDATE = 12
 """Longer texts may have one more place for each so many bytes."""
 
+MOST_CANDIDATES = 300_000
+"""However long the text: a list of them is memory too."""
+
 SECONDS = 0.8
 """Processor time for one text; longer texts have this for each megabyte."""
+
+MOST_SECONDS = 2.0
+"""However long the text."""
 
 _CHECK_EVERY = 0xFF
 _MEGABYTE = 1_000_000
@@ -51,31 +57,36 @@ class Engine:
         self._digits = scanner_for([Gate(b"", pattern=GATE)], prefer=prefer, cache=cache)
         self.name = self._literals.name
 
-    def find(self, data: bytes) -> list[Found]:
+    def find(self, data: bytes, until: float | None = None) -> list[Found]:
         """Spans to take out, ascending and without overlap, each with the rule that names it.
+
+        Args:
+            data: the text.
+            until: when to give up, as `deadline` says it; that of this text when not given.
 
         Raises:
             TooManyError: more candidates than the budget for a text of that size.
             OutOfTimeError: more time than the budget.
         """
-        limit = FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE
+        limit = min(FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
         hits = self._literals.scan(data, limit)
         digits = self._digits.scan(data, limit)
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
-        deadline = _deadline(data) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
-        found = self._by_literals(data, hits, deadline)
+        if until is None:
+            until = deadline(len(data)) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
+        found = self._by_literals(data, hits, until)
         if digits:
-            self._by_numbers(data, [end for _, end in digits], found, deadline)
+            self._by_numbers(data, [end for _, end in digits], found, until)
         return resolve(found) if found else found
 
-    def _by_literals(self, data: bytes, hits: list[tuple[int, int]], deadline: float) -> list[Found]:
+    def _by_literals(self, data: bytes, hits: list[tuple[int, int]], until: float) -> list[Found]:
         found: list[Found] = []
         sizes, finders_of = self._sizes, self._finders
         covered: dict[str, int] = {}  # what a rule has taken already it does not read again
         farthest = 0
         for number, (gate, end) in enumerate(hits):
             if not number & _CHECK_EVERY and number:
-                _check(deadline)
+                check(until)
             start = end - sizes[gate]
             for find, rule in finders_of[gate]:
                 if start < farthest and start < covered.get(rule.id, 0):
@@ -91,11 +102,8 @@ class Engine:
                         farthest = max(farthest, stop)
         return found
 
-    def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], deadline: float) -> None:
-        for number, (rule, start, stop) in enumerate(self._numbers.find(data, ends)):
-            if not number & _CHECK_EVERY and number:
-                _check(deadline)
-            found.append((start, stop, rule))
+    def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], until: float) -> None:
+        found.extend((start, stop, rule) for rule, start, stop in self._numbers.find(data, _timed(ends, until)))
 
 
 def _character_end(data: bytes, stop: int) -> int:
@@ -132,12 +140,22 @@ def _vague(rule: Rule) -> int:
     return {"token": 0, "numbers": 0, "email": 0, "home": 0}.get(rule.finder, 1)
 
 
-def _deadline(data: bytes) -> float:
-    return time.thread_time() + SECONDS * max(1.0, len(data) / _MEGABYTE)
+def _timed(ends: Sequence[int], until: float) -> Iterator[int]:
+    """The same numbers, as long as there is time: most runs of digits are looked at and give nothing."""
+    for number, end in enumerate(ends):
+        if not number & _CHECK_EVERY and number:
+            check(until)
+        yield end
 
 
-def _check(deadline: float) -> None:
-    if time.thread_time() > deadline:
+def deadline(size: int) -> float:
+    """When to give up on texts of so many bytes together, on this thread's own clock of processor time."""
+    return time.thread_time() + min(SECONDS * max(1.0, size / _MEGABYTE), MOST_SECONDS)
+
+
+def check(until: float) -> None:
+    """Raises OutOfTimeError once that time has come."""
+    if time.thread_time() > until:
         raise OutOfTimeError
 
 
@@ -152,4 +170,4 @@ def _gates(rules: Sequence[Rule]) -> tuple[list[Gate], list[tuple[tuple[finders.
     return list(of_gate), [tuple(pairs) for pairs in of_gate.values()]
 
 
-__all__ = ["Engine", "OutOfTimeError", "TooManyError", "resolve"]
+__all__ = ["Engine", "OutOfTimeError", "TooManyError", "check", "deadline", "resolve"]

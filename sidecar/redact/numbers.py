@@ -5,7 +5,7 @@ searched in the whole run of digits and separators around it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS
@@ -48,7 +48,7 @@ class Numbers:
         alternatives = (b"(?:" + item[1].pattern + b")" for item in self._plain)
         self._any = re.compile(b"|".join(alternatives) or b"(?!)", re.VERBOSE).search
 
-    def find(self, data: bytes, ends: Sequence[int]) -> Iterator[Found]:
+    def find(self, data: bytes, ends: Iterable[int]) -> Iterator[Found]:
         """Every number of a rule in the runs of digits around `ends`, the ascending ends of gates."""
         done = 0
         for end in ends:

@@ -1,20 +1,25 @@
 """Telling one event from many: a JSON object, a JSON array, or NDJSON."""
 
 import io
+import re
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
-from sidecar.errors import BadRequestError
-from sidecar.front.processor import Incoming, decoded
+from sidecar.errors import BadRequestError, TooLargeError
+from sidecar.front.processor import Incoming, decoded, incoming_of
 from sidecar.front.receive.body import NDJSON_TYPES
-from sidecar.redact import encode
+from sidecar.redact import encode, values_in
 
 Item = TypeVar("Item")
 MAX_EVENTS = 10_000
 """Events of one request; each gets its own result."""
 
+MAX_VALUES = 1_000_000
+"""Values of all events of one request together: a bound on memory that bytes alone do not give."""
+
+_ARRAY = re.compile(rb"[ \t\r\n]*\[")
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 """Cuts an array into its elements without building them: what is too much is known before it costs memory."""
 
@@ -26,12 +31,14 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
 
     Raises:
         BadRequestError: not JSON at all, or over `MAX_EVENTS` events.
+        TooLargeError: over `MAX_VALUES` values in all of them together.
     """
     if media_type in NDJSON_TYPES:
         lines = (line for line in io.BytesIO(body) if not line.isspace())
-        return [_one(line) for line in _bounded(list(islice(lines, MAX_EVENTS + 1)))]
-    if not body.lstrip(b" \t\r\n").startswith(b"["):
+        return _lines(_bounded(list(islice(lines, MAX_EVENTS + 1))))
+    if not _ARRAY.match(body):
         return None
+    _spend(body, MAX_VALUES)
     try:
         parts = _array.decode(body)
     except (msgspec.DecodeError, RecursionError):  # lone surrogates, which agents do send, or no JSON
@@ -39,9 +46,30 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
     return [_one(bytes(part)) for part in _bounded(parts)]
 
 
+def _lines(lines: list[bytes]) -> list[Incoming | BadRequestError]:
+    left = MAX_VALUES
+    events = []
+    for line in lines:  # each by itself: what is no JSON tells nothing of the next one's strings
+        left = _spend(line, left)
+        events.append(_one(line))
+    return events
+
+
+def _spend(body: bytes, left: int) -> int:
+    """How many values may still come after those of this body.
+
+    Raises:
+        TooLargeError: none.
+    """
+    left -= values_in(body, left)
+    if left < 0:
+        raise TooLargeError(f"more than {MAX_VALUES} values in one request", hint="send smaller batches")
+    return left
+
+
 def _one(body: bytes) -> Incoming | BadRequestError:
     try:
-        return Incoming(decoded(body), len(body))
+        return incoming_of(body)
     except BadRequestError as error:
         return error
 

@@ -1,22 +1,16 @@
 """Reading request bodies within bounds, and what can be kept of one that is too large."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from litestar.types import Receive
 
+from sidecar.edges import EDGE_BYTES, metadata_at
 from sidecar.errors import IngestError, MediaTypeError
 
-EDGE_BYTES = 16 * 1024
 JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"}
-)
-
-_IDS = re.compile(
-    rb'"(session_id|prompt_id|hook_event_name|event_type|event_id|agent|agent_id|agent_type|tool_name|tool_use_id'
-    rb'|cwd|timestamp)"\s{0,8}:\s{0,8}"([^"\\\x00-\x1f]{1,512})"'
 )
 
 
@@ -70,18 +64,8 @@ async def _skip_rest(receive: Receive, start: bytes, size: int, *, more: bool) -
 
 
 def metadata_of(oversize: Oversize) -> dict[str, Any]:
-    """The ids and names at the two ends of a body that was too large, and a note in place of its content.
-
-    The client writes its ids before the content and `tool_use_id` after it, so the first of each name in the head
-    wins over the tail. The values are as unredacted as the body was.
-    """
-    found: dict[str, Any] = {}
-    for edge in (oversize.head, oversize.tail):
-        for name, value in _IDS.findall(edge):
-            found.setdefault(name.decode(), value.decode("utf-8", "replace"))
-    found.setdefault("session_id", "unknown")
-    found["content_dropped"] = {"reason": "over_size_limit", "size_bytes": oversize.size_bytes}
-    return found
+    """What its two ends tell of a body over the limit; as unredacted as the body was."""
+    return metadata_at(oversize.head, oversize.tail, oversize.size_bytes, "over_size_limit")
 
 
 def media_type(content_type: bytes | str | None) -> str:
