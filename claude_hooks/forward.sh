@@ -58,14 +58,22 @@ EOF
 
 keep() {
     mkdir -p "$data_dir/spool" || return
+    ours "$data_dir" && ours "$data_dir/spool" && [ ! -L "$data_dir/spool" ] || return
     set -- "$data_dir/spool"/*
     [ $# -lt $MAX_FILES ] || return
     draft=$data_dir/spool/.$id
+    set -C  # the draft is new, or it is not written
     {
         printf '{"event_id": "%s", "forwarded_at": %s000000' "$id" "$seconds"
         printf '%s' "$body" | names
         printf '}\n'
     } >"$draft" && mv "$draft" "$data_dir/spool/$id.json"
+}
+
+# Whether a directory belongs to this user: another one's may have been put in its place.
+# shellcheck disable=SC3067  dash, bash, ksh and busybox all know -O
+ours() {
+    [ -d "$1" ] && [ -O "$1" ]
 }
 
 # The first occurrence of each name whose value has the form of an id; a name within a string is escaped there.

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from sidecar import private
 from sidecar.delivery import DEFAULT_AGENT, Delivery
 from sidecar.event_ids import new_event_id
 from sidecar.state_dir import announced, default_data_dir
@@ -163,6 +164,6 @@ def _note(delivery: Delivery, outcome: str, seconds: float) -> None:
     path = delivery.data_dir / "hook.log"
     event = delivery.event if delivery.event.isalnum() else "?"
     line = f"{delivery.micros} {event} {delivery.event_id} {outcome} {seconds * 1000:.0f} ms\n"
-    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    descriptor = private.opened(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     if os.fstat(descriptor).st_size < MAX_DEBUG_BYTES:
         os.write(descriptor, line.encode())

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sidecar import spool
+from sidecar import private, spool
 from sidecar.delivery import DEFAULT_AGENT, Delivery
 from sidecar.state_dir import HASH_KEY_FILE, noted_policy
 
@@ -68,7 +68,7 @@ def _redactor(data_dir: Path) -> "PIIRedactor":
     if not named:
         return PIIRedactor()
     key = data_dir / HASH_KEY_FILE
-    return PIIRedactor(load_policy(Path(named).expanduser(), lambda: key.read_text().strip().encode()))
+    return PIIRedactor(load_policy(Path(named).expanduser(), lambda: private.read(key).strip()))
 
 
 def _names(delivery: Delivery) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _names(delivery: Delivery) -> dict[str, Any]:
 
 def _prepare(delivery: Delivery) -> None:
     os.umask(0o077)
-    delivery.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_directory(delivery.data_dir)
+    private.check_entries(delivery.data_dir, deep=False)
 
 
 def _host() -> str:
@@ -97,7 +98,8 @@ def _start_sidecar(delivery: Delivery) -> None:
     run = "from sidecar.cli import main; main()"
     command = [sys.executable, "-P", "-c", run, "serve", "--autostarted", "--data-dir", str(delivery.data_dir)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with contextlib.suppress(OSError), (delivery.data_dir / LOG_FILE).open("wb") as log:
+    new = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    with contextlib.suppress(OSError), os.fdopen(private.opened(delivery.data_dir / LOG_FILE, new), "wb") as log:
         subprocess.Popen(
             command,
             cwd=delivery.data_dir,

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sidecar import private
+
 FOLDER = "spool"
 MAX_FILES = 10_000
 """Files in the spool, of a few hundred bytes each; beyond it an event is lost."""
@@ -36,11 +38,11 @@ def metadata(payload: Mapping[str, Any], event_id: str, micros: int) -> dict[str
 def keep(data_dir: Path, facts: Mapping[str, Any]) -> Path | None:
     """Writes one event's metadata, whole or not at all; its file, or None when the spool is full."""
     folder = data_dir / FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_directory(folder)
     if sum(1 for _ in os.scandir(folder)) >= MAX_FILES:
         return None
     draft = folder / f".{facts['event_id']}"
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    descriptor = private.opened(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     with os.fdopen(descriptor, "w") as file:
         json.dump(facts, file)
     return draft.replace(folder / f"{facts['event_id']}.json")
@@ -63,8 +65,7 @@ def waiting(data_dir: Path, *, before: float = float("inf")) -> Iterator[Path]:
 def read(path: Path) -> dict[str, Any] | None:
     """One spooled event, checked as strictly as it was written; None when it is none."""
     try:
-        with path.open("rb") as file:
-            facts = json.loads(file.read(MAX_BYTES))
+        facts = json.loads(private.read(path, MAX_BYTES))
         if not _is_id(facts["event_id"]) or not isinstance(facts["forwarded_at"], int):
             return None
     except (OSError, ValueError, KeyError, TypeError):

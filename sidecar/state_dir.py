@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sidecar import private
+
 SERVER_FILE = "server.json"
 POLICY_FILE = "redaction-policy"
 """Path of the policy that the last sidecar redacted by; empty when it had none."""
@@ -20,7 +22,7 @@ def default_data_dir() -> Path:
 def announced(path: Path) -> dict[str, Any] | None:
     """What the sidecar that serves a data directory, or did so until it was killed, wrote of itself."""
     try:
-        facts: dict[str, Any] = json.loads((path / SERVER_FILE).read_text())
+        facts: dict[str, Any] = json.loads(private.read(path / SERVER_FILE))
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) else None
@@ -33,6 +35,6 @@ def noted_policy(path: Path) -> str:
         OSError: it cannot be read although it is there.
     """
     try:
-        return (path / POLICY_FILE).read_text("utf-8").strip()
+        return private.read(path / POLICY_FILE).decode().strip()
     except FileNotFoundError:
         return ""

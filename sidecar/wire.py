@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar import errors
+from sidecar import errors, private
 from sidecar.errors import LeanvibeError, WorkerUnavailableError
 
 ADDRESS_FILE = "worker.json"
@@ -74,7 +74,7 @@ async def serve(data_dir: Path, handler: Handler) -> asyncio.Server:
             writer.close()
 
     server = await asyncio.start_server(answer, sock=listener)
-    _write_private(data_dir / ADDRESS_FILE, _encoder.encode(address))
+    private.replace(data_dir / ADDRESS_FILE, _encoder.encode(address))
     return server
 
 
@@ -101,7 +101,7 @@ async def ask(data_dir: Path, op: str, args: dict[str, Any], seconds: float) -> 
 
 
 async def _exchange(data_dir: Path, op: str, args: dict[str, Any]) -> bytes:
-    address = msgspec.json.decode((data_dir / ADDRESS_FILE).read_bytes(), type=Address)
+    address = msgspec.json.decode(private.read(data_dir / ADDRESS_FILE), type=Address)
     if address.path:
         reader, writer = await asyncio.open_unix_connection(address.path)
     else:
@@ -135,15 +135,6 @@ def _listen(data_dir: Path) -> tuple[Address, socket.socket]:
         return Address(path=path), listener
     listener = socket.create_server(("127.0.0.1", 0))
     return Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32)), listener
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)
 
 
 async def _send(writer: asyncio.StreamWriter, body: bytes) -> None:

@@ -61,6 +61,7 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
     from sidecar.worker.offline import opened
 
     os.umask(0o077)
+    directory.prepare(settings.data_dir)
     with directory.held(settings.data_dir), opened(settings) as store, contextlib.closing(store.cursor()) as cursor:
         from sidecar.worker.query.sql import run
 

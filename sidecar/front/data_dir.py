@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sidecar import private
 from sidecar.errors import StartError
 from sidecar.state_dir import HASH_KEY_FILE, POLICY_FILE, SERVER_FILE, announced
 
@@ -20,13 +21,17 @@ def prepare(path: Path) -> None:
     """Makes the directory with mode 0700, and takes group and others' rights away from one that is there.
 
     Raises:
-        StartError: it cannot be made, is no directory, or belongs to someone else.
+        StartError: it cannot be made, is no directory, belongs to someone else, or holds what another may have put
+            there: a link, a FIFO, a file that is not ours.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_uid != os.getuid():
-            raise StartError(f"{path} belongs to another user", hint="choose another with --data-dir")
-        path.chmod(0o700)
+        private.make_directory(path)
+        private.check_entries(path)
+    except private.UnsafeError as error:
+        raise StartError(
+            f"the data directory {path} is not safe: {error}",
+            hint="look at it and remove it, or choose another with --data-dir",
+        ) from None
     except OSError as error:
         raise StartError(
             f"cannot use the data directory {path}: {error.strerror}", hint="choose another with --data-dir"
@@ -40,7 +45,7 @@ def held(path: Path) -> Iterator[None]:
     Raises:
         StartError: another sidecar holds it; says which.
     """
-    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = _lock_file(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -54,6 +59,15 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock_file(path: Path) -> int:
+    try:
+        return private.opened(path / LOCK_FILE, os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise StartError(
+            f"cannot use {path / LOCK_FILE}: {error.strerror}", hint="choose another directory with --data-dir"
+        ) from error
 
 
 def token(path: Path) -> str:
@@ -73,10 +87,10 @@ def hash_key(path: Path) -> bytes:
 def _kept(file: Path) -> str:
     try:
         with contextlib.suppress(FileExistsError):
-            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            descriptor = private.opened(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             with os.fdopen(descriptor, "w") as new:
                 new.write(secrets.token_urlsafe(32) + "\n")
-        found = file.read_text().strip()
+        found = private.read(file).decode("ascii", "replace").strip()
     except OSError as error:
         raise StartError(f"cannot read or write {file}: {error.strerror}") from error
     if not found:
@@ -86,21 +100,13 @@ def _kept(file: Path) -> str:
 
 def announce(path: Path, **facts: Any) -> None:
     """Writes `server.json`: pid, URL and version of the sidecar that serves this directory."""
-    _replace(path / SERVER_FILE, json.dumps({"pid": os.getpid(), **facts}))
+    private.replace(path / SERVER_FILE, json.dumps({"pid": os.getpid(), **facts}).encode())
 
 
 def note_policy(path: Path, policy: str) -> None:
     """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs."""
-    _replace(path / POLICY_FILE, str(Path(policy).expanduser().absolute()) if policy else "")
-
-
-def _replace(file: Path, content: str) -> None:
-    draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as new:
-        new.write(content)
-    draft.replace(file)
+    named = str(Path(policy).expanduser().absolute()) if policy else ""
+    private.replace(path / POLICY_FILE, named.encode())
 
 
 def withdraw(path: Path) -> None:

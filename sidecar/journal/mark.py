@@ -7,6 +7,8 @@ would make them pass events over.
 import os
 from pathlib import Path
 
+from sidecar import private
+
 BLOCK = 1_000_000
 """Numbers reserved at a time, so that the mark is written once in a million events."""
 SLACK = BLOCK // 2
@@ -37,19 +39,13 @@ class HighWaterMark:
 
 def _read(path: Path) -> int:
     try:
-        return int(path.read_text())
+        return int(private.read(path))
     except (FileNotFoundError, ValueError):
         return 0
 
 
 def _write(path: Path, number: int) -> None:
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{number}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    private.replace(path, f"{number}\n".encode(), sync=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apsw
 
+from sidecar import private
 from sidecar.errors import JournalError
 
 FILE_NAME = "journal.sqlite"
@@ -94,4 +95,4 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
 
 def _create_private(path: Path) -> None:
     """SQLite gives its -wal and -shm files the mode of the main file, so 0600 here covers all three."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    os.close(private.opened(path, os.O_CREAT | os.O_RDWR))

@@ -23,6 +23,7 @@ from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
+from tests.privileges import as_root, nobody
 from tests.processes import processes
 from tests.sidecar_process import Sidecar
 from tests.waiting import until
@@ -222,6 +223,18 @@ def test_many_forwarders_beside_a_running_sidecar(sidecar: Sidecar) -> None:
     sidecar.post_native({**STOP, "session_id": "posted"})
 
     assert (6, 101) == (len(rows(sidecar, "many")), len(rows(sidecar, "posted")))
+
+
+@as_root
+@pytest.mark.parametrize("hook", [python_hook, shell_hook])
+def test_nothing_is_kept_in_a_directory_of_others(tmp_path: Path, hook: Any) -> None:
+    """A data directory that another user prepared gets nothing; the hook stays silent."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.chown(folder, nobody(), -1)
+
+    assert SILENT == forward(hook("Stop"), STOP, environment(folder, LEANVIBE_HOOK_API_URL="http://127.0.0.1:9"))
+    assert [] == [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_remote_sidecar_gets_the_token_over_tls(tmp_path: Path) -> None:

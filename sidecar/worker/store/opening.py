@@ -6,6 +6,7 @@ What the journal still holds is then loaded again; what it had already forgotten
 import time
 from pathlib import Path
 
+from sidecar import private
 from sidecar.log import LOGGER
 from sidecar.worker.store.store import Store
 from sidecar.worker.store.trouble import BrokenStoreError, StoreMemoryError
@@ -87,7 +88,7 @@ def _log(path: Path) -> Path:
 
 def _count(file: Path) -> int:
     try:
-        return int(file.read_text())
+        return int(private.read(file))
     except (OSError, ValueError):
         return 0
 
@@ -95,6 +96,6 @@ def _count(file: Path) -> int:
 def _note(file: Path, number: int) -> None:
     """A full disk must not keep the store from being opened: then deaths are just not counted."""
     try:
-        file.write_text(str(number))
+        private.replace(file, str(number).encode())
     except OSError as error:
         LOGGER.warning("cannot write %s: %s", file, error.strerror)
