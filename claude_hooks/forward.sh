@@ -6,7 +6,8 @@
 # Prints nothing, always exits with 0, and waits at most 0.7 s for an answer. It cannot redact, so when no sidecar
 # answers it keeps only the event's names and ids, in the form of ids, which the next sidecar takes in once.
 # Variables: LEANVIBE_HOOK_API_URL, LEANVIBE_HOOK_TIMEOUT, LEANVIBE_ENABLE_HOOKS, LEANVIBE_AGENT_ID,
-# LEANVIBE_AGENT_NAME, LEANVIBE_SESSION_ID, LEANVIBE_TOKEN, LEANVIBE_DATA_DIR. Needs curl.
+# LEANVIBE_AGENT_NAME, LEANVIBE_SESSION_ID, LEANVIBE_INGEST_TOKEN, LEANVIBE_TOKEN,
+# LEANVIBE_DATA_DIR. Needs curl.
 exec >/dev/null 2>&1
 set -u
 umask 077
@@ -44,8 +45,14 @@ deliver() {
     server_url
     limit=0.7
     case "${LEANVIBE_HOOK_TIMEOUT:-}" in 0.[1-6]|0.[1-6][0-9]|0.0[1-9]) limit=$LEANVIBE_HOOK_TIMEOUT ;; esac
-    token=
-    [ -z "${LEANVIBE_TOKEN:-}" ] || token="header = \"Authorization: Bearer $LEANVIBE_TOKEN\""
+    token=${LEANVIBE_INGEST_TOKEN:-${LEANVIBE_TOKEN:-}}
+    # The data directory's own token is for its own sidecar alone.
+    if [ -z "$token${LEANVIBE_HOOK_API_URL:-}" ] && [ -f "$data_dir/ingest-token" ] && [ -O "$data_dir/ingest-token" ]
+    then
+        read -r token <"$data_dir/ingest-token" || :
+    fi
+    case $token in *[!A-Za-z0-9._~+/=-]*) token= ;; esac
+    [ -z "$token" ] || token="header = \"Authorization: Bearer $token\""
     # The token goes by a file descriptor: a command line is everybody's to read.
     printf '%s' "$body" | curl -q -sf -o /dev/null --noproxy '*' --max-time "$limit" -K /dev/fd/3 \
         -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $id" -H "X-LeanVibe-Event: $event" \

@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": "sidecar.commands.serve",
     "demo": "sidecar.commands.demo",
     "open": "sidecar.commands.open",
+    "token": "sidecar.commands.token",
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from sidecar import private
 from sidecar.delivery import DEFAULT_AGENT, Delivery
 from sidecar.event_ids import new_event_id
-from sidecar.state_dir import announced, default_data_dir
+from sidecar.state_dir import announced, default_data_dir, ingest_token
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TOTAL_SECONDS = 1.5
@@ -127,7 +127,7 @@ def _head(parts: SplitResult, delivery: Delivery) -> bytes:
         "X-LeanVibe-Event": delivery.event,
         **{header: os.environ.get(variable, "") for header, variable in _HEADERS.items()},
     }
-    token = os.environ.get("LEANVIBE_TOKEN")
+    token = _token(delivery)
     if token:
         headers["Authorization"] = f"Bearer {token}"
     lines = [f"POST {parts.path}/api/v1/hooks/{delivery.agent} HTTP/1.1"]
@@ -150,6 +150,14 @@ def _end_at(moment: float) -> None:
         os._exit(0)
 
     threading.Thread(target=end, daemon=True).start()
+
+
+def _token(delivery: Delivery) -> str:
+    """For sending: from the environment, else that of the data directory, which is for its own sidecar alone."""
+    given = os.environ.get("LEANVIBE_INGEST_TOKEN") or os.environ.get("LEANVIBE_TOKEN")
+    if given or os.environ.get("LEANVIBE_HOOK_API_URL"):
+        return given or ""
+    return ingest_token(delivery.data_dir)
 
 
 def _silence() -> None:

@@ -61,7 +61,7 @@ def check_parents(path: Path) -> None:
     """Looks at every directory above, as far as they are there.
 
     Raises:
-        UnsafeError: all may write into one that is not sticky: anyone could put another directory in this one's place.
+        UnsafeError: all may write into one that is not sticky: anyone could put another in this one's place.
     """
     for place in {*path.absolute().parents, *Path(os.path.realpath(path)).parents}:
         mode = place.stat().st_mode if place.exists() else 0

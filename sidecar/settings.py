@@ -8,7 +8,7 @@ import os
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default=[],
         description="Host header values accepted besides localhost, 127.0.0.1, [::1]; comma-separated.",
+    )
+    ingest: Literal["loopback", "token"] = Field(
+        "loopback",
+        description="Who may send events: loopback (all of this host) or token (who has <data-dir>/ingest-token).",
+    )
+    metrics: Literal["open", "token"] = Field(
+        "open",
+        description="open or token: who may see /metrics, /hook-performance, /schema and the parts of /health.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR. No event is ever logged.")
 

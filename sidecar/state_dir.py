@@ -11,6 +11,8 @@ SERVER_FILE = "server.json"
 POLICY_FILE = "redaction-policy"
 """Path of the policy that the last sidecar redacted by; empty when it had none."""
 HASH_KEY_FILE = "redaction-key"
+INGEST_TOKEN_FILE = "ingest-token"  # noqa: S105  a file name
+"""What sending events needs, where it needs a token: whoever has it may send and nothing else."""
 
 
 def default_data_dir() -> Path:
@@ -26,6 +28,14 @@ def announced(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) else None
+
+
+def ingest_token(path: Path) -> str:
+    """The token for sending to the sidecar of a data directory; empty when it has none that we may read."""
+    try:
+        return private.read(path / INGEST_TOKEN_FILE).decode("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def noted_policy(path: Path) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import rich_click as click
 
+from sidecar.commands import hook_token
 from sidecar.commands.client import API, Client, client_of
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.doctor import agent, host
@@ -22,6 +23,7 @@ from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge
 from sidecar.hooks.table import PATH
 from sidecar.settings import Settings, load
+from sidecar.state_dir import ingest_token
 
 MANAGED = (
     Path("/etc/claude-code/managed-settings.json"),
@@ -64,14 +66,15 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     running_url = str(facts["url"]) if facts else None
     hook_url = agent.hook_url(held) or (running_url or f"http://{settings.host}:{settings.port}") + PATH
     yield host.running_finding(settings.data_dir, facts, None if facts else _holder(hook_url), hook_url)
-    yield from agent.agent_findings(held, os.environ, running_url)
+    token = ingest_token(settings.data_dir) if hook_token.needed(settings) else ""
+    yield from agent.agent_findings(held, os.environ, running_url, token)
     yield agent.version_finding(host.client_version())
     yield host.disk_finding(settings.data_dir, min_free_mb)
     yield host.modes_finding(settings.data_dir)
     if facts:
         client = client_of(settings.data_dir, None)
         yield from _asked(client)
-        yield from probe(hook_url, client)
+        yield from probe(hook_url, client, agent.hook_token(held, os.environ) if token else "")
 
 
 def _asked(client: Client) -> Iterator[Finding]:
@@ -109,7 +112,7 @@ def _holder(url: str) -> str | None:
     try:
         with opener.open(f"{parts.scheme}://{parts.netloc}{API}/health", timeout=HOLDER_SECONDS) as answer:
             facts: Mapping[str, Any] = json.loads(answer.read(65_536))
-            return f"a sidecar of another data directory (pid {facts['pid']})"
+            return f"a sidecar of another data directory (pid {facts.get('pid', 'not told')})"
     except ConnectionRefusedError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 import rich_click as click
 
+from sidecar.commands import hook_token
 from sidecar.commands.options import data_dir_option, json_option
 from sidecar.commands.tables import print_table
 from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge, table
 from sidecar.hooks.plugin import EVENTS, hooks_json
 from sidecar.hooks.proxies import trap
+from sidecar.hooks.shared import may_be_shared, refuse_shared
 from sidecar.settings import Settings, load
 
 SCOPES = ("user", "project", "local")
@@ -52,25 +54,39 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
     base = table.base_url(url or url_of(settings))
     chosen = table.chosen(events)
     path = files.settings_file(scope, os.environ)
-    change = files.planned(
-        path, table.entries(base, program(scope), chosen), files.receipt_of(settings.data_dir, path)
-    )
+    token = hook_token.for_hooks(settings) if table.is_loopback(base) else ""
+    if token:
+        refuse_shared(scope, path)
+    entries = table.entries(base, program(scope), chosen, with_token=bool(token))
+    change = files.planned(path, entries, files.receipt_of(settings.data_dir, path), token)
     if dry_run:
-        click.echo(change.diff() or f"{path} holds these hooks already: nothing to do", nl=not change)
+        click.echo(
+            _without(token, change.diff()) or f"{path} holds these hooks already: nothing to do", nl=not change
+        )
         return
     if change:
-        _install(settings, change, base, chosen)
+        _install(settings, change, base, chosen, token)
     else:
         click.echo(f"{path} holds these hooks already: nothing to do")
+    if token and may_be_shared(path):
+        click.echo(f"  note: git does not ignore {path}, which holds the ingest token now: add it to .gitignore")
     _note_proxy(base, files.decoded(path))
 
 
-def _install(settings: Settings, change: files.Change, base: str, chosen: dict[str, str | None]) -> None:
+def _without(token: str, text: str) -> str:
+    return text.replace(token, "…") if token else text
+
+
+def _install(settings: Settings, change: files.Change, base: str, chosen: dict[str, str | None], token: str) -> None:
     known = files.receipt_of(settings.data_dir, change.path)
     before = files.undone(change.path, change.before, known)
-    receipt = files.Receipt(str(change.path), base, chosen, files.digest(change.after or ""), before)
+    mode = known.mode if known and known.token else files.mode_of(change.path)
+    written = files.digest(change.after or "")
+    receipt = files.Receipt(
+        str(change.path.absolute()), base, chosen, written, before, bool(token), mode if token else None
+    )
     directory.prepare(settings.data_dir)
-    files.write(change)
+    files.write(change, hook_token.PRIVATE if token else None)
     backup = files.keep(settings.data_dir, change, receipt)
     click.echo(f"{change.path}: {len(chosen)} events go to {base}{table.PATH}")
     click.echo(f"  the file as it was: {backup}")
@@ -89,20 +105,22 @@ def uninstall(scope: str, dry_run: bool, data_dir: Path | None) -> None:  # noqa
     settings = load(data_dir=data_dir)
     path = files.settings_file(scope, os.environ)
     text = files.read(path)
-    change = files.Change(path, text, files.undone(path, text, files.receipt_of(settings.data_dir, path)))
+    receipt = files.receipt_of(settings.data_dir, path)
+    change = files.Change(path, text, files.undone(path, text, receipt))
     if dry_run:
-        click.echo(change.diff(), nl=False)
+        click.echo(_without(merge.token_in(files.decoded(path)) or "", change.diff()), nl=False)
         return
     if change:
-        files.write(change)
+        files.write(change, receipt.mode if receipt else None)
     files.forget(settings.data_dir, path)
     click.echo(f"{path}: " + ("our hooks are gone" if change else "holds no hook of ours"))
 
 
 @hooks.command()
+@data_dir_option
 @json_option
-def status(as_json: bool) -> None:  # noqa: FBT001  a flag
-    """List every hook that is registered, by us and by others.
+def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a flag
+    """List every hook that is registered, by us and by others; say so when ours bring no token, or a stale one.
 
     Example: leanvibe hooks status
     """
@@ -113,6 +131,8 @@ def status(as_json: bool) -> None:  # noqa: FBT001  a flag
         print_table(COLUMNS, rows)
     else:
         click.echo("no hooks are registered; leanvibe hooks install registers ours")
+    for line in hook_token.complaints(load(data_dir=data_dir)):
+        click.echo(f"{line}; leanvibe hooks install writes it", err=True)
 
 
 COLUMNS = ("scope", "event", "whose", "type", "target", "timeout", "matcher")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sidecar.doctor.finding import Finding, note, ok, wrong
 from sidecar.hooks import merge
 from sidecar.hooks.proxies import trap
-from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, NEW_EVENTS, PATH, How, chosen, entries
+from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, NEW_EVENTS, PATH, TOKEN_VARIABLE, How, chosen, entries
 
 PLUGIN = "leanvibe-sidecar@"
 INSTALL = "leanvibe hooks install"
@@ -29,7 +29,7 @@ class SettingsFile:
 
 
 def agent_findings(
-    files: list[SettingsFile], environment: Mapping[str, str], running_url: str | None
+    files: list[SettingsFile], environment: Mapping[str, str], running_url: str | None, token: str = ""
 ) -> list[Finding]:
     """Everything that the settings say about our hooks.
 
@@ -37,8 +37,10 @@ def agent_findings(
         files: the settings that the client would merge.
         environment: of the agent, as far as it is known.
         running_url: where the sidecar listens; None when it does not.
+        token: what it takes events with; empty when it needs none.
     """
-    found = [*_registered(files, running_url), *_duplicates(files), *_switched_off(files)]
+    found = [*_registered(files, running_url, bool(token)), *_duplicates(files), *_switched_off(files)]
+    found += _token(files, environment, token) if token else []
     url = hook_url(files) or (running_url or "") + PATH
     return [*found, *_url_allowed(files, url), _proxy(files, environment, url)]
 
@@ -59,7 +61,22 @@ def version_finding(said: str | None) -> Finding:
     return ok("client", f"Claude Code {said}")
 
 
-def _registered(files: list[SettingsFile], running_url: str | None) -> Iterator[Finding]:
+def hook_token(files: list[SettingsFile], environment: Mapping[str, str]) -> str:
+    """What the hooks would bring as their token."""
+    given = (merge.token_in(file.settings) for file in files)
+    return next(filter(None, given), None) or environment.get(TOKEN_VARIABLE, "")
+
+
+def _token(files: list[SettingsFile], environment: Mapping[str, str], token: str) -> Iterator[Finding]:
+    merged = {**environment, TOKEN_VARIABLE: hook_token(files, environment)}
+    problems = [(file, problem) for file in files if (problem := merge.token_problem(file.settings, token, merged))]
+    for file, problem in problems:
+        yield wrong("token", f"{file.path}: {problem}", INSTALL)
+    if not problems:
+        yield ok("token", "the hooks bring the ingest token")
+
+
+def _registered(files: list[SettingsFile], running_url: str | None, with_token: bool) -> Iterator[Finding]:  # noqa: FBT001
     plugin = any(_plugin_enabled(file) for file in files)
     holders = [file for file in files if merge.ours(file.settings)]
     if not holders:
@@ -67,10 +84,10 @@ def _registered(files: list[SettingsFile], running_url: str | None) -> Iterator[
         missing = wrong("hooks", "Claude Code does not report to the sidecar: no hooks are registered", INSTALL)
         yield ok("hooks", f"the plugin reports {events} events") if plugin else missing
     for file in holders:
-        yield _equal(file, running_url)
+        yield _equal(file, running_url, with_token)
 
 
-def _equal(file: SettingsFile, running_url: str | None) -> Finding:
+def _equal(file: SettingsFile, running_url: str | None, with_token: bool) -> Finding:  # noqa: FBT001
     """Whether a file's hooks go to the running sidecar, and are what this version writes for the same events."""
     again = INSTALL if file.scope == "user" else f"{INSTALL} --scope {file.scope}"
     registered = merge.ours(file.settings)
@@ -81,18 +98,18 @@ def _equal(file: SettingsFile, running_url: str | None) -> Finding:
     base = next(iter(urls), PATH).removesuffix(PATH)
     usual = entries(base, "leanvibe", chosen("default"))
     missing = [event for event in usual if event not in registered]
-    differing = [event for event, held in registered.items() if not _as_written(base, event, held)]
+    differing = [event for event, held in registered.items() if not _as_written(base, event, held, with_token)]
     if missing or differing:
         names = ", ".join([*missing, *differing][:5])
         return wrong("hooks", f"hooks in {file.path} are not those of this version: {names}", again)
     return ok("hooks", f"{len(registered)} events are registered in {file.path}")
 
 
-def _as_written(base: str, event: str, held: list[dict[str, Any]]) -> bool:
+def _as_written(base: str, event: str, held: list[dict[str, Any]], with_token: bool) -> bool:  # noqa: FBT001
     if len(held) != 1 or EVENTS.get(event, How.NEVER) is How.NEVER:
         return False
     handler = held[0]["hooks"][0]
-    expected = entries(base, "leanvibe", {event: None})[event]["hooks"][0]
+    expected = entries(base, "leanvibe", {event: None}, with_token=with_token)[event]["hooks"][0]
     if handler.get("type") != "command":
         return bool(handler == expected)
     program, _, rest = str(handler.get("command")).partition(" hook ")

@@ -25,16 +25,17 @@ class Asks(Protocol):
         """The decoded JSON of a GET; raises `LeanvibeError`."""
 
 
-def probe(hook_url: str, client: Asks) -> Iterator[Finding]:
+def probe(hook_url: str, client: Asks, token: str = "") -> Iterator[Finding]:
     """Sends the probe and follows it: a finding with its time for each hop.
 
     Args:
         hook_url: where the agent's hooks post to.
         client: asks the sidecar how far it is.
+        token: what the hooks bring; empty when they bring none.
     """
     session = f"leanvibe-probe-{new_event_id(time.time_ns() // 1000)}"
     started = time.monotonic()
-    failure = _post(hook_url, {"session_id": session, "hook_event_name": PROBE_EVENT})
+    failure = _post(hook_url, {"session_id": session, "hook_event_name": PROBE_EVENT}, token)
     if failure:
         yield wrong("probe: journal", f"a probe to {hook_url} was not taken: {failure}", "is it the sidecar's URL?")
         return
@@ -61,11 +62,13 @@ def _sinks(client: Asks, seq: int, started: float) -> Iterator[Finding]:
         yield wrong(f"probe: {name}", f"not delivered after {HOP_SECONDS:g} s: {reason}", todo)
 
 
-def _post(url: str, body: Mapping[str, Any]) -> str | None:
+def _post(url: str, body: Mapping[str, Any], token: str) -> str | None:
     """Why the probe was not taken; None when it was."""
     request = urllib.request.Request(  # noqa: S310  http by construction
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=POST_SECONDS):

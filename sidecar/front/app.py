@@ -1,8 +1,9 @@
 """Puts the front together: parts, routes and guards, in the order of their life."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -12,6 +13,7 @@ from sidecar import __version__
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
+from sidecar.front.keys import Keys, Purpose
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
 from sidecar.front.monitor import PerformanceMonitor
@@ -21,11 +23,12 @@ from sidecar.front.page.routes import access_routes, facts_route, file_route, li
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
 from sidecar.front.receive.framework_errors import http_error
-from sidecar.front.receive.guards import access_policy
+from sidecar.front.receive.guards import AccessPolicy, access_policy, may_read
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import NativeHooks
 from sidecar.front.receive.read_routes import read_routes
 from sidecar.front.receive.replay_route import replay_route
+from sidecar.front.rotation import rotate_route
 from sidecar.front.status_routes import status_routes
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
@@ -54,7 +57,7 @@ class Front:
         await self.worker.stop()
 
 
-def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIRedactor) -> Front:
+def build(settings: Settings, keys: Keys, journal: JournalWriter, redactor: PIIRedactor) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
@@ -68,6 +71,20 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
 
     gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub)
     worker.tell(gatherer.own)
+
+    def current_policy() -> AccessPolicy:
+        closed = settings.metrics == "token"
+        return access_policy(settings.host, settings.allowed_hosts, keys.reading, keys.ingest, closed=closed)
+
+    def tells_all(request: Request[Any, Any, Any]) -> bool:
+        return not guard.policy.closed or may_read(guard.policy, dict(request.scope["headers"]))
+
+    async def changed(tokens: list[Purpose]) -> None:
+        guard.policy = current_policy()
+        if "reading" in tokens:
+            codes.clear()
+            await guard.end_sockets("the token was changed")
+
     limits = Limits(
         settings.max_body_bytes,
         settings.max_batch_bytes,
@@ -79,10 +96,11 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
             replay_route(worker),
-            *status_routes(monitor, processor.stages, health, gatherer.all),
+            *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq),
             file_route(page_files()),
-            *access_routes(token, codes),
+            *access_routes(keys, codes),
+            rotate_route(keys, changed),
             facts_route(settings),
         ],
         openapi_config=OpenAPIConfig(
@@ -94,6 +112,5 @@ def build(settings: Settings, token: str, journal: JournalWriter, redactor: PIIR
         logging_config=None,
         exception_handlers={HTTPException: http_error},
     )
-    policy = access_policy(settings.host, settings.allowed_hosts, token)
-    hooks = NativeHooks(app, processor, settings.max_body_bytes)
-    return Front(AccessGuard(hooks, policy), worker, processor, journal, codes)
+    guard = AccessGuard(NativeHooks(app, processor, settings.max_body_bytes), current_policy())
+    return Front(guard, worker, processor, journal, codes)

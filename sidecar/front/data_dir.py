@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar import private
 from sidecar.errors import StartError
-from sidecar.state_dir import HASH_KEY_FILE, POLICY_FILE, SERVER_FILE, announced
+from sidecar.state_dir import HASH_KEY_FILE, INGEST_TOKEN_FILE, POLICY_FILE, SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
 LOCK_FILE = "lock"
@@ -76,15 +76,37 @@ def token(path: Path) -> str:
     Raises:
         StartError: the file cannot be read or written.
     """
-    return _kept(path / TOKEN_FILE)
+    return kept(path / TOKEN_FILE)
+
+
+def ingest_token(path: Path) -> str:
+    """The token that sending needs with `ingest = "token"`; made when first needed. Raises as `token` does."""
+    return kept(path / INGEST_TOKEN_FILE)
+
+
+def renew(path: Path, file: str) -> str:
+    """Puts a new token in place of that of `TOKEN_FILE` or `INGEST_TOKEN_FILE`, on disk when this returns.
+
+    Raises:
+        StartError: it cannot be written; the old one counts.
+    """
+    new = secrets.token_urlsafe(32)
+    try:
+        private.replace(path / file, f"{new}\n".encode(), sync=True)
+    except OSError as error:
+        raise StartError(
+            f"cannot write {path / file}: {error.strerror}", hint="the old token still counts"
+        ) from error
+    return new
 
 
 def hash_key(path: Path) -> bytes:
     """The key of hashed redactions; made when first needed, 256 bits, file mode 0600. Raises as `token` does."""
-    return _kept(path / HASH_KEY_FILE).encode()
+    return kept(path / HASH_KEY_FILE).encode()
 
 
-def _kept(file: Path) -> str:
+def kept(file: Path) -> str:
+    """The token in a file; made when it is not there. Raises `StartError` when it cannot be read or written."""
     try:
         with contextlib.suppress(FileExistsError):
             descriptor = private.opened(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)

@@ -21,6 +21,7 @@ from sidecar.errors import StartError
 from sidecar.front import data_dir, recording
 from sidecar.front.app import build
 from sidecar.front.hook_protocol import HookProtocol
+from sidecar.front.keys import Keys
 from sidecar.front.redaction import redactor_of
 from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
@@ -68,11 +69,12 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     redactor = redactor_of(settings)
     data_dir.note_policy(settings.data_dir, settings.redaction_policy)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
-    front = build(settings, data_dir.token(settings.data_dir), journal, redactor)
+    keys = Keys(settings.data_dir, ingest=settings.ingest == "token")
+    front = build(settings, keys, journal, redactor)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
     url = _url(settings.host, listener.getsockname()[1])
-    data_dir.announce(settings.data_dir, url=url, version=__version__)
+    data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest)
     front.worker.start()
     spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()

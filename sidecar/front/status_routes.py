@@ -13,23 +13,36 @@ from sidecar.front.receive.guards import API
 from sidecar.front.stages import Stages
 from sidecar.otel.metric_model import Metric
 
+BRIEF = ("status", "service")
+"""What health tells anyone."""
+
 
 def status_routes(
     monitor: PerformanceMonitor,
     stages: Stages,
     health: Callable[[], dict[str, Any]],
     gather: Callable[[], Awaitable[list[Metric]]],
+    tells_all: Callable[[Request[Any, Any, Any]], bool],
 ) -> list[HTTPRouteHandler]:
-    """The handlers of performance, health and metrics."""
+    """The handlers of performance, health and metrics.
+
+    Args:
+        monitor: what happened of late.
+        health: every component and sink.
+        gather: every metric.
+        tells_all: whether who asks is told more of the health than its status.
+    """
 
     @get(f"{API}/hook-performance", summary="Throughput, latency and success rate; with detail=1 by stage")
     async def hook_performance(detail: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  a filter
         return performance_answer(monitor.snapshot(), stages.window() if detail else None)
 
     @get(f"{API}/health", summary="Every component and sink")
-    async def health_route() -> Response[dict[str, Any]]:
+    async def health_route(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         answer = health()
-        return Response(answer, status_code=503 if answer["status"] == "unhealthy" else 200)
+        code = 503 if answer["status"] == "unhealthy" else 200
+        brief = {name: answer[name] for name in BRIEF}
+        return Response(answer if tells_all(request) else brief, status_code=code)
 
     @get("/metrics", summary="Prometheus text or OpenMetrics")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -15,7 +15,7 @@ from sidecar import wire
 from sidecar.errors import LeanvibeError
 from sidecar.log import LOGGER
 from sidecar.otel.metric_model import Metric
-from sidecar.settings import Settings
+from sidecar.settings import PREFIX, Settings
 
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 15.0
@@ -189,10 +189,12 @@ def _ending(code: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages.
+    """The worker's environment: ours, without a PYTHONPATH that could shadow our packages, and without our variables.
+
+    Settings come by its stdin, and tokens are none of its business.
 
     glibc keeps 64 MB of address space per arena and takes eight arenas per core: with two of them most of the
     worker's ceiling is left for what it holds.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith(PREFIX)}
     return {"MALLOC_ARENA_MAX": "2", **kept}

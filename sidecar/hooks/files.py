@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Receipt:
         events: the hooked events with their matchers.
         written: SHA-256 of the text as it was written.
         before: the text without any hook of ours; None when there was no file.
+        token: whether the ingest token was written, too.
+        mode: of the file before it held a token; None when there was none, or no token was written.
     """
 
     path: str
@@ -38,6 +40,8 @@ class Receipt:
     events: dict[str, str | None]
     written: str
     before: str | None
+    token: bool = False
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,8 @@ def decoded(path: Path) -> Any:
     return jsontext.value_of(read(path) or "", str(path))
 
 
-def planned(path: Path, wanted: Mapping[str, Entry], receipt: Receipt | None) -> Change:
-    """What installing `wanted` changes in a file: nothing, when it holds exactly that.
+def planned(path: Path, wanted: Mapping[str, Entry], receipt: Receipt | None, token: str = "") -> Change:
+    """What installing `wanted`, and a token if there is one, changes in a file: nothing, when it holds exactly that.
 
     Raises:
         HooksError: the file cannot be read, or is not what the client reads.
@@ -99,9 +103,9 @@ def planned(path: Path, wanted: Mapping[str, Entry], receipt: Receipt | None) ->
     text = read(path)
     settings = jsontext.value_of(text or "", str(path))
     merge.places(settings, str(path))
-    if merge.holds(settings, wanted):
+    if merge.holds(settings, wanted, token):
         return Change(path, text, text)
-    return Change(path, text, merge.with_entries(undone(path, text, receipt) or "", wanted))
+    return Change(path, text, merge.with_entries(undone(path, text, receipt) or "", wanted, token))
 
 
 def undone(path: Path, text: str | None, receipt: Receipt | None) -> str | None:
@@ -114,11 +118,18 @@ def undone(path: Path, text: str | None, receipt: Receipt | None) -> str | None:
         return None
     if receipt is not None and receipt.written == digest(text):
         return receipt.before
-    return merge.without_ours(text, str(path))
+    return merge.without_ours(text, str(path), token=receipt is not None and receipt.token)
 
 
-def write(change: Change) -> None:
-    """Puts the file in place in one step, through a symbolic link and with the mode that it had.
+def mode_of(path: Path) -> int | None:
+    """The mode of a file, through a symbolic link; None when there is none."""
+    with contextlib.suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    return None
+
+
+def write(change: Change, mode: int | None = None) -> None:
+    """Puts the file in place in one step, through a symbolic link and with the mode that it had, or with `mode`.
 
     Raises:
         HooksError: it is read-only or cannot be written; it is as it was.
@@ -130,9 +141,18 @@ def write(change: Change) -> None:
         if change.after is None:
             target.unlink(missing_ok=True)
         else:
-            _replace(target, change.after)
+            _replace(target, change.after, mode)
     except OSError as error:
         raise HooksError(f"cannot write {target}: {error.strerror}") from None
+
+
+def receipts(data_dir: Path) -> list[Receipt]:
+    """Every receipt of a data directory."""
+    found = []
+    for file in sorted((data_dir / RECEIPTS).glob(f"*/{_RECEIPT}")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            found.append(Receipt(**json.loads(file.read_text("utf-8"))))
+    return found
 
 
 def receipt_of(data_dir: Path, path: Path) -> Receipt | None:
@@ -158,6 +178,11 @@ def keep(data_dir: Path, change: Change, receipt: Receipt) -> Path:
         _replace(backup, change.before or "", mode=0o600)
     _replace(folder / _RECEIPT, json.dumps(asdict(receipt)), mode=0o600)
     return backup
+
+
+def with_digest(receipt: Receipt, written: str) -> Receipt:
+    """The receipt for a text of that digest."""
+    return replace(receipt, written=written)
 
 
 def forget(data_dir: Path, path: Path) -> None:

@@ -19,5 +19,6 @@ def hooks_json(events: str = EVENTS, url: str = DEFAULT_URL) -> str:
     Raises:
         HooksError: an event cannot be hooked.
     """
-    hooks = {event: [entry] for event, entry in entries(url, PROGRAM, chosen(events)).items()}
+    made = entries(url, PROGRAM, chosen(events), with_token=True)  # empty where the variable is not set
+    hooks = {event: [entry] for event, entry in made.items()}
     return json.dumps({"description": DESCRIPTION, "hooks": hooks}, indent=2) + "\n"

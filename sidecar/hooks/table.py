@@ -29,6 +29,10 @@ VARIABLES = {
 """Header → variable of the integration guide that it carries; a variable that is not set arrives empty."""
 
 
+TOKEN_VARIABLE = "LEANVIBE_INGEST_TOKEN"  # noqa: S105  a variable's name
+"""Its own, not `LEANVIBE_TOKEN`: what the agent runs inherits it, and must not read events with it."""
+
+
 class How(enum.StrEnum):
     """How an event may be watched."""
 
@@ -84,17 +88,20 @@ def chosen(wanted: str) -> dict[str, str | None]:
     return found
 
 
-def entries(url: str, program: str, events: Mapping[str, str | None]) -> dict[str, Entry]:
+def entries(
+    url: str, program: str, events: Mapping[str, str | None], *, with_token: bool = False
+) -> dict[str, Entry]:
     """What the settings must hold for these events.
 
     Args:
         url: the sidecar's base URL.
         program: how a shell calls `leanvibe`.
         events: event → matcher, from `chosen`.
+        with_token: whether the http hooks bring the ingest token, as they always do to another machine.
     """
     made: dict[str, Entry] = {}
     for event, matcher in events.items():
-        handler = _command(program, event) if EVENTS[event] is How.COMMAND else _http(url)
+        handler = _command(program, event) if EVENTS[event] is How.COMMAND else _http(url, with_token=with_token)
         made[event] = {"matcher": matcher, "hooks": [handler]} if matcher else {"hooks": [handler]}
     return made
 
@@ -136,12 +143,12 @@ def _check(name: str, matcher: str) -> None:
         raise HooksError(f"{name} needs the names of files", hint=f"{name}:.env|Makefile")
 
 
-def _http(url: str) -> dict[str, Any]:
+def _http(url: str, *, with_token: bool) -> dict[str, Any]:
     headers = {name: f"${variable}" for name, variable in VARIABLES.items()}
     variables = list(VARIABLES.values())
-    if not is_loopback(url):
-        headers["Authorization"] = "Bearer $LEANVIBE_TOKEN"
-        variables.append("LEANVIBE_TOKEN")
+    if with_token or not is_loopback(url):
+        headers["Authorization"] = f"Bearer ${TOKEN_VARIABLE}"
+        variables.append(TOKEN_VARIABLE)
     return {
         "type": "http",
         "url": url + PATH,

@@ -24,6 +24,10 @@ class OneTimeCodes:
         self._ends[code] = self._clock() + LIFE_SECONDS
         return code
 
+    def clear(self) -> None:
+        """Makes every code that waits worthless."""
+        self._ends.clear()
+
     def use(self, code: str) -> bool:
         """Whether the code was good; from now on it is not. Found by hash, so time tells nothing of the others."""
         return self._ends.pop(code, 0.0) > self._clock()

@@ -12,6 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar import __version__
+from sidecar.front.keys import Keys
 from sidecar.front.page import cookie
 from sidecar.front.page.codes import OneTimeCodes
 from sidecar.front.page.files import HEADERS, PageFile
@@ -51,14 +52,14 @@ def file_route(files: dict[str, PageFile]) -> HTTPRouteHandler:
     return page_file
 
 
-def access_routes(token: str, codes: OneTimeCodes, clock: Callable[[], float] = time.time) -> list[HTTPRouteHandler]:
+def access_routes(keys: Keys, codes: OneTimeCodes, clock: Callable[[], float] = time.time) -> list[HTTPRouteHandler]:
     """The handlers that let a browser in: by a one-time link, or by the token itself."""
 
     @get(OPEN_LINK_PATH, include_in_schema=False)
     async def open_link(code: str = "") -> Response[None]:
         headers = {**NEVER, "Location": "/"}
         if codes.use(code):
-            headers["Set-Cookie"] = cookie.set_cookie(token, clock())
+            headers["Set-Cookie"] = cookie.set_cookie(keys.reading, clock())
         return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
 
     @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
@@ -67,9 +68,11 @@ def access_routes(token: str, codes: OneTimeCodes, clock: Callable[[], float] = 
 
     @post(SIGN_IN_PATH, status_code=204, summary="The page's cookie, for whoever knows the token")
     async def sign_in(data: SignIn) -> Response[None]:
-        if not hmac.compare_digest(data.token.strip().encode(), token.encode()):
+        if not hmac.compare_digest(data.token.strip().encode(), keys.reading.encode()):
             return Response(None, status_code=HTTPStatus.FORBIDDEN, headers=NEVER)
-        return Response(None, status_code=204, headers={**NEVER, "Set-Cookie": cookie.set_cookie(token, clock())})
+        return Response(
+            None, status_code=204, headers={**NEVER, "Set-Cookie": cookie.set_cookie(keys.reading, clock())}
+        )
 
     return [open_link, new_code, sign_in]
 

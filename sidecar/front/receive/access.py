@@ -1,5 +1,6 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
+import contextlib
 from http import HTTPStatus
 
 import msgspec
@@ -19,23 +20,41 @@ class AccessGuard:
 
     def __init__(self, app: NativeHooks, policy: AccessPolicy) -> None:
         self._app = app
-        self._policy = policy
+        self.policy = policy
+        """What counts for the next request; a new token is a new policy."""
+        self._sockets: set[Send] = set()
 
     def take_now(self, scope: HTTPScope, body: bytes, answer: Answer) -> bool:
         """Takes an event that may pass at once; false leaves the request to the ordinary way, which tells why."""
         headers = dict(scope["headers"])
-        if refusal_of(self._policy, scope["path"], headers) is not None:
+        if refusal_of(self.policy, scope["path"], headers) is not None:
             return False
         return self._app.take_now(scope, headers, body, answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it."""
         if scope["type"] in _GUARDED:
-            refusal = refusal_of(self._policy, scope["path"], dict(scope["headers"]))
+            refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]))
             if refusal is not None:
                 await _refuse(scope, send, refusal)
                 return
-        await self._app(scope, receive, _while_there(send) if scope["type"] == ScopeType.HTTP else send)
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._follow(scope, receive, send)
+        else:
+            await self._app(scope, receive, _while_there(send) if scope["type"] == ScopeType.HTTP else send)
+
+    async def end_sockets(self, reason: str) -> None:
+        """Closes every WebSocket: what opened it counts no more."""
+        for send in tuple(self._sockets):
+            with contextlib.suppress(Exception):  # it was closing by itself
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._sockets.add(send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._sockets.discard(send)
 
 
 def _while_there(send: Send) -> Send:

@@ -2,8 +2,10 @@
 
 * The Host header must name this machine: a page whose domain was pointed at 127.0.0.1 (DNS rebinding) is refused.
 * A request that a browser sent for another origin is refused, whatever it asks for.
-* Sending events, and answers that hold no content, need no token from loopback; everything that reads events does,
-  or the cookie that the page got by a one-time link.
+* Sending events needs no token from loopback; with `ingest = "token"` the ingest token, which opens nothing else.
+* Answers that hold no content need none either, unless `metrics = "token"`.
+* Everything that reads events needs the token for reading, or the cookie that the page got by a one-time link; a new
+  token is made for who has the old one, never for a cookie.
 """
 
 import hmac
@@ -21,8 +23,14 @@ OPEN_LINK_PATH = "/open"
 SIGN_IN_PATH = "/api/v1/access/session"
 PAGE_PATHS = frozenset({"/", "/favicon.svg", OPEN_LINK_PATH, SIGN_IN_PATH})
 """The page itself holds no event; the last two check code and token themselves."""
-OPEN_PATHS = PAGE_PATHS | {f"{API}/hook-events", f"{API}/hook-performance", f"{API}/health", "/metrics"}
-OPEN_TREES = (NATIVE_PATH, "/schema", "/assets")
+ROTATE_PATH = "/api/v1/access/rotate"
+OPEN_PATHS = PAGE_PATHS | {f"{API}/health"}
+"""Health says no more than its status where the others are closed."""
+OPEN_TREES = ("/assets",)
+STATUS_PATHS = frozenset({f"{API}/hook-performance", "/metrics"})
+STATUS_TREES = ("/schema",)
+INGEST_PATHS = frozenset({f"{API}/hook-events"})
+INGEST_TREES = (NATIVE_PATH,)
 SAFE_SITES = frozenset({"same-origin", "none"})
 
 
@@ -35,19 +43,42 @@ class Refusal:
     hint: str
 
 
+NO_TOKEN = Refusal(
+    401, "reading events needs the token", "leanvibe open, or Authorization: Bearer with <data-dir>/token"
+)
+NO_INGEST_TOKEN = Refusal(
+    401,
+    "sending events needs the ingest token",
+    "leanvibe hooks install writes it into the hooks; or Authorization: Bearer with <data-dir>/ingest-token",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The host names that are ours, in lower case without port, and the token that reading needs."""
+    """The host names that are ours, in lower case without port, and the token that reading needs.
+
+    `ingest_token` is None where sending needs none; `closed` where the status needs the token too.
+    """
 
     hosts: frozenset[str]
     token: str
     clock: Callable[[], float] = time.time
+    ingest_token: str | None = None
+    closed: bool = False
 
 
-def access_policy(bound_host: str, allowed_hosts: Iterable[str], token: str) -> AccessPolicy:
+def access_policy(
+    bound_host: str,
+    allowed_hosts: Iterable[str],
+    token: str,
+    ingest_token: str | None = None,
+    *,
+    closed: bool = False,
+) -> AccessPolicy:
     """The policy of a sidecar that listens on `bound_host`."""
     named = {name.lower() for name in allowed_hosts}
-    return AccessPolicy(LOCAL_NAMES | named | {bound_host.lower()}, token)
+    hosts = LOCAL_NAMES | named | {bound_host.lower()}
+    return AccessPolicy(hosts, token, ingest_token=ingest_token, closed=closed)
 
 
 def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
@@ -62,11 +93,18 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) 
         return Refusal(421, "this host name is not served", "ask 127.0.0.1 or set LEANVIBE_ALLOWED_HOSTS")
     if not _same_origin(headers) and not _is_visit(path, headers):
         return Refusal(403, "requests from other web pages are refused", "ask from the sidecar's own page")
-    if _is_open(path) or _has_token(policy.token, headers) or _has_cookie(policy, headers):
+    if _is_in(path, INGEST_PATHS, INGEST_TREES):
+        return None if _may_send(policy, headers) else NO_INGEST_TOKEN
+    if _is_in(path, OPEN_PATHS, OPEN_TREES) or (not policy.closed and _is_in(path, STATUS_PATHS, STATUS_TREES)):
         return None
-    return Refusal(
-        401, "reading events needs the token", "leanvibe open, or Authorization: Bearer with <data-dir>/token"
-    )
+    if _has_token(policy.token, headers) or (path != ROTATE_PATH and _has_cookie(policy, headers)):
+        return None
+    return NO_TOKEN
+
+
+def may_read(policy: AccessPolicy, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the request brings the token for reading, or a cookie that is good. Pure but for the clock."""
+    return _has_token(policy.token, headers) or _has_cookie(policy, headers)
 
 
 def host_name(host: str) -> str:
@@ -96,9 +134,16 @@ def _is_visit(path: str, headers: Mapping[bytes, bytes]) -> bool:
     return path == "/" and told == (b"navigate", b"document") and b"origin" not in headers
 
 
-def _is_open(path: str) -> bool:
+def _is_in(path: str, paths: frozenset[str], trees: tuple[str, ...]) -> bool:
     plain = path.rstrip("/") or "/"
-    return plain in OPEN_PATHS or any(plain == tree or plain.startswith(tree + "/") for tree in OPEN_TREES)
+    return plain in paths or any(plain == tree or plain.startswith(tree + "/") for tree in trees)
+
+
+def _may_send(policy: AccessPolicy, headers: Mapping[bytes, bytes]) -> bool:
+    """The owner's token sends too: whoever reads everything may also add to it."""
+    if policy.ingest_token is None:
+        return True
+    return _has_token(policy.ingest_token, headers) or _has_token(policy.token, headers)
 
 
 def _has_token(token: str, headers: Mapping[bytes, bytes]) -> bool:

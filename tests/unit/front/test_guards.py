@@ -1,10 +1,13 @@
 """Laws of access: who may do what, as a table."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.front.receive.guards import API, AccessPolicy, access_policy, host_name, refusal_of
+from sidecar.front.page import cookie
+from sidecar.front.receive.guards import API, ROTATE_PATH, AccessPolicy, access_policy, host_name, refusal_of
 
 TOKEN = "right"
 EVENTS, SQL, LIVE = f"{API}/events", f"{API}/sql", "/api/v1/websocket/observability"
@@ -99,3 +102,42 @@ def test_no_header_makes_it_fail(host: str, origin: str) -> None:
 def test_the_port_is_no_part_of_the_name(host: str, expected: str) -> None:
     """A Host header is its name in lower case, IPv6 in brackets."""
     assert expected == host_name(host)
+
+
+SENDING = (f"{API}/hook-events", f"{API}/hook-events/", "/api/v1/hooks/claude-code", "/api/v1/hooks")
+STATUS = (f"{API}/hook-performance", "/metrics", "/schema", "/schema/openapi.json")
+
+
+def closed_status(path: str, token: str = "", **more: str) -> int | None:
+    """The status of the refusal by a sidecar that is closed wherever it can be."""
+    closed = access_policy("127.0.0.1", [], TOKEN, "send", closed=True)
+    sent = {b"host": b"127.0.0.1", **({b"authorization": f"Bearer {token}".encode()} if token else {})}
+    refusal = refusal_of(closed, path, {**sent, **{name.encode(): text.encode() for name, text in more.items()}})
+    return refusal.status if refusal else None
+
+
+@pytest.mark.parametrize("path", SENDING)
+def test_sending_may_need_a_token(path: str) -> None:
+    """Where it does, the ingest token sends, and so does the owner's; the page's cookie does not."""
+    assert [401, 401, None, None] == [closed_status(path, token) for token in ("", "wrong", "send", TOKEN)]
+    assert 401 == closed_status(path, cookie=cookie.set_cookie(TOKEN, 0))
+
+
+@pytest.mark.parametrize("path", [*READING, *STATUS, ROTATE_PATH])
+def test_the_ingest_token_only_sends(path: str) -> None:
+    """What a hook holds opens nothing."""
+    assert [401, None] == [closed_status(path, token) for token in ("send", TOKEN)]
+
+
+@pytest.mark.parametrize("path", STATUS)
+def test_the_status_may_need_the_token(path: str) -> None:
+    """Where it does, only health still answers anyone."""
+    assert [401, None] == [closed_status(path, token) for token in ("", TOKEN)]
+    assert None is closed_status(f"{API}/health")
+
+
+def test_a_cookie_makes_no_new_token() -> None:
+    """Who took over the page cannot lock out the owner."""
+    page = {"cookie": cookie.set_cookie(TOKEN, time.time()).partition(";")[0]}
+
+    assert [None, 401] == [closed_status(path, **page) for path in (EVENTS, ROTATE_PATH)]

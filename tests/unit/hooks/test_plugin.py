@@ -17,7 +17,7 @@ def test_the_plugin_holds_what_an_installation_writes() -> None:
     assert hooks_json() == shipped("hooks", "hooks.json")
 
     hooks = json.loads(shipped("hooks", "hooks.json"))["hooks"]
-    expected = entries(DEFAULT_URL, PROGRAM, chosen("default"))
+    expected = entries(DEFAULT_URL, PROGRAM, chosen("default"), with_token=True)
     assert {event: [entry] for event, entry in expected.items() if event not in NEW_EVENTS} == hooks
     assert {"PostModelSwitch", "DirectoryAdded"} == expected.keys() - hooks.keys()
 

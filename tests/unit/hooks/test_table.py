@@ -70,13 +70,15 @@ def test_what_is_no_url_is_refused(given: str) -> None:
 
 
 def test_a_remote_sidecar_gets_the_token() -> None:
-    """Only hooks to another machine carry the token, by a variable and never by its value."""
+    """Hooks carry the token to another machine, or where it is needed, by a variable and never by its value."""
     remote = entries("https://sidecar.example", "leanvibe", {"Stop": None})["Stop"]["hooks"][0]
     local = entries(URL, "leanvibe", {"Stop": None})["Stop"]["hooks"][0]
 
-    assert "Bearer $LEANVIBE_TOKEN" == remote["headers"]["Authorization"]
-    assert "LEANVIBE_TOKEN" in remote["allowedEnvVars"]
+    assert "Bearer $LEANVIBE_INGEST_TOKEN" == remote["headers"]["Authorization"]
+    assert "LEANVIBE_INGEST_TOKEN" in remote["allowedEnvVars"]
+    closed = entries(URL, "leanvibe", {"Stop": None}, with_token=True)["Stop"]["hooks"][0]
     assert "Authorization" not in local["headers"]
+    assert remote["headers"] == closed["headers"]
     assert EVENTS["Stop"] is How.HTTP
 
 

@@ -1,0 +1,35 @@
+"""`POST /api/v1/access/rotate`: new tokens, at once, for whoever has the old one."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, post
+from litestar.handlers import HTTPRouteHandler
+
+from sidecar.errors import LeanvibeError
+from sidecar.front.keys import Keys, Purpose
+from sidecar.front.receive.guards import ROTATE_PATH
+from sidecar.front.receive.replies import error_body
+
+
+class Rotation(msgspec.Struct, forbid_unknown_fields=True):
+    """Which tokens are to be new."""
+
+    tokens: list[Purpose] = msgspec.field(default_factory=lambda: ["reading", "ingest"])
+
+
+def rotate_route(keys: Keys, changed: Callable[[list[Purpose]], Awaitable[None]]) -> HTTPRouteHandler:
+    """The handler; `changed` makes the new tokens count everywhere. The answer names them and does not hold them."""
+
+    @post(ROTATE_PATH, status_code=200, summary="New tokens: the old ones, cookies and open WebSockets end")
+    async def rotate(data: Rotation) -> Response[Any]:
+        try:
+            await keys.rotate(data.tokens)
+        except LeanvibeError as error:
+            return Response(error_body(error), status_code=503, media_type=MediaType.JSON)
+        finally:
+            await changed(data.tokens)
+        return Response({"rotated": data.tokens})
+
+    return rotate
