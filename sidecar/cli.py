@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "sidecar.commands.demo",
     "open": "sidecar.commands.open",
     "token": "sidecar.commands.token",
+    "audit": "sidecar.commands.audit",
     "tail": "sidecar.commands.tail",
     "sql": "sidecar.commands.sql",
     "status": "sidecar.commands.status",

@@ -17,6 +17,7 @@ LeanvibeError
 │   ├── QueryRefusedError    not one read-only SELECT
 │   ├── QueryFailedError     DuckDB's own complaint about the statement
 │   └── QueryLimitError      over the time or memory limit
+├── AuditError               what must be on record could not be recorded, so it was not done
 ├── ReplayError              there is nothing to replay to, or a replay is under way
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
 └── ExportError              a sink did not take a batch
@@ -117,6 +118,10 @@ class QueryFailedError(QueryError):
 
 class QueryLimitError(QueryError):
     """The statement went over its time or memory limit."""
+
+
+class AuditError(LeanvibeError):
+    """What must be on record could not be recorded, so it was not done."""
 
 
 class ReplayError(LeanvibeError):

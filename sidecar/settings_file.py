@@ -1,11 +1,12 @@
-"""`config/defaults.toml`: every setting with its help and default, made from the declaration."""
+"""Settings as people read them: `config/defaults.toml`, made from the declaration, and values without passwords."""
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
-from sidecar.settings import PREFIX, Settings
+from sidecar.settings import PREFIX, SECRET_SETTINGS, Settings
 
 HEADER = """# Every setting of leanvibe-sidecar with its default. Made from sidecar/settings.py by
 # `leanvibe config show --toml`; copy what you change into a file of your own and give it with --config.
@@ -28,3 +29,23 @@ def _entry(name: str, field: FieldInfo) -> str:
 def _toml(value: Any) -> str:
     """TOML writes numbers, strings and lists of them as JSON does."""
     return json.dumps(value)
+
+
+def shown(settings: Settings) -> dict[str, object]:
+    """Every value, as JSON types, without passwords."""
+    values: dict[str, object] = settings.model_dump(mode="json")
+    return {name: _masked(str(value)) if name in SECRET_SETTINGS else value for name, value in values.items()}
+
+
+def _masked(value: str) -> str:
+    """A URL without user and password; anything else that may hold one only says that it is set."""
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(set)"
+    if not parts.scheme or not parts.hostname:
+        return "(set)"
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import rich_click as click
 
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.commands.tables import print_table
-from sidecar.settings import PREFIX, SECRET_SETTINGS, Settings, load
-from sidecar.settings_file import defaults_toml
+from sidecar.settings import PREFIX, Settings, load
+from sidecar.settings_file import defaults_toml, shown
 
 
 @click.group()
@@ -53,23 +52,3 @@ def check(config: Path | None) -> None:
 
     policy_of(settings)
     click.echo("the settings are good")
-
-
-def shown(settings: Settings) -> dict[str, object]:
-    """Every value, as JSON types, without passwords."""
-    values: dict[str, object] = settings.model_dump(mode="json")
-    return {name: _masked(str(value)) if name in SECRET_SETTINGS else value for name, value in values.items()}
-
-
-def _masked(value: str) -> str:
-    """A URL without user and password; anything else that may hold one only says that it is set."""
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "(set)"
-    if not parts.scheme or not parts.hostname:
-        return "(set)"
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import rich_click as click
 
+from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.tables import print_table
@@ -24,7 +25,7 @@ from sidecar.settings import Settings, load
 def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
     """Ask the store with SQL (DuckDB's dialect, read-only).
 
-    Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans. The running
+    Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans, audit. The running
     sidecar answers; when none runs, its files are opened.
 
     Example: leanvibe sql "SELECT tool_name, calls, p95_ms FROM tool_stats ORDER BY calls DESC"
@@ -62,9 +63,19 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
 
     os.umask(0o077)
     directory.prepare(settings.data_dir)
-    with directory.held(settings.data_dir), opened(settings) as store, contextlib.closing(store.cursor()) as cursor:
+    from sidecar.front.redaction import redactor_of
+    from sidecar.worker.store.audit import AuditTable
+
+    asked = {"query": redactor_of(settings).redact_text(query)}
+    with (
+        directory.held(settings.data_dir),
+        on_record(settings.data_dir, "sql", asked),
+        opened(settings) as store,
+        contextlib.closing(store.cursor()) as cursor,
+    ):
         from sidecar.worker.query.sql import run
 
+        AuditTable(store).before(query)
         found = run(cursor, query, seconds=settings.sql_timeout_seconds, max_rows=settings.sql_max_rows)
     answer: dict[str, Any] = msgspec.to_builtins(found)
     return answer

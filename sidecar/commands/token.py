@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from sidecar.commands import hook_token
+from sidecar.commands.audit import on_record
 from sidecar.commands.client import NotRunningError, client_of
 from sidecar.commands.options import data_dir_option
 from sidecar.errors import LeanvibeError
@@ -65,7 +66,8 @@ def _rotate(settings: Settings, wanted: list[str]) -> bool:
         client_of(settings.data_dir, None).post(ROTATE, {"tokens": wanted})
     except NotRunningError:
         directory.prepare(settings.data_dir)
-        with directory.held(settings.data_dir):
+        told = {"tokens": ", ".join(wanted)}
+        with directory.held(settings.data_dir), on_record(settings.data_dir, "token.rotate", told):
             for name in wanted:
                 directory.renew(settings.data_dir, FILES[name])
         return False

@@ -10,7 +10,9 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from sidecar import __version__
+from sidecar.errors import AuditError
 from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.auditor import Auditor
 from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
 from sidecar.front.keys import Keys, Purpose
@@ -22,7 +24,7 @@ from sidecar.front.page.files import page_files
 from sidecar.front.page.routes import access_routes, facts_route, file_route, link_path
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
-from sidecar.front.receive.framework_errors import http_error
+from sidecar.front.receive.framework_errors import audit_error, http_error
 from sidecar.front.receive.guards import AccessPolicy, access_policy, may_read
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import NativeHooks
@@ -45,6 +47,7 @@ class Front:
     processor: HookEventProcessor
     journal: JournalWriter
     codes: OneTimeCodes
+    auditor: Auditor
 
     def page_link(self) -> str:
         """Path and query that open the page once."""
@@ -55,9 +58,10 @@ class Front:
         self.processor.close()
         self.journal.close()
         await self.worker.stop()
+        self.auditor.close()
 
 
-def build(settings: Settings, keys: Keys, journal: JournalWriter, redactor: PIIRedactor) -> Front:
+def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWriter, redactor: PIIRedactor) -> Front:
     """Wires the parts; must be called on the running event loop. Nothing is started yet."""
     monitor = PerformanceMonitor()
     hub = LiveHub()
@@ -67,7 +71,7 @@ def build(settings: Settings, keys: Keys, journal: JournalWriter, redactor: PIIR
     worker = WorkerLink(settings, journal.trim)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine)
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine, auditor.trouble)
 
     gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub)
     worker.tell(gatherer.own)
@@ -94,13 +98,13 @@ def build(settings: Settings, keys: Keys, journal: JournalWriter, redactor: PIIR
     app = Litestar(
         [
             guide_route(processor, limits),
-            *read_routes(worker, acknowledger, settings.sql_timeout_seconds, settings.sql_max_rows),
-            replay_route(worker),
+            *read_routes(worker, acknowledger, auditor, settings.sql_timeout_seconds, settings.sql_max_rows),
+            replay_route(worker, auditor),
             *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq),
             file_route(page_files()),
-            *access_routes(keys, codes),
-            rotate_route(keys, changed),
+            *access_routes(keys, codes, auditor),
+            rotate_route(keys, auditor, changed),
             facts_route(settings),
         ],
         openapi_config=OpenAPIConfig(
@@ -110,7 +114,7 @@ def build(settings: Settings, keys: Keys, journal: JournalWriter, redactor: PIIR
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the page of the default comes from a CDN
         ),
         logging_config=None,
-        exception_handlers={HTTPException: http_error},
+        exception_handlers={HTTPException: http_error, AuditError: audit_error},
     )
-    guard = AccessGuard(NativeHooks(app, processor, settings.max_body_bytes), current_policy())
-    return Front(guard, worker, processor, journal, codes)
+    guard = AccessGuard(NativeHooks(app, processor, settings.max_body_bytes), current_policy(), auditor)
+    return Front(guard, worker, processor, journal, codes, auditor)

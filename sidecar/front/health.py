@@ -78,6 +78,7 @@ def health_answer(
     worker: Worker,
     live_clients: int,
     redaction_engine: str = "hyperscan",
+    audit_trouble: str | None = None,
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
@@ -87,6 +88,7 @@ def health_answer(
         worker: how the worker is.
         live_clients: connected WebSocket clients.
         redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
+        audit_trouble: why the audit trail cannot be written; None when it can.
     """
     last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
     components: dict[str, dict[str, Any]] = {
@@ -96,6 +98,7 @@ def health_answer(
         "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
+        "audit": {"status": "degraded", "error": audit_trouble} if audit_trouble else {"status": "healthy"},
     }
     known = progress or {}
     components.update({one["name"]: _export(one) for one in known.get("exports", [])})

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Response, post
+from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar.errors import LeanvibeError
+from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.keys import Keys, Purpose
 from sidecar.front.receive.guards import ROTATE_PATH
 from sidecar.front.receive.replies import error_body
@@ -19,11 +20,14 @@ class Rotation(msgspec.Struct, forbid_unknown_fields=True):
     tokens: list[Purpose] = msgspec.field(default_factory=lambda: ["reading", "ingest"])
 
 
-def rotate_route(keys: Keys, changed: Callable[[list[Purpose]], Awaitable[None]]) -> HTTPRouteHandler:
+def rotate_route(
+    keys: Keys, auditor: Auditor, changed: Callable[[list[Purpose]], Awaitable[None]]
+) -> HTTPRouteHandler:
     """The handler; `changed` makes the new tokens count everywhere. The answer names them and does not hold them."""
 
     @post(ROTATE_PATH, status_code=200, summary="New tokens: the old ones, cookies and open WebSockets end")
-    async def rotate(data: Rotation) -> Response[Any]:
+    async def rotate(data: Rotation, request: Request[Any, Any, Any]) -> Response[Any]:
+        await auditor.require("token.rotate", who_of(request.scope), {"tokens": ", ".join(data.tokens)})
         try:
             await keys.rotate(data.tokens)
         except LeanvibeError as error:

@@ -17,11 +17,14 @@ import msgspec
 import uvicorn
 
 from sidecar import __version__, log
+from sidecar.audit.trail import AuditTrail
 from sidecar.errors import StartError
 from sidecar.front import data_dir, recording
 from sidecar.front.app import build
+from sidecar.front.auditor import Auditor
 from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.keys import Keys
+from sidecar.front.on_record import own_process, started
 from sidecar.front.redaction import redactor_of
 from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
@@ -70,7 +73,9 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     data_dir.note_policy(settings.data_dir, settings.redaction_policy)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
     keys = Keys(settings.data_dir, ingest=settings.ingest == "token")
-    front = build(settings, keys, journal, redactor)
+    auditor = Auditor(AuditTrail(settings.data_dir), redactor)
+    front = build(settings, keys, auditor, journal, redactor)
+    started(auditor, settings)
     server = _Server(_config(front.asgi))
     _stop_on_signals(server)
     url = _url(settings.host, listener.getsockname()[1])
@@ -85,6 +90,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     finally:
         spooled.cancel()
         data_dir.withdraw(settings.data_dir)
+        auditor.record("stop", own_process())
         await front.close()
 
 

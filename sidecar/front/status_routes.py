@@ -28,6 +28,7 @@ def status_routes(
 
     Args:
         monitor: what happened of late.
+        stages: where the time of events goes.
         health: every component and sink.
         gather: every metric.
         tells_all: whether who asks is told more of the health than its status.

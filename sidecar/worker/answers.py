@@ -16,6 +16,7 @@ from sidecar.worker.measure.exporter import MetricExporter
 from sidecar.worker.measure.meter import MAX_SHOWN, Meter, Running
 from sidecar.worker.query.listing import EventFilter, recent
 from sidecar.worker.query.sql import SqlAnswer, run
+from sidecar.worker.store.audit import AuditTable
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.opening import broken_note
 from sidecar.worker.store.store import Store
@@ -81,6 +82,7 @@ class Answers:
         self._meter = meter
         self._exporter = exporter
         self._upkeep = upkeep
+        self._audit = AuditTable(store)
         self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._waiting = 0
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -153,6 +155,7 @@ class Answers:
     def _run_sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
         behind = max(0, after_seq - self._loader.cursor)
+        self._audit.before(query)
         try:
             with contextlib.closing(self._store.cursor()) as cursor:
                 answer = run(cursor, query, seconds=seconds, max_rows=max_rows)

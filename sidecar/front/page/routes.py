@@ -12,6 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar import __version__
+from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.keys import Keys
 from sidecar.front.page import cookie
 from sidecar.front.page.codes import OneTimeCodes
@@ -52,24 +53,30 @@ def file_route(files: dict[str, PageFile]) -> HTTPRouteHandler:
     return page_file
 
 
-def access_routes(keys: Keys, codes: OneTimeCodes, clock: Callable[[], float] = time.time) -> list[HTTPRouteHandler]:
+def access_routes(
+    keys: Keys, codes: OneTimeCodes, auditor: Auditor, clock: Callable[[], float] = time.time
+) -> list[HTTPRouteHandler]:
     """The handlers that let a browser in: by a one-time link, or by the token itself."""
 
     @get(OPEN_LINK_PATH, include_in_schema=False)
-    async def open_link(code: str = "") -> Response[None]:
+    async def open_link(request: Request[Any, Any, Any], code: str = "") -> Response[None]:
         headers = {**NEVER, "Location": "/"}
         if codes.use(code):
+            await auditor.require("page.link_used", who_of(request.scope))
             headers["Set-Cookie"] = cookie.set_cookie(keys.reading, clock())
         return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
 
     @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
-    async def new_code() -> Response[dict[str, str]]:
+    async def new_code(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+        await auditor.require("page.link_made", who_of(request.scope))
         return Response({"path": link_path(codes)}, headers=NEVER)
 
     @post(SIGN_IN_PATH, status_code=204, summary="The page's cookie, for whoever knows the token")
-    async def sign_in(data: SignIn) -> Response[None]:
+    async def sign_in(data: SignIn, request: Request[Any, Any, Any]) -> Response[None]:
         if not hmac.compare_digest(data.token.strip().encode(), keys.reading.encode()):
+            auditor.refused(HTTPStatus.FORBIDDEN, who_of(request.scope))
             return Response(None, status_code=HTTPStatus.FORBIDDEN, headers=NEVER)
+        await auditor.require("page.signed_in", who_of(request.scope))
         return Response(
             None, status_code=204, headers={**NEVER, "Set-Cookie": cookie.set_cookie(keys.reading, clock())}
         )

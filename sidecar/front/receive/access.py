@@ -7,10 +7,15 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
-from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
+from sidecar.errors import AuditError
+from sidecar.front.auditor import Auditor, who_of
+from sidecar.front.live.websocket import PATH as LIVE_PATH
+from sidecar.front.receive.guards import API, AccessPolicy, Refusal, refusal_of
 from sidecar.front.receive.native import Answer, NativeHooks
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
+COARSE = {f"{API}/events": "events", LIVE_PATH: "tap"}
+"""What is recorded once a minute, however often it is asked; what the others do they record themselves."""
 POLICY_VIOLATION = 1008
 """WebSocket close code (RFC 6455, 7.4.1); before the handshake the server turns it into an HTTP 403."""
 
@@ -18,8 +23,9 @@ POLICY_VIOLATION = 1008
 class AccessGuard:
     """Refuses what `guards.refusal_of` refuses, for HTTP and WebSocket alike, before the application runs."""
 
-    def __init__(self, app: NativeHooks, policy: AccessPolicy) -> None:
+    def __init__(self, app: NativeHooks, policy: AccessPolicy, auditor: Auditor) -> None:
         self._app = app
+        self._auditor = auditor
         self.policy = policy
         """What counts for the next request; a new token is a new policy."""
         self._sockets: set[Send] = set()
@@ -36,12 +42,25 @@ class AccessGuard:
         if scope["type"] in _GUARDED:
             refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]))
             if refusal is not None:
+                self._auditor.refused(refusal.status, who_of(scope))
+            elif scope["path"] in COARSE:
+                refusal = await self._unrecorded(scope)
+            if refusal is not None:
                 await _refuse(scope, send, refusal)
                 return
         if scope["type"] == ScopeType.WEBSOCKET:
             await self._follow(scope, receive, send)
         else:
             await self._app(scope, receive, _while_there(send) if scope["type"] == ScopeType.HTTP else send)
+
+    async def _unrecorded(self, scope: Scope) -> Refusal | None:
+        """Why a reading that must be on record is refused; None once it is on record."""
+        detail = {"query": scope["query_string"].decode("latin-1")} if scope["type"] == ScopeType.WEBSOCKET else {}
+        try:
+            await self._auditor.require_coarse(COARSE[scope["path"]], who_of(scope), detail)
+        except AuditError as error:
+            return Refusal(503, error.message, error.hint)
+        return None
 
     async def end_sockets(self, reason: str) -> None:
         """Closes every WebSocket: what opened it counts no more."""

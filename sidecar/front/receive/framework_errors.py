@@ -6,7 +6,15 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
+from sidecar.errors import AuditError
+from sidecar.front.receive.replies import error_body
+
 HINT = "GET /schema lists every route with its parameters"
+
+
+def audit_error(_request: Request[Any, Any, Any], error: AuditError) -> Response[bytes]:
+    """What must be on record and could not be is not done: 503."""
+    return Response(error_body(error), status_code=503, media_type=MediaType.JSON)
 
 
 def http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

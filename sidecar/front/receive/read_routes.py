@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 
@@ -15,6 +15,7 @@ from sidecar.errors import (
     WorkerUnavailableError,
 )
 from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import error_body
 from sidecar.front.worker_link import WorkerLink
@@ -37,7 +38,7 @@ class SqlRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_routes(
-    worker: WorkerLink, acknowledger: Acknowledger, sql_seconds: float, sql_rows: int
+    worker: WorkerLink, acknowledger: Acknowledger, auditor: Auditor, sql_seconds: float, sql_rows: int
 ) -> list[HTTPRouteHandler]:
     """The handlers of the event list and of SQL, with the limits of one query."""
 
@@ -70,7 +71,8 @@ def read_routes(
         return await asked("events", {"wanted": wanted}, GRACE_SECONDS)
 
     @post(f"{API}/sql", status_code=200, summary="One read-only SELECT over events and its views")
-    async def sql(data: SqlRequest) -> Response[bytes]:
+    async def sql(data: SqlRequest, request: Request[Any, Any, Any]) -> Response[bytes]:
+        await auditor.require_coarse("sql", who_of(request.scope), {"query": data.query})
         limits = {"seconds": sql_seconds, "max_rows": sql_rows}
         return await asked("sql", {"query": data.query, **limits}, sql_seconds + GRACE_SECONDS)
 

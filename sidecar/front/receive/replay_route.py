@@ -1,10 +1,13 @@
 """`POST /replay`: one step of sending again to a sink; needs the token."""
 
+from typing import Any
+
 import msgspec
-from litestar import MediaType, Response, post
+from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar.errors import ExportError, LeanvibeError, ReplayError, WorkerUnavailableError
+from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import error_body
 from sidecar.front.worker_link import WorkerLink
@@ -27,11 +30,13 @@ class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
     after: int = 0
 
 
-def replay_route(worker: WorkerLink) -> HTTPRouteHandler:
+def replay_route(worker: WorkerLink, auditor: Auditor) -> HTTPRouteHandler:
     """The handler of one step; its answer says where the next one begins and how much is left."""
 
     @post(f"{API}/replay", status_code=200, summary="Send again to a sink, step by step")
-    async def replay(data: ReplayRequest) -> Response[bytes]:
+    async def replay(data: ReplayRequest, request: Request[Any, Any, Any]) -> Response[bytes]:
+        told = {name: value for name, value in msgspec.to_builtins(data).items() if value and name != "after"}
+        await auditor.require_coarse("replay", who_of(request.scope), told)
         try:
             body = bytes(await worker.ask("replay", {"wanted": msgspec.to_builtins(data)}, STEP_SECONDS))
         except LeanvibeError as error:
