@@ -1,7 +1,10 @@
 """What was taken out of one payload: how often each rule acted, and where secrets of vendors stood."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from sidecar.redact.engine import Found
+from sidecar.redact.leaves import Place
 from sidecar.redact.rules import VENDOR, Rule
 
 MOST_LEAKS = 16
@@ -32,6 +35,11 @@ class Account:
         self.counts[rule.id] = self.counts.get(rule.id, 0) + 1
         if rule.kind == VENDOR and len(self._seen) < MOST_LEAKS:
             self._seen.append((rule, container, key))
+
+    def add_all(self, spans: Iterable[Found], place: Place) -> None:
+        """All of them did, in the string at that place."""
+        for _, _, rule in spans:
+            self.add(rule, place[0], place[1])
 
     def leaks(self, root: list[Any]) -> tuple[Leak, ...]:
         """Where the secrets of vendors stood below `root`, a list around the payload as it is after redaction."""

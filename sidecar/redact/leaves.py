@@ -21,27 +21,25 @@ STRING, KEY, NUMBER = range(3)
 """What a text was in the JSON value."""
 
 
-class Leaves(NamedTuple):
-    """Texts, and for each its place: container, key or index, what its name says, what it was.
+Place = tuple[Any, Any, Field | None, int]
+"""Container, key or index, what the name says, what it was."""
 
-    `named` are the numbers of those whose name says something.
-    """
+
+class Leaves(NamedTuple):
+    """Texts, and for each its place."""
 
     texts: list[str]
-    places: list[tuple[Any, Any, Field | None, int]]
-    named: list[int]
+    places: list[Place]
 
-    def add(self, text: str, place: tuple[Any, Any, Field | None, int]) -> None:
+    def add(self, text: str, place: Place) -> None:
         """One more text."""
-        if place[2] is not None:
-            self.named.append(len(self.texts))
         self.texts.append(text)
         self.places.append(place)
 
 
 def leaves(root: list[Any]) -> Leaves:
     """Every string, every telling key and every long number below `root`, a list around the payload."""
-    found = Leaves([], [], [])
+    found = Leaves([], [])
     pending: list[tuple[Any, Field | None]] = [(root, None)]
     while pending:
         container, inherited = pending.pop()

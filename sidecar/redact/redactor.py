@@ -11,13 +11,15 @@ from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError, check, deadline
 from sidecar.redact.fields import Field
-from sidecar.redact.leaves import KEY, NUMBER, Leaves, leaves, rename
+from sidecar.redact.known import LONGEST_KNOWN, Known
+from sidecar.redact.leaves import KEY, NUMBER, Leaves, Place, leaves, rename
 from sidecar.redact.named import RULES, named
 from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
 
 _SMALL = 64 * 1024
 """Up to here most texts have so few candidates that reading the clock is what costs."""
+_NONE: list[Found] = []
 
 
 class Redacted(NamedTuple):
@@ -46,6 +48,7 @@ class PIIRedactor:
         acting = [rule for rule in all_rules(self._policy) if self._policy.action(rule) != "off"]
         self._engine = Engine(acting, prefer=engine, cache=cache)
         self.engine = self._engine.name
+        self._known = Known()
 
     def redact(self, payload: Any) -> Redacted:
         """The payload without secrets and personal data; the payload itself is changed and given away."""
@@ -82,28 +85,42 @@ class PIIRedactor:
 
     def _redact(self, found: Leaves, account: Account) -> bool:
         """Put redacted texts in place; false when some had to be dropped."""
-        data = [text.encode("utf-8", "surrogatepass") for text in found.texts]
+        renamed: list[tuple[Any, Any, str]] = []
+        unknown = self._put_known(found, account, renamed)
+        texts = [found.texts[number] for number in unknown]
+        data = [text.encode("utf-8", "surrogatepass") for text in texts]
         of_leaf, dropped = self._find(data)
-        renamed = []
-        for number in sorted({*of_leaf, *found.named, *dropped}):
-            container, key, name, role = found.places[number]
-            new: str | None = salvage.DROPPED
-            if number not in dropped:
-                spans = of_leaf.get(number, [])
-                if name is not None or self._policy.allow:
-                    spans = self._spans(data[number], spans, name, number=role == NUMBER)
-                new = spliced(data[number], spans, self._policy) if spans else None
-                for _, _, rule in spans:
-                    account.add(rule, container, key)
-            if new is None:
+        for at, number in enumerate(unknown):
+            place = found.places[number]
+            if at in dropped:
+                _put(place, salvage.DROPPED, renamed)
                 continue
-            if role == KEY:
-                renamed.append((container, key, new))
-            else:
-                container[key] = new
+            spans = of_leaf.get(at, _NONE)
+            _, _, name, role = place
+            if name is not None or (spans and self._policy.allow):
+                spans = self._spans(data[at], spans, name, number=role == NUMBER)
+            new = spliced(data[at], spans, self._policy) if spans else None
+            if name is None and len(data[at]) <= LONGEST_KNOWN:
+                self._known.learn(texts[at], new, spans)
+            if new is not None:
+                account.add_all(spans, place)
+                _put(place, new, renamed)
         if renamed:
             rename(renamed)
         return not dropped
+
+    def _put_known(self, found: Leaves, account: Account, renamed: list[tuple[Any, Any, str]]) -> list[int]:
+        """Put the texts in place whose redacted form is known; the numbers of the others."""
+        unknown: list[int] = []
+        known = self._known
+        for number, (text, place) in enumerate(zip(found.texts, found.places, strict=True)):
+            before = known.get(text) if place[2] is None and len(text) <= LONGEST_KNOWN else None
+            if before is None:
+                unknown.append(number)
+            elif before[0] is not None:
+                account.add_all(before[1], place)
+                _put(place, before[0], renamed)
+        return unknown
 
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
         """Spans by text, and the texts that hold too many candidates to be looked at."""
@@ -135,6 +152,14 @@ class PIIRedactor:
 
     def _allowed(self, secret: bytes) -> bool:
         return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
+
+
+def _put(place: Place, new: str, renamed: list[tuple[Any, Any, str]]) -> None:
+    container, key, _, role = place
+    if role == KEY:
+        renamed.append((container, key, new))
+    else:
+        container[key] = new
 
 
 def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
