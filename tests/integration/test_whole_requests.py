@@ -1,0 +1,96 @@
+"""A hook that arrives in one piece takes a short way; whoever sends it must not be able to tell."""
+
+import http.client
+import re
+import socket
+import time
+
+import pytest
+
+from sidecar.errors import NotDurableError
+from sidecar.front.receive import native
+from tests.integration.ingest import NATIVE
+from tests.sidecar_process import Sidecar
+
+SECONDS = 30.0
+BODY = b'{"session_id":"whole","hook_event_name":"PreToolUse","tool_name":"Read"}'
+GIVEN = b'{"session_id":"whole","hook_event_name":"PreToolUse","event_id":"whole-1"}'
+
+
+def post(body: bytes = BODY, *lines: str, path: str = NATIVE, version: str = "1.1", json: bool = True) -> bytes:
+    kind = ["Content-Type: application/json"] if json else []
+    head = [f"POST {path} HTTP/{version}", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *kind, *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def answer(port: int, *pieces: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Status, headers and body that come back on one connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number, piece in enumerate(pieces):
+            if number:
+                time.sleep(0.05)  # so that the other side reads twice; an earlier read only makes the test weaker
+            connection.sendall(piece)
+        found = http.client.HTTPResponse(connection, method="POST")
+        found.begin()
+        return found.status, found.getheaders(), found.read()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (post(), 204),
+        (post(GIVEN), 204),
+        (post(BODY, "X-Leanvibe-Agent-Id: one"), 204),
+        (post(BODY, "X-Leanvibe-Enable: false"), 204),
+        (post(BODY, "Connection: close"), 204),
+        (post(BODY, version="1.0"), 204),
+        (post(BODY, "Expect: 100-continue"), 204),
+        (post(BODY, json=False), 415),
+        (post(BODY, "Origin: http://evil.example"), 403),
+        (post(BODY, path=NATIVE.replace("claude-code", "nobody")), 404),
+        (post(b"{"), 400),
+        (post(b"[]"), 400),
+        (post(b"{}"), 400),
+    ],
+)  # fmt: skip
+def test_both_ways_answer_alike(sidecar: Sidecar, request_: bytes, status: int) -> None:
+    """The same request in one piece and in two gets the same answer."""
+    cut = len(request_) - 1
+    whole, parts = answer(sidecar.port, request_), answer(sidecar.port, request_[:cut], request_[cut:])
+
+    assert status == whole[0]
+    assert parts == whole
+
+
+def test_requests_behind_one_another_are_answered_in_order(sidecar: Sidecar) -> None:
+    """Ten requests in one piece, some of which fail, get ten answers in the order of their sending."""
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=SECONDS) as connection:
+        connection.sendall((post() + post(b"{")) * 5)
+        found = b""
+        while found.count(b"HTTP/1.1 ") < 10 or not found.endswith(b"}"):
+            found += connection.recv(65_536)
+
+    assert [b"204", b"400"] * 5 == re.findall(rb"HTTP/1\.1 (\d+)", found)
+
+
+def test_each_event_is_counted_once(sidecar: Sidecar) -> None:
+    """An event that the short way gives up on is not counted there and again on the ordinary one."""
+    before = sidecar.get("/api/v1/observability/hook-performance").json()["performance"]
+    answer(sidecar.port, post())
+    answer(sidecar.port, post(b"{"))
+    after = sidecar.get("/api/v1/observability/hook-performance").json()["performance"]
+
+    assert 1 == after["events_processed"] - before["events_processed"]
+    assert 1 == after["events_failed"] - before["events_failed"]
+
+
+def test_an_event_that_cannot_be_made_durable_is_a_503() -> None:
+    """The short way's own refusal is a whole response that says what and what to do."""
+    told: list[bytes] = []
+    native._tell(told.append, NotDurableError("no room", hint="make some"))
+
+    head, _, body = told[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert f"content-length: {len(body)}".encode() in head
+    assert b'{"error":"no room","hint":"make some"}' == body
