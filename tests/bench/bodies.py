@@ -58,12 +58,12 @@ def _turn(turn: int) -> Iterator[dict[str, Any]]:
 
 
 def guide_event(number: int) -> dict[str, Any]:
-    """One distinct event of about 1 KB in the guide's format, for the batch route."""
-    turn = number // CALLS
+    """One distinct event of about 1 KB in the guide's format, for the batch route; every tenth ends its turn."""
+    turn, ends = number // CALLS, number % CALLS == CALLS - 1
     begin = number * 997 % (len(source()) - 1000)
     return {
         "session_id": f"5e55{turn // TURNS:08x}-0000-4000-8000-{turn // TURNS:012x}",
-        "event_type": "POST_TOOL_USE",
+        "event_type": "AGENT_STOP" if ends else "POST_TOOL_USE",
         "prompt_id": f"{turn:08x}-1111-4000-8000-000000000000",
         "tool_name": TOOLS[number % len(TOOLS)],
         "tool_use_id": f"toolu_{number:024x}",
