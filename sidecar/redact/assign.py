@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from sidecar.redact.fields import Field, classify
-from sidecar.redact.validators import digits
+from sidecar.redact.validators import digits, opaque
 from sidecar.redact.values import REDACTED, is_reference, is_secret, is_uuid
 
 Span = tuple[int, int]
@@ -15,33 +15,49 @@ _WORDS_IN_FRONT = frozenset(
     b"api access secret private auth account session bot client app service signing encryption".split()
 )
 
+_COLOUR = rb"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]"
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
-_QUOTE = rb"\\{0,7}[\"'`]|&quot;|%22"  # up to three levels of JSON inside JSON
+_QUOTE = (
+    rb"\\{0,7}[\"'`]"  # up to three levels of JSON inside JSON
+    rb"|\\{1,7}(?:u002[27]|x2[27])|&(?:quot|apos|\#3[49]|\#[xX]2[27]);|%2[27]"
+)
 _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
-    rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\xc2\xe2-]|(?:"
+    rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\x1b\xc2\xe2\xef-]|(?:"
     + _QUOTE
-    + rb")\]?\s{0,8}[=:,>%<\xc2\xe2vV\"'\\-]|\][ \t]{0,8}[=:,>%<\xc2\xe2-])"
+    + rb")\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\][ \t]{0,8}[=:,>%<\xc2\xe2-]"
+    rb"|\\{1,7}[uxe0]|\*\*|&gt;)"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
+    (?:"""
+    + _COLOUR
+    + rb"""){0,3}
     (?P<close>"""
     + _QUOTE
     + rb""")? \]?  # the end of a quoted name, also in brackets
+    (?:"""
+    + _COLOUR
+    + rb"""){0,3} (?:\*\*(?=:))?
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
         (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
           | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
         [ \t]{0,4} (?==) )?
     (?: """
     + _SPACE
-    + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3[dD] ) [>:]?
-      | (?P<xml>>) (?=[^\s<>&])  # <api_key>value
+    + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
+        | \xef\xbc[\x9a\x9d] ) [>:]? (?:\*\*)?  # full-width signs too
+      | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
+      | (?P<block> \s{0,2}\{ (?:[^{}\n\xff]{0,120}\n){0,6}? [^{}\n\xff]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
+      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>\xff]{0,80}> )  # of a table
       | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
                 | </key>\s{0,8}<string> )     # name: X, value:
       | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
       | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was)[ :=]{1,3} )? )
     )
-    (?:[ \t]|\xc2\xa0){0,8}
+    (?:[ \t]|\xc2\xa0|"""
+    + _COLOUR
+    + rb"""){0,8}
     (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
     """
 )
@@ -60,7 +76,7 @@ _BARE = re.compile(
     rb"""(?x)
     (?: [^\s"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]
       | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
-      | [&;,|] (?! [\w.\-]{1,40}= | \s | \xff | \\ | $ )    # not the start of the next setting
+      | [&;,|] (?! [\w.\-]{1,40}[=:] | \s | \xff | \\ | $ )    # not the start of the next setting
       | [()\[\]{}] (?= [^\s"'`\\<>&;,|\xff(){}\[\]] )
       | \\ (?![nrtu"'\\])
     )+
@@ -68,6 +84,7 @@ _BARE = re.compile(
 )
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
 _XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
+_ESCAPED_XML_VALUE = re.compile(rb"(?:(?!&lt;|\\{1,7}u003[cC])[^<\xff\n]){1,4096}")
 _IN_QUERY = (b"?", b"&")  # before a name: the next `&` ends its value
 _TRAILING = b".,;:)]}!?\\"
 _LONGEST_VALUE = 4096
@@ -91,16 +108,21 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     after = tail.end()
     name = _name(data, start, after)
     kind = _claim(name)
-    if kind is None or _in_userinfo(data, after - len(name)):
-        return None
+    if kind is None or data[after - len(name) - 3 : after - len(name)] == b"://":
+        return None  # the user name in https://x-access-token:…@host: the rule for URLs knows where that ends
     link = _TO_VALUE.match(data, after)
-    if link is None or (link["close"] and (link["gap"] or (link["xml"] and kind is Field.WEAK))):
+    if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
         return None
     if link["gap"] and not link["told"] and name[:1] != b"-" and not _LONG_WORD.match(data, link.end()):
         return None
     if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
         return None
     return _value(data, link, name, kind)
+
+
+def _no_field(data: bytes, link: re.Match[bytes], at: int, kind: Field) -> bool:
+    """The quoted name is a word in quotes, or a type such as "AWS::IAM::AccessKey"."""
+    return bool(link["gap"] or (link["xml"] and kind is Field.WEAK) or data[at - 2 : at] == b"::")
 
 
 @lru_cache(maxsize=4096)
@@ -121,13 +143,8 @@ def _name(data: bytes, start: int, after: int) -> bytes:
 
 def _word_in_front(left: bytes) -> bytes:
     # `Client Secret: …`, `API key …`: names of two words.
-    words = left.rsplit(None, 1)
-    return words[-1] + b" " if words and words[-1].lower() in _WORDS_IN_FRONT else b""
-
-
-def _in_userinfo(data: bytes, at: int) -> bool:
-    # In https://x-access-token:…@host the user name is no label: the rule for URLs knows where it ends.
-    return data[at - 3 : at] == b"://"
+    word = (left.rsplit(None, 1) or [b""])[-1].lstrip(b"*|(\"'`")
+    return word + b" " if word.lower() in _WORDS_IN_FRONT else b""
 
 
 def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span | None:
@@ -138,7 +155,7 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     if REDACTED.match(data, begin):
         return None
     quote = opened["inner"] or opened["quote"]
-    finish = _end_of(data, begin, quote, xml=link["xml"] is not None)
+    finish = _end_of(data, begin, quote, link["xml"])
     if data[link.start() - len(name) - 1 : link.start() - len(name)] in _IN_QUERY:
         finish = begin + len(data[begin:finish].partition(b"&")[0])
     value = data[begin:finish]
@@ -147,17 +164,17 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper())
     if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None, told=told):
         return None
-    if name.lower() == b"key" and is_uuid(value):
+    if (name.lower() == b"key" and is_uuid(value)) or (link["cell"] and not opaque(value)):
         return None
     tight = quote is None and _is_tight(name, link)
     return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
 
 
-def _end_of(data: bytes, begin: int, quote: bytes | None, *, xml: bool) -> int:
+def _end_of(data: bytes, begin: int, quote: bytes | None, xml: bytes | None) -> int:
     if quote is not None:
         found = _body(quote).match(data, begin)
     elif xml:
-        found = _XML_VALUE.match(data, begin)
+        found = (_XML_VALUE if xml == b">" else _ESCAPED_XML_VALUE).match(data, begin)
     else:
         found = _BARE.match(data, begin, begin + _LONGEST_VALUE)
     if found is None:

@@ -152,8 +152,13 @@ def dense(found: bytes) -> bool:
 
 
 def strongly_opaque(found: bytes) -> bool:
-    """Opaque with at least four digits, and no date or version among words."""
-    return sum(map(len, _DIGIT_RUN.findall(found))) >= 4 and opaque(found)  # noqa: PLR2004
+    """Opaque with four digits, or two and capitals in one long piece; no date or version among words."""
+    if not opaque(found):
+        return False
+    numbers = _DIGIT_RUN.findall(found)
+    return sum(map(len, numbers)) >= 4 or (  # noqa: PLR2004
+        len(numbers) > 1 and found.isalnum() and not (found.islower() or found.isupper())
+    )
 
 
 def anything(found: bytes) -> bool:

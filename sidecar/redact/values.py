@@ -17,7 +17,7 @@ _REFERENCE = re.compile(
     | %[a-z_][a-z0-9_.]{1,64}%?$ | %\(? [a-z_]* \)? [sdr]$ | \{[a-z_.\[\]"'0-9]*\}$ | <[^<>]{1,64}>$ | \#\{
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
-    | std::|system\.|[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
+    | std::|system\.|[*&]?[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
     | \(|[a-z_][a-z0-9_]{0,40}\[
     | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
@@ -34,6 +34,7 @@ _STAND_IN = re.compile(
     | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
     | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
     | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
+    | (?:null|nil|none|undefined|true|false)[;,)\]}]
     """
 )
 _IDENTIFIER = re.compile(rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?")
