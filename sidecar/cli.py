@@ -24,6 +24,7 @@ COMMANDS = {
     "hook": "sidecar.commands.hook",
     "hooks": "sidecar.commands.hooks",
     "replay": "sidecar.commands.replay",
+    "export": "sidecar.commands.export",
     "config": "sidecar.commands.config",
     "db": "sidecar.commands.db",
 }

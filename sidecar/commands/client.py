@@ -39,30 +39,44 @@ class Client:
             NotRunningError: nobody answers there.
             AnswerError: the sidecar's own error.
         """
+        return _decoded(self.get_raw(path, seconds), self.url)
+
+    def get_raw(self, path: str, seconds: float = 15.0) -> bytes:
+        """The body of a GET as it is; errors as `get`."""
         return self._ask(urllib.request.Request(self.url + path), seconds)  # noqa: S310  http by construction
 
     def post(self, path: str, body: Any, seconds: float = 60.0) -> Any:
         """The decoded JSON of a POST of JSON; errors as `get`."""
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        return self._ask(urllib.request.Request(self.url + path, data, headers), seconds)  # noqa: S310
+        request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310
+        return _decoded(self._ask(request, seconds), self.url)
 
-    def _ask(self, request: urllib.request.Request, seconds: float) -> Any:
+    def _ask(self, request: urllib.request.Request, seconds: float) -> bytes:
         request.add_header("Authorization", f"Bearer {self.token}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes by a proxy
         try:
             with opener.open(request, timeout=seconds) as answer:
-                return json.loads(answer.read())
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
             body = error.read(65_536)
             if error.code == HTTPStatus.SERVICE_UNAVAILABLE and b'"components"' in body:
-                return json.loads(body)
+                return body
             raise _answer_error(error.code, body) from None
         except (OSError, ValueError) as error:
-            raise NotRunningError(
-                f"no sidecar answers at {self.url} ({getattr(error, 'reason', error)})",
-                hint="start it: leanvibe serve",
-            ) from None
+            raise _nobody(self.url, error) from None
+
+
+def _decoded(body: bytes, url: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise _nobody(url, error) from None
+
+
+def _nobody(url: str, error: Exception) -> NotRunningError:
+    reason = getattr(error, "reason", error)
+    return NotRunningError(f"no sidecar answers at {url} ({reason})", hint="start it: leanvibe serve")
 
 
 def client_of(data_dir: Path | None, url: str | None) -> Client:

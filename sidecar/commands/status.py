@@ -70,8 +70,14 @@ def _waiting(seconds: float | None) -> str:
 
 
 def _component(name: str, part: dict[str, Any]) -> list[Any]:
-    note = part.get("error") or part.get("last_error") or part.get("notice") or part.get("engine", "")
+    told = (part.get("error"), part.get("last_error"), _dropped(part), part.get("notice"), part.get("engine"))
+    note = next((one for one in told if one), "")
     return [name, part["status"], _behind(part), part.get("dead_letters") or "", note]
+
+
+def _dropped(part: dict[str, Any]) -> str:
+    """What a sink will never get, because the store could not keep it any longer."""
+    return ", ".join(f"{events} dropped ({reason})" for reason, events in part.get("dropped", {}).items())
 
 
 def _behind(part: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 
-STORE_PREFIX = "store"
+STORE_PREFIXES = ("store", "sealed")
 """Names of the store's files and folders begin so."""
 
 
@@ -30,7 +30,7 @@ def footprint_of(data_dir: Path) -> Footprint:
             with contextlib.suppress(OSError):
                 size = path.stat().st_size if path.is_file() else 0
                 journal += size if name.startswith(JOURNAL_FILE) else 0
-                store += size if name.startswith(STORE_PREFIX) else 0
+                store += size if name.startswith(STORE_PREFIXES) else 0
     with contextlib.suppress(OSError):
         disk = shutil.disk_usage(data_dir)
         return Footprint(journal, store, disk.free, disk.total)

@@ -102,7 +102,7 @@ def health_answer(
     }
     known = progress or {}
     components.update({one["name"]: _export(one) for one in known.get("exports", [])})
-    sinks = {sink["name"]: _sink(sink, last_seq) for sink in known.get("sinks", [])}
+    sinks = {sink["name"]: _sink(sink, last_seq, known["sealed"]) for sink in known.get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
         "status": max((str(part["status"]) for part in parts), key=ORDER.index),
@@ -136,6 +136,8 @@ def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "status": "degraded" if progress["store_error"] or progress["store_note"] else "healthy",
         "lag_events": lag,
+        "sealed": {name: progress["sealed"][name] for name in ("files", "events", "bytes")},
+        "forgotten": _forgotten(progress["sealed"], ""),
     }
     if problem := progress["store_error"] or progress["store_note"]:
         shown["error"] = problem
@@ -159,7 +161,13 @@ def _turn(turn: Mapping[str, Any], now: float) -> dict[str, Any]:
     }
 
 
-def _sink(sink: dict[str, Any], last_seq: int) -> dict[str, Any]:
+def _forgotten(sealed: Mapping[str, Any], sink: str) -> dict[str, int]:
+    """Reason → events that left the store, or left it before that sink had them; since the first day."""
+    return {one["reason"]: one["events"] for one in sealed["forgotten"] if one["sink"] == sink}
+
+
+def _sink(sink: dict[str, Any], last_seq: int, sealed: Mapping[str, Any]) -> dict[str, Any]:
     lag = max(0, last_seq - sink["seq"])
     bad = sink["state"] == "retrying" or lag > LAG_WARNING_EVENTS
-    return {"status": "degraded" if bad else "healthy", "lag_events": lag, **sink}
+    shown = {"status": "degraded" if bad else "healthy", "lag_events": lag, **sink}
+    return shown | {"dropped": _forgotten(sealed, sink["name"])}

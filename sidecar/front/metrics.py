@@ -41,7 +41,8 @@ def own_metrics(facts: Facts) -> list[Metric]:
     since_ns = int(facts.since * 1e9)
     metrics = [*_processing(facts), *_losses(facts), *_host(facts), *_delivery(facts)]
     return [
-        one if one.kind is MetricKind.GAUGE else msgspec.structs.replace(one, since_ns=since_ns) for one in metrics
+        one if one.kind is MetricKind.GAUGE or one.since_ns else msgspec.structs.replace(one, since_ns=since_ns)
+        for one in metrics
     ]
 
 
@@ -130,6 +131,7 @@ def _delivery(facts: Facts) -> Iterator[Metric]:
         unit="s",
     )
     yield from _sinks(progress["sinks"])
+    yield from _sealed(progress["sealed"])
 
 
 def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
@@ -143,12 +145,36 @@ def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
         yield _counter(f"leanvibe.sink.{name}", text, [(sink["name"], sink[name]) for sink in sinks], ("sink",))
 
 
+def _sealed(sealed: Mapping[str, Any]) -> Iterator[Metric]:
+    """Sealed days, and what left the store before its time: counted since the first day, not since a start."""
+    yield _gauge("leanvibe.store.sealed.files", "Files of sealed days.", [(sealed["files"],)])
+    yield _gauge("leanvibe.store.sealed.size", "Size of the files of sealed days.", [(sealed["bytes"],)], unit="By")
+    gone = sealed["forgotten"]
+    since = int(min((one["since"] for one in gone), default=0) * 1e9)
+    own = [(one["reason"], one["events"]) for one in gone if not one["sink"]]
+    size = [(one["reason"], one["bytes"]) for one in gone if not one["sink"]]
+    sinks = [(one["sink"], one["reason"], one["events"]) for one in gone if one["sink"]]
+    for metric in (
+        _counter("leanvibe.store.deleted", "Events that left the store, by reason.", own, ("reason",)),
+        _counter("leanvibe.store.deleted.size", "Bytes given back, by reason.", size, ("reason",), unit="By"),
+        _counter(
+            "leanvibe.sink.dropped",
+            "Events, and dead letters, that left the store before the sink had taken them.",
+            sinks,
+            ("sink", "reason"),
+        ),
+    ):
+        yield msgspec.structs.replace(metric, since_ns=since)
+
+
 def _age(oldest_at: float | None, now: float) -> float:
     return 0.0 if oldest_at is None else round(max(0.0, now - oldest_at), 3)
 
 
-def _counter(name: str, text: str, rows: Iterable[tuple[Any, ...]], labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(name=name, kind=MetricKind.COUNTER, help=text, labels=labels, points=_points(rows))
+def _counter(
+    name: str, text: str, rows: Iterable[tuple[Any, ...]], labels: tuple[str, ...] = (), unit: str = ""
+) -> Metric:
+    return Metric(name=name, kind=MetricKind.COUNTER, unit=unit, help=text, labels=labels, points=_points(rows))
 
 
 def _gauge(

@@ -51,7 +51,11 @@ def exposed(accept: str = "") -> str:
     monitor.totals.processed["claude-code", EventType.OTHER] = 1
     monitor.totals.redactions["email"] = 1
     sink: dict[str, Any] = {name: getattr(SinkState(name="redis"), name) for name in SinkState.__struct_fields__}
-    progress = {"store_seq": 1, "store_oldest_at": None, "passed": 1, "sinks": [sink], "dropped": {}}
+    gone = [{"reason": "age", "sink": sink, "events": 1, "bytes": 1, "since": 1.0} for sink in ("", "redis")]
+    sealed = {"files": 1, "events": 1, "bytes": 1, "forgotten": gone}
+    progress = {
+        "store_seq": 1, "store_oldest_at": None, "passed": 1, "sinks": [sink], "dropped": {}, "sealed": sealed,
+    }  # fmt: skip
     facts = Facts(
         now=2.0,
         since=1.0,

@@ -59,14 +59,15 @@ def read_routes(
         failed: bool | None = None,  # noqa: FBT001  a filter
         text: str | None = None,
         since: str | None = None,
+        until: str | None = None,
         before: int | None = None,
         after: int | None = None,
         limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
     ) -> Response[bytes]:
         wanted = {
             "session_id": session_id, "agent": agent, "agent_id": agent_id, "event_type": event_type,
-            "tool_name": tool_name, "failed": failed, "text": text, "since": since, "before": before, "after": after,
-            "limit": limit,
+            "tool_name": tool_name, "failed": failed, "text": text, "since": since, "until": until, "before": before,
+            "after": after, "limit": limit,
         }  # fmt: skip
         return await asked("events", {"wanted": wanted}, GRACE_SECONDS)
 

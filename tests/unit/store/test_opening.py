@@ -86,7 +86,7 @@ def test_a_store_that_kills_is_moved_aside(path: Path) -> None:
 
 
 def test_a_store_that_needs_it_gets_more_memory(path: Path) -> None:
-    """A store that ran out of memory is opened with twice as much from then on, up to a bound, and holds what it held."""
+    """A store that ran out of memory is opened with twice as much from then on, up to a bound."""
     limits = []
     for _ in range(6):
         store = open_store(path, 64)

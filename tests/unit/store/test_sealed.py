@@ -83,7 +83,7 @@ def _store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_days_that_are_over_are_files(store: Store) -> None:
-    """Ended days become one file each, with one more for large payloads; today stays hot; nothing changes for readers."""
+    """Ended days become one file each, with one more for large payloads; today stays hot; readers see no change."""
     stats = store.fetch("SELECT * FROM redaction_stats ORDER BY rule")
     keep_up(store)
 
@@ -191,7 +191,7 @@ def test_a_lost_store_takes_its_sealed_days_over(tmp_path: Path, store: Store) -
 
 @pytest.mark.parametrize("damage", ["cut off", "gone", "scrambled"])
 def test_a_damaged_file_is_left_out(tmp_path: Path, store: Store, damage: str) -> None:
-    """A sealed file that is damaged, found when opening or by a query, costs its own events, counted, and no other."""
+    """A damaged sealed file, found when opening or by a query, costs its own events, counted, and no other."""
     keep_up(store)
     path = store.folder / "events-2026-11-16-1.parquet"
     content = path.read_bytes()
