@@ -10,6 +10,7 @@ LeanvibeError
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
 │   ├── MediaTypeError       415  not a JSON content type
 │   ├── DefectError          500  our own fault: the event was not taken
+│   ├── OverloadedError      503  too many large bodies at once: it was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
 ├── JournalError             the journal file cannot be opened or read
 ├── StoreError               the DuckDB store cannot be opened or written
@@ -88,6 +89,12 @@ class DefectError(IngestError):
     """We failed on the event, which was not taken."""
 
     status = 500
+
+
+class OverloadedError(IngestError):
+    """There is too much to do at this moment; nothing was taken."""
+
+    status = 503
 
 
 class NotDurableError(IngestError):

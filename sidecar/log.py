@@ -9,3 +9,4 @@ def configure(level: str) -> None:
     """Our lines at `level` to stderr; libraries only when they warn, since theirs may quote what they carry."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     LOGGER.setLevel(level)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is no HTTP

@@ -69,6 +69,31 @@ class Settings(BaseSettings):
     )
     max_batch_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Largest body of a request with many events.")
 
+    max_connections: int = Field(
+        1000,
+        ge=16,
+        description="HTTP connections at once; for a new one beyond it the one that is idle longest is closed.",
+    )
+    max_busy_connections: int = Field(
+        128, ge=1, description="Of them those that ask something in the same second; new ones beyond it get a 503."
+    )
+    max_requests_per_second: int = Field(
+        50_000, ge=1, description="Requests of all connections together; beyond it they are read more slowly."
+    )
+    max_connection_requests_per_second: int = Field(
+        10_000, ge=1, description="Requests of one connection; beyond it that one is read more slowly."
+    )
+    max_buffered_mb: int = Field(
+        32, ge=1, description="MB of large request bodies in memory at once; what comes beyond it waits unread."
+    )
+    slow_client_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="Seconds that the head of a request may take, and a body beside one for each 16 KB.",
+    )
+    max_live_clients: int = Field(200, ge=1, le=10_000, description="WebSocket clients of the live feed at once.")
+
     journal_max_mb: int = Field(
         1024,
         ge=16,

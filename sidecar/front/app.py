@@ -10,21 +10,24 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from sidecar import __version__
-from sidecar.errors import AuditError
+from sidecar.errors import AuditError, IngestError
 from sidecar.front.acknowledge import Acknowledger
+from sidecar.front.admission import BodyAdmission
 from sidecar.front.auditor import Auditor
+from sidecar.front.connections import ConnectionLimits, Connections
 from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
 from sidecar.front.keys import Keys, Purpose
 from sidecar.front.live.hub import LiveHub
 from sidecar.front.live.websocket import live_route
 from sidecar.front.monitor import PerformanceMonitor
+from sidecar.front.open_files import connections_within
 from sidecar.front.page.codes import OneTimeCodes
 from sidecar.front.page.files import page_files
 from sidecar.front.page.routes import access_routes, facts_route, file_route, link_path
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.access import AccessGuard
-from sidecar.front.receive.framework_errors import audit_error, http_error
+from sidecar.front.receive.framework_errors import audit_error, http_error, ingest_error
 from sidecar.front.receive.guards import AccessPolicy, access_policy, may_read
 from sidecar.front.receive.guide_route import Limits, guide_route
 from sidecar.front.receive.native import NativeHooks
@@ -48,6 +51,7 @@ class Front:
     journal: JournalWriter
     codes: OneTimeCodes
     auditor: Auditor
+    connections: Connections
 
     def page_link(self) -> str:
         """Path and query that open the page once."""
@@ -73,7 +77,8 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
     def health() -> dict[str, object]:
         return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine, auditor.trouble)
 
-    gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub)
+    connections = Connections(connection_limits(settings))
+    gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub, connections)
     worker.tell(gatherer.own)
 
     def current_policy() -> AccessPolicy:
@@ -101,7 +106,7 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
             *read_routes(worker, acknowledger, auditor, settings.sql_timeout_seconds, settings.sql_max_rows),
             replay_route(worker, auditor),
             *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
-            live_route(hub, worker.ask, lambda: acknowledger.last_seq),
+            live_route(hub, worker.ask, lambda: acknowledger.last_seq, settings.max_live_clients),
             file_route(page_files()),
             *access_routes(keys, codes, auditor),
             rotate_route(keys, auditor, changed),
@@ -114,7 +119,20 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the page of the default comes from a CDN
         ),
         logging_config=None,
-        exception_handlers={HTTPException: http_error, AuditError: audit_error},
+        exception_handlers={HTTPException: http_error, AuditError: audit_error, IngestError: ingest_error},
     )
-    guard = AccessGuard(NativeHooks(app, processor, settings.max_body_bytes), current_policy(), auditor)
-    return Front(guard, worker, processor, journal, codes, auditor)
+    hooks = NativeHooks(app, processor, settings.max_body_bytes)
+    admitted = BodyAdmission(hooks, settings.max_buffered_mb << 20, connections.turned_away)
+    guard = AccessGuard(admitted, current_policy(), auditor)
+    return Front(guard, worker, processor, journal, codes, auditor, connections)
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """What the settings let connections do, within what the system lets us."""
+    return ConnectionLimits(
+        connections_within(settings.max_connections),
+        settings.max_busy_connections,
+        settings.max_connection_requests_per_second,
+        settings.max_requests_per_second,
+        settings.slow_client_seconds,
+    )

@@ -1,36 +1,156 @@
-"""uvicorn's HTTP protocol with a bound on what comes before a body: its own keeps a header of any size."""
+"""uvicorn's HTTP protocol with bounds on everything that a client may do slowly, or too much of."""
 
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sidecar.front.connections import Connections, Phase
+from sidecar.front.overload import TURNED_AWAY
+
 MAX_HEAD_BYTES = 64 * 1024
 """Of request line and headers; checked after each read, so one read's bytes may come on top."""
+MAX_HEADERS = 128
+MAX_PIPELINED = 32
+"""Requests that may wait behind the one that is being answered."""
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Answers 400 and hangs up when the head of a request does not end within `MAX_HEAD_BYTES`."""
+    """Tells `connections` what it waits for, and hangs up when they say so.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Answers 400 to a head that does not end within `MAX_HEAD_BYTES` or has more than `MAX_HEADERS` lines, and just
+    hangs up on more than `MAX_PIPELINED` requests at once.
+    """
+
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.received = 0
+        self._all = connections
+        self._phase: Phase | None = None
+        self._bucket = connections.bucket()
+        self._is_welcome = True
         self._in_head = False
+        self._in_body = False
         self._head_bytes = 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether we have stopped reading."""
+        return self.flow.read_paused
+
+    def connection_made(self, transport: Any) -> None:
+        """Comes in, or learns that there is no room."""
+        super().connection_made(transport)
+        self._phase = Phase.HEAD
+        self._is_welcome = self._all.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Makes room."""
+        self._leave()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on it is another protocol's."""
+        self._leave()
+        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         """A request line begins."""
         self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self.received = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The body begins."""
+        if len(self.headers) > MAX_HEADERS or len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many headers, or requests at once")  # the parser's way to say: 400
         self._in_head = False
+        self._in_body = True
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body ends."""
+        self._in_body = False
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser, then looks whether the head has grown too long."""
+        """Feeds the parser, then looks whether the head has grown too long, and what is waited for now."""
+        if not self._is_welcome:
+            self._turn_away()
+            return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too long.")
+        elif self._in_body:
+            self.received += len(data)
+        self._note()
+
+    def on_response_complete(self) -> None:
+        """The next request may come; not at once, when there were too many."""
+        super().on_response_complete()
+        self._note()
+        wait = self._all.debt(self._bucket)
+        if wait and not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(wait, self._read_on)
+
+    def pause_writing(self) -> None:
+        """The client does not read what it asked for."""
+        super().pause_writing()
+        self._note()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        super().resume_writing()
+        self._note()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers, but never in the place of an answer that is still to come."""
+        if self.transport.is_closing():
+            return
+        is_own = self._in_body and not self.pipeline
+        if self.cycle is not None and not self.cycle.response_complete and not is_own:
+            self.transport.abort()
+            return
+        super().send_400_response(msg)
+
+    def hang_up(self, phase: Phase) -> None:
+        """Ends the connection; whoever has sent a part of a head is told why."""
+        self._phase = None
+        if phase in {Phase.DEAF, Phase.BODY}:
+            self.transport.abort()  # nobody reads what is left to be written
+            return
+        if phase is Phase.HEAD and self._in_head and not self.transport.is_closing():
+            self.transport.write(TIMED_OUT)
+        self.transport.close()
+
+    def _turn_away(self) -> None:
+        """Whatever was asked: later."""
+        if not self.transport.is_closing():
+            self.transport.write(TURNED_AWAY)
+            self.transport.close()
+
+    def _note(self) -> None:
+        phase = self._waits_for()
+        if phase is not self._phase and self._phase is not None:
+            self._phase = phase
+            self._all.move(self, phase)
+
+    def _waits_for(self) -> Phase:
+        if self.flow.write_paused:
+            return Phase.DEAF
+        if self._in_head:
+            return Phase.HEAD
+        if self._in_body:
+            return Phase.BODY
+        return Phase.IDLE if self.cycle is None or self.cycle.response_complete else Phase.BUSY
+
+    def _leave(self) -> None:
+        self._phase = None
+        self._all.leave(self)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()

@@ -32,6 +32,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     live_clients: int
     footprint: Footprint
     stages: tuple[StageTotal, ...] = ()
+    connections: int = 0
+    turned_away: Mapping[str, int] = {}
     journal_lost: int = 0
     """Events of a damaged journal that could not be read."""
 
@@ -108,6 +110,9 @@ def _host(facts: Facts) -> Iterator[Metric]:
     yield _gauge("leanvibe.store.size", "Files of the store.", [(foot.store_bytes,)], unit="By")
     yield _gauge("leanvibe.disk.free", "Free space where the data is.", [(foot.free_bytes,)], unit="By")
     yield _gauge("leanvibe.disk.size", "Size of the file system where the data is.", [(foot.disk_bytes,)], unit="By")
+    yield _gauge("leanvibe.http.connections", "Open HTTP connections.", [(facts.connections,)])
+    away = "Clients that were sent away or hung up on, by reason."
+    yield _counter("leanvibe.clients.turned_away", away, facts.turned_away.items(), ("reason",))
     yield _gauge("leanvibe.live.clients", "Connected WebSocket clients.", [(facts.live_clients,)])
     yield _counter("leanvibe.worker.starts", "How often the worker was started.", [(facts.worker_starts,)])
     yield _gauge("leanvibe.worker.up", "1 while the worker answers.", [(facts.progress is not None,)])

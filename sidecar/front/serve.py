@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import ipaddress
 import os
 import signal
 import socket
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,12 +21,15 @@ import uvicorn
 from sidecar import __version__, log
 from sidecar.audit.trail import AuditTrail
 from sidecar.errors import StartError
-from sidecar.front import data_dir, recording
+from sidecar.front import data_dir, memory, recording
 from sidecar.front.app import build
 from sidecar.front.auditor import Auditor
+from sidecar.front.connections import Connections
 from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.keys import Keys
+from sidecar.front.live.protocol import FeedProtocol
 from sidecar.front.on_record import own_process, started
+from sidecar.front.open_files import raise_limit
 from sidecar.front.redaction import redactor_of
 from sidecar.front.spooled import keep_taking_in
 from sidecar.journal import JournalWriter
@@ -34,9 +39,11 @@ from sidecar.settings import Settings
 KEEP_ALIVE_SECONDS = 600
 """Long, because a connection that closes just as the agent posts costs the user an error line."""
 GRACE_SECONDS = 3
+SWITCH_SECONDS = 0.0005
+"""How long a thread that redacts a large body may keep the interpreter from the event loop (Python's own: 0.005)."""
 PROBE_SECONDS = 1.0
-MAX_CONNECTIONS = 2000
-BACKLOG = 2048
+BACKLOG = 128
+"""Connections that wait to be taken in; all of them are at once, while everyone else waits."""
 YOUNG_OBJECTS = 20_000
 """Between two looks of the collector: far more than events under way hold, which leave nothing for it to find."""
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
@@ -58,6 +65,9 @@ def serve(settings: Settings, announce: Announce, profile: Path | None = None) -
     """
     os.umask(0o077)
     log.configure(settings.log_level)
+    raise_limit()
+    memory.prefer_to_give_back()
+    sys.setswitchinterval(SWITCH_SECONDS)
     _refuse_beyond_loopback(settings.host)
     if profile:
         recording.check(profile)
@@ -76,7 +86,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     auditor = Auditor(AuditTrail(settings.data_dir), redactor)
     front = build(settings, keys, auditor, journal, redactor)
     started(auditor, settings)
-    server = _Server(_config(front.asgi))
+    server = _Server(_config(front.asgi, front.connections))
     _stop_on_signals(server)
     url = _url(settings.host, listener.getsockname()[1])
     data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest)
@@ -173,11 +183,12 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(app: Any, connections: Connections) -> uvicorn.Config:
+    http: Any = functools.partial(HookProtocol, connections=connections)
     return uvicorn.Config(
         app,
-        http=HookProtocol,
-        ws="websockets-sansio",
+        http=http,
+        ws=FeedProtocol,
         ws_max_size=WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         lifespan="off",
@@ -186,7 +197,6 @@ def _config(app: Any) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -24,15 +24,18 @@ from sidecar.front.live.replay import Ask, Replay
 PATH = "/api/v1/websocket/observability"
 HEARTBEAT_SECONDS = 15.0
 MAX_SEQ = 2**63 - 1
+MAX_CLIENTS = 200
 UNSUPPORTED = 1008
 """Close code of a question that cannot be answered (RFC 6455, 7.4.1)."""
 TRY_AGAIN = 1013
-"""Close code of a replay that the store failed (IANA's registry)."""
+"""Close code of a replay that the store failed, or when there are too many clients (IANA's registry)."""
 
 Socket = WebSocket[Any, Any, Any]
 
 
-def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int]) -> WebsocketRouteHandler:
+def live_route(
+    hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients: int = MAX_CLIENTS
+) -> WebsocketRouteHandler:
     """The handler that connects clients to the hub, and to the store for what they missed."""
 
     @websocket(PATH)
@@ -42,6 +45,9 @@ def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int]) -> Websocket
         await socket.accept()
         if after is None and "after" in socket.query_params:
             await socket.close(UNSUPPORTED, "after= takes a sequence number")
+            return
+        if hub.clients >= max_clients:
+            await socket.close(TRY_AGAIN, "too many clients")
             return
         subscription = hub.subscribe(filters)
         replay = Replay(ask, last_seq, lambda frame: socket.send_text(frame.decode()))

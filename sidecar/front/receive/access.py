@@ -1,7 +1,9 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
 import contextlib
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 import msgspec
 from litestar.enums import ScopeType
@@ -11,7 +13,7 @@ from sidecar.errors import AuditError
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.live.websocket import PATH as LIVE_PATH
 from sidecar.front.receive.guards import API, AccessPolicy, Refusal, refusal_of
-from sidecar.front.receive.native import Answer, NativeHooks
+from sidecar.front.receive.native import Answer
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
 COARSE = {f"{API}/events": "events", LIVE_PATH: "tap"}
@@ -20,10 +22,20 @@ POLICY_VIOLATION = 1008
 """WebSocket close code (RFC 6455, 7.4.1); before the handshake the server turns it into an HTTP 403."""
 
 
+class Hooks(Protocol):
+    """An ASGI application that can take an event that came whole at once."""
+
+    def take_now(self, scope: HTTPScope, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> bool:
+        """Takes it, or leaves it to the ordinary way."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ordinary way."""
+
+
 class AccessGuard:
     """Refuses what `guards.refusal_of` refuses, for HTTP and WebSocket alike, before the application runs."""
 
-    def __init__(self, app: NativeHooks, policy: AccessPolicy, auditor: Auditor) -> None:
+    def __init__(self, app: Hooks, policy: AccessPolicy, auditor: Auditor) -> None:
         self._app = app
         self._auditor = auditor
         self.policy = policy

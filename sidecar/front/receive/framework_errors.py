@@ -6,7 +6,7 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from sidecar.errors import AuditError
+from sidecar.errors import AuditError, IngestError
 from sidecar.front.receive.replies import error_body
 
 HINT = "GET /schema lists every route with its parameters"
@@ -23,3 +23,8 @@ def http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Respon
     message = f"not usable: {', '.join(names)}" if names else error.detail
     body = msgspec.json.encode({"error": message, "hint": HINT})
     return Response(body, status_code=error.status_code, headers=error.headers, media_type=MediaType.JSON)
+
+
+def ingest_error(_request: Request[Any, Any, Any], error: IngestError) -> Response[bytes]:
+    """The same for a body that cannot be read, whatever route wanted it."""
+    return Response(error_body(error), status_code=error.status, media_type=MediaType.JSON)
