@@ -18,7 +18,7 @@ from sidecar.redact import Leak, PIIRedactor, decode, encode, values_in
 BESIDE_KEY = "leanvibe"
 """Under this key the payload holds what came beside it: the integration guide's agent id and name."""
 
-MAX_VALUES = 250_000
+MAX_VALUES = 150_000
 """Values of one body; what holds more would cost minutes and gigabytes, and only its ids are kept."""
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")

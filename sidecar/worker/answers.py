@@ -25,8 +25,10 @@ from sidecar.worker.store.upkeep import Account, Upkeep
 Result = TypeVar("Result")
 CATCH_UP_SECONDS = 5.0
 QUERY_THREADS = 2
-MAX_QUERIES = 16
-"""Queries that may wait for a thread; more are refused at once."""
+MAX_QUERIES = 8
+"""Users' queries that may wait for a thread; more are refused at once."""
+MAX_LISTS = 32
+"""The same for lists and replays, which have threads of their own: no query of a user keeps the page waiting."""
 
 
 class Progress(msgspec.Struct):
@@ -83,8 +85,8 @@ class Answers:
         self._exporter = exporter
         self._upkeep = upkeep
         self._audit = AuditTable(store)
-        self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
-        self._waiting = 0
+        self._queries = _Threads("query", MAX_QUERIES)
+        self._lists = _Threads("list", MAX_LISTS)
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
             "progress": self.progress,
             "sql": self.sql,
@@ -138,19 +140,20 @@ class Answers:
 
     async def sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         """Runs one SELECT over a store that holds everything up to `after_seq`; if it cannot in time, says so."""
-        return await self._in_thread(self._run_sql, query, after_seq, seconds, max_rows)
+        return await self._queries.run(self._run_sql, query, after_seq, seconds, max_rows)
 
     async def events(self, wanted: dict[str, Any], after_seq: int) -> dict[str, Any]:
         """One page of events."""
-        return await self._in_thread(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
+        return await self._lists.run(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
 
     async def replay(self, wanted: dict[str, Any]) -> Step:
         """One step of a replay."""
-        return await self._in_thread(self._replayer.step, msgspec.convert(wanted, Wanted))
+        return await self._lists.run(self._replayer.step, msgspec.convert(wanted, Wanted))
 
     def close(self) -> None:
         """Lets running queries go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._queries.close()
+        self._lists.close()
 
     def _run_sql(self, query: str, after_seq: int, seconds: float, max_rows: int) -> SqlAnswer:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
@@ -169,11 +172,29 @@ class Answers:
         through = self._loader.cursor  # read before the page: what comes in between may be on it, nothing is missing
         return {**recent(self._store, wanted), "through": through}
 
-    async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
-        if self._waiting >= MAX_QUERIES:
+
+class _Threads:
+    """Threads for one kind of question, and how many of it may wait for one."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix=name)
+        self._most = most
+        self._waiting = 0
+
+    async def run(self, work: Callable[..., Result], *args: Any) -> Result:
+        """What it answers.
+
+        Raises:
+            QueryLimitError: too many are waiting.
+        """
+        if self._waiting >= self._most:
             raise QueryLimitError("too many queries at once", hint="wait for the others")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
         finally:
             self._waiting -= 1
+
+    def close(self) -> None:
+        """Lets those that run go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -18,7 +18,7 @@ MAX_QUERY_CHARS = 100_000
 TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row", "summary", "histogram"}
     | {"histogram_values", "pg_timezone_names", "duckdb_columns", "duckdb_functions", "duckdb_tables"}
-    | {"duckdb_types", "duckdb_views", "duckdb_keywords", "duckdb_settings", "duckdb_schemas"}
+    | {"duckdb_types", "duckdb_views", "duckdb_keywords", "duckdb_schemas"}
 )
 """Table functions that read nothing but their arguments and the catalog. Every other one is refused."""
 
@@ -35,9 +35,12 @@ SCALAR_REFUSED = frozenset(
         "checkpoint",
         "force_checkpoint",
     }
-    | {"query", "query_table", "json_execute_serialized_sql", "getvariable", "current_query"}
+    | {"query", "query_table", "json_execute_serialized_sql", "getvariable", "current_query", "current_setting"}
 )
-"""Functions that change something, wait, or run text as SQL."""
+"""Functions that change something, wait, run text as SQL, or tell of settings, which name files."""
+
+VIEWS_REFUSED = frozenset({"duckdb_databases", "duckdb_logs", "pragma_database_list"})
+"""DuckDB's own views that tell where files are, or what others ask."""
 
 
 def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
@@ -60,7 +63,7 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
         raise QueryRefusedError(f"{name} is not allowed", hint="only SELECT: the store is read-only here")
     called = next((name for name in _refused_calls(_tree(connection, query))), None)
     if called is not None:
-        raise QueryRefusedError(f"the function {called} is not allowed here", hint="query events and its views")
+        raise QueryRefusedError(f"{called} is not allowed here", hint="query events and its views")
     return query
 
 
@@ -86,12 +89,14 @@ def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 
 def _refused_calls(tree: Any) -> Iterator[str]:
-    """Names of the calls in a statement that are not allowed, in no particular order."""
+    """Names of what a statement calls or reads that is not allowed, in no particular order."""
     nodes = [tree]
     while nodes:
         node = nodes.pop()
         if isinstance(node, dict):
             if node.get("type") == "TABLE_FUNCTION" and (name := _name(node.get("function"))) not in TABLE_FUNCTIONS:
+                yield name
+            if node.get("type") == "BASE_TABLE" and (name := str(node.get("table_name")).lower()) in VIEWS_REFUSED:
                 yield name
             if node.get("class") == "FUNCTION" and (name := _name(node)) in SCALAR_REFUSED:
                 yield name

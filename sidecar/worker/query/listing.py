@@ -1,16 +1,21 @@
 """The API's list of events: newest first, filtered, paged by sequence number."""
 
+import functools
 from typing import Any
 
+import duckdb
 import msgspec
 
-from sidecar.errors import QueryFailedError
+from sidecar.errors import QueryFailedError, QueryLimitError, StoreError
 from sidecar.events import FIELDS
+from sidecar.worker.query.sql import deadline
 from sidecar.worker.store.reading import rows_where
 from sidecar.worker.store.store import Store
 from sidecar.worker.store.trouble import UnstorableError
 
 MAX_LIMIT = 1000
+SECONDS = 5.0
+"""Time limit of one page: text is searched in every payload."""
 MAX_BYTES = 16 * 1024 * 1024
 """Payloads of one page; a page of large events ends earlier."""
 
@@ -59,11 +64,20 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
     limit = min(max(wanted.limit, 1), MAX_LIMIT)
     try:
         rows, more = rows_where(
-            store.fetch, condition, values, limit=limit, max_bytes=MAX_BYTES, descending=not ascending
+            functools.partial(store.fetch, watched=functools.partial(deadline, seconds=SECONDS)),
+            condition,
+            values,
+            limit=limit,
+            max_bytes=MAX_BYTES,
+            descending=not ascending,
         )
     except UnstorableError:
         hint = "ISO 8601: 2026-01-31T12:00:00Z"
         raise QueryFailedError(f"since={wanted.since!r} or until={wanted.until!r} is no time", hint=hint) from None
+    except StoreError as error:
+        if isinstance(error.__cause__, duckdb.InterruptException):
+            raise QueryLimitError(f"stopped after {SECONDS:g} s", hint="narrow it down, e.g. by since") from None
+        raise
     page = [_shown(row) for row in rows]
     last = page[-1]["seq"] if page else None
     return {"events": page, "last": last, "next_after" if ascending else "next_before": last if more else None}

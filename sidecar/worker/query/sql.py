@@ -48,7 +48,7 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
         QueryLimitError: it ran out of time or memory.
     """
     started = time.monotonic()
-    with _deadline(cursor, seconds) as is_over:
+    with deadline(cursor, seconds) as is_over:
         try:
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             cursor.execute(checked(cursor, query))
@@ -102,7 +102,7 @@ def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
 
 
 @contextlib.contextmanager
-def _deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Callable[[], bool]]:
+def deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Callable[[], bool]]:
     """Interrupts the query when its time is over; a query that does not listen takes the worker with it."""
     over = threading.Event()
 

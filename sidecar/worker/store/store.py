@@ -2,7 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -139,31 +140,24 @@ class Store:
         query = f"SELECT {columns} FROM spans ORDER BY ended_at DESC LIMIT {int(limit)}"
         return [span_of(row) for row in reversed(self.fetch(query))]
 
-    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def fetch(
+        self,
+        query: str,
+        parameters: Sequence[Any] = (),
+        watched: Callable[[duckdb.DuckDBPyConnection], AbstractContextManager[Any]] = contextlib.nullcontext,
+    ) -> list[tuple[Any, ...]]:
         """All rows of a query of our own, on a cursor of its own.
 
+        Args:
+            query: one SELECT.
+            parameters: its values.
+            watched: entered with the connection as long as it reads; may interrupt it.
+
         Raises:
-            StoreError: DuckDB refused it.
+            StoreError: DuckDB refused it, or it was interrupted.
         """
-        with self._reading() as cursor:
+        with self._reading() as cursor, watched(cursor):
             return cursor.execute(query, parameters).fetchall()
-
-    def fetch_some(self, query: str, parameters: Sequence[Any], max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
-        """Rows until their text is over `max_bytes` (but at least one), and whether that cut them short.
-
-        Raises:
-            StoreError: DuckDB refused it.
-        """
-        rows: list[tuple[Any, ...]] = []
-        size = 0
-        with self._reading() as cursor:
-            cursor.execute(query, parameters)
-            while (row := cursor.fetchone()) is not None:
-                size += sum(len(value) for value in row if isinstance(value, str))
-                if rows and size > max_bytes:
-                    return rows, True
-                rows.append(row)
-        return rows, False
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection to the same database for one reader."""
