@@ -25,8 +25,10 @@ _LONGEST_LOCAL_PART = 64
 _IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=\xff")
 _LONGEST_PATH = 200
 _ROOT = re.compile(
-    rb"(?i)(?:^|[:@])(?:file:/{0,2}|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|system/volumes/data)"
-    rb"(?:/[a-z])?|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z])\Z"
+    rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file"
+    rb"|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|cygdrive|system/volumes/data)(?:/[a-z])?"
+    rb"|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z]"
+    rb"|\\{2,8}[a-z0-9.$_-]{1,64}(?:\\{1,4}[a-z0-9._-]{1,40})?)?\Z"  # UNC
 )
 
 

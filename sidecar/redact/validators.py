@@ -43,6 +43,7 @@ _ISSUERS = (
     (5000, 5099, (16, 17, 18, 19)),  # Maestro
     (5600, 5899, (16, 17, 18, 19)),  # Maestro
     (6000, 6999, (16, 17, 18, 19)),  # Maestro, RuPay, Elo, Hipercard
+    (9792, 9792, (16,)),  # Troy
     (2014, 2014, (15,)),  # Diners Club enRoute
     (2149, 2149, (15,)),  # Diners Club enRoute
 )
