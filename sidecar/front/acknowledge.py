@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -87,9 +86,11 @@ class Acknowledger:
         appended = iter(answer)
         fresh: list[HookEvent] = []
         for done, new, _ in gathered:
-            places = list(islice(appended, len(new)))
-            numbered = [msgspec.structs.replace(e, seq=a.seq) for e, a in zip(new, places, strict=True)]
-            fresh += [e for e, a in zip(numbered, places, strict=True) if not a.repeated]
+            numbered: list[HookEvent] = []
+            for event, (seq, repeated) in zip(new, appended, strict=False):  # the answer goes on with the next
+                numbered.append(msgspec.structs.replace(event, seq=seq))
+                if not repeated:
+                    fresh.append(numbered[-1])
             self._loop.call_soon(done, numbered)  # one that fails fails alone
         self._publish(fresh)
 

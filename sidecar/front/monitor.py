@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class PerformanceMonitor:
         """Counts events that one request made durable within `seconds`."""
         now = self._clock()
         totals = self.totals
-        bucket = next((i for i, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
+        bucket = bisect_left(BUCKETS, seconds)
         for event in events:
             if event.hook_event_name == PROBE_EVENT:
                 continue
@@ -83,8 +84,8 @@ class PerformanceMonitor:
             totals.buckets[bucket] += 1
             totals.duration_seconds += seconds
             totals.redaction_failures += event.redaction_failed
-            if event.redactions:
-                totals.redactions.update(event.redactions)
+            for rule, count in event.redactions.items():
+                totals.redactions[rule] += count
         self._exemplify(events, seconds, bucket)
 
     def _exemplify(self, events: Sequence[HookEvent], seconds: float, bucket: int) -> None:
