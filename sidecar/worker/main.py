@@ -41,6 +41,8 @@ from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 from sidecar.worker.store.upkeep import Upkeep
 
+NICE = 10
+"""Below the front and the agent, above what only runs when nothing else does."""
 FLUSH_SECONDS = 3.0
 """How long a stopping worker lets its sinks try what is left."""
 END_SECONDS = 15.0
@@ -63,6 +65,7 @@ def main() -> None:
     os.umask(0o077)
     log.configure(settings.log_level)
     _limit_memory(settings.worker_memory_mb)
+    _step_back()
     try:
         asyncio.run(_run(settings))
     except LeanvibeError as error:
@@ -163,6 +166,12 @@ def _limit_memory(megabytes: int) -> None:
         return
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+
+def _step_back() -> None:
+    """Lets everyone else go first, the front above all: a sink that catches up takes what they leave of the CPU."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICE)
 
 
 def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:

@@ -1,42 +1,61 @@
 """`python -m tests.bench.outage`: how fast a sink catches up after an outage, and what that costs ingest.
 
-Redis is away for a while of steady traffic and comes back. Printed: how much faster than the traffic it catches up,
-and the p99 of an acknowledgement in interleaved windows with and without a sink that catches up, as a ratio of
-medians.
+The sink is away while ten minutes of traffic come in (quickly, by the batch route), then comes back while agents go
+on posting. Printed: how much faster than that traffic it catches up, and the p99 of an acknowledgement in pairs of
+windows, while the sink catches up and while nothing waits, as a ratio of medians; at last all of it as JSON.
 """
 
 import argparse
 import contextlib
+import http.client
+import json
 import statistics
+import sys
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-import redis
-
-from tests.bench.lines import Line, Options, median, table
-from tests.servers import Server, running_redis, scratch
+from tests.bench.lines import Line, Options
+from tests.servers import Server, fresh_database, running_postgres, running_redis, scratch
 from tests.sidecar_process import Sidecar
 
+BATCH = 500
+NEAR = 1000
+"""Events behind from which a sink counts as having caught up: what comes in between two looks."""
+LOOK_SECONDS = 0.25
 MIN_WINDOW = 5.0
 """Seconds; a p99 of fewer acknowledgements says nothing."""
-
+LONGEST = 900.0
+"""Seconds until catching up is given up."""
+PATH = "/api/v1/hooks/claude-code"
 BODY = {
     "hook_event_name": "PostToolUse",
     "session_id": "s",
     "tool_name": "Bash",
     "tool_response": {"stdout": "x " * 400},
 }
+MISSED = {"session_id": "s", "event_type": "POST_TOOL_USE", "tool_name": "Bash", "result": {"stdout": "x " * 400}}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One outage: how fast the sink caught up, and the p99 in milliseconds meanwhile and afterwards."""
+
+    missed: int
+    seconds: float
+    times_the_traffic: float
+    p99_catching_up: float
+    p99_at_rest: float
 
 
 class Steady:
-    """Posts at a fixed rate from one thread and keeps the time that each acknowledgement took, in milliseconds."""
+    """Posts at a fixed rate over one connection; keeps the time that each acknowledgement took, in milliseconds."""
 
-    def __init__(self, sidecar: Sidecar, rate: float) -> None:
-        self._sidecar = sidecar
+    def __init__(self, port: int, rate: float) -> None:
+        self._port = port
         self._pause = 1 / rate
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -51,98 +70,137 @@ class Steady:
         self._thread.join()
 
     def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        body, headers = json.dumps(BODY).encode(), {"Content-Type": "application/json"}
         following = time.monotonic()
         while not self._stopping.is_set():
             started = time.perf_counter()
-            assert 204 == self._sidecar.post_native(BODY).status_code
+            connection.request("POST", PATH, body, headers)
+            answer = connection.getresponse()
+            answer.read()
             self.times.append((time.perf_counter() - started) * 1000)
+            assert 204 == answer.status
             following += self._pause
             self._stopping.wait(max(0.0, following - time.monotonic()))
+        connection.close()
 
 
-def outage(sidecar: Sidecar, server: Server, seconds: float) -> int:
-    """Takes Redis away for so many seconds, and returns when it gets events again; how many it then lacks.
-
-    What it held is gone, so that its stream holds what came after.
-    """
-    server.kill()
-    time.sleep(seconds)
-    before = int(sidecar.health()["sinks"]["redis"]["lag_events"])
-    server.start()
-    wait_until(lambda: entries(server) > 0)
-    return before
+def behind(sidecar: Sidecar, sink: str) -> int:
+    """Events that the sink has not taken; all while nothing is known of it."""
+    return int(sidecar.health()["sinks"].get(sink, {}).get("lag_events", sys.maxsize))
 
 
-def entries(server: Server) -> int:
-    """How many events Redis got since it came back."""
-    with redis.Redis.from_url(server.url) as client:
-        return int(client.xlen("leanvibe:events"))
-
-
-def has(server: Server, events: int) -> bool:
-    """Whether Redis has got that many."""
-    return entries(server) >= events
+def stored(sidecar: Sidecar) -> bool:
+    """Whether the store has everything, so that only the sink has work to do."""
+    return int(sidecar.health()["components"]["store"].get("lag_events", sys.maxsize)) < NEAR
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    """Within two minutes, beyond the longest pause between two attempts."""
-    deadline = time.monotonic() + 120
+    """Looks now and then; raises `TimeoutError` after a quarter of an hour."""
+    deadline = time.monotonic() + LONGEST
     while not done():
         if time.monotonic() > deadline:
-            raise TimeoutError("Redis did not catch up")
-        time.sleep(0.02)
+            raise TimeoutError("the sink did not catch up")
+        time.sleep(LOOK_SECONDS)
 
 
-def run(options: Options) -> list[Line]:
-    """Outages of twenty seconds; the module's own command makes them as long as wanted."""
-    with scratch() as directory:
-        return measure(directory, options.of(20, 3), 200, options.rounds)
+def outage(sidecar: Sidecar, server: Server, sink: str, missed: int) -> int:
+    """The sink away for so many events; returns when it takes some again, with how many it then lacks."""
+    server.kill()
+    for _ in range(0, missed, BATCH):
+        assert 200 == sidecar.post_guide([MISSED] * BATCH).status_code
+    wait_until(lambda: stored(sidecar))
+    server.start()
+    wait_until(lambda: behind(sidecar, sink) < missed - NEAR)
+    return behind(sidecar, sink)
 
 
-def measure(home: Path, seconds: float, rate: float, pairs: int) -> list[Line]:
-    """Prints one line per pair of windows; the lines of speed and of both p99s."""
-    catching_up: list[float] = []
-    at_rest: list[float] = []
-    speeds: list[float] = []
-    with running_redis() as server, contextlib.closing(Sidecar(home, environment(server))) as sidecar:
-        sidecar.start()
-        with Steady(sidecar, rate) as steady:
-            for _ in range(pairs):
-                lacking, started, first = outage(sidecar, server, seconds), time.monotonic(), len(steady.times)
-                wait_until(partial(has, server, lacking))
-                spent = time.monotonic() - started
-                speeds.append(lacking / spent / rate)
-                catching_up.append(p99(steady.times[first:]))
-                first = len(steady.times)
-                time.sleep(max(spent, MIN_WINDOW))
-                at_rest.append(p99(steady.times[first:]))
-                print(
-                    f"{lacking} events in {spent:.1f} s; p99 {catching_up[-1]:.2f} ms, at rest {at_rest[-1]:.2f} ms"
-                )
-    ratio = statistics.median(catching_up) / statistics.median(at_rest)
-    title = f"catch-up after {seconds:g} s without Redis"
-    beside = f"p99 {statistics.median(at_rest):.1f} ms at rest, {pairs} pairs"
-    return [
-        median(f"{title}: speed", speeds, "× the traffic", budget=5, at_least=True, comparison=f"{rate:g} events/s"),
-        Line(f"{title}: ack p99 : at rest", ratio, "×", budget=1.2, comparison=beside),
-    ]
-
-
-def environment(server: Server) -> dict[str, str]:
-    """The settings that switch Redis on."""
-    return {"LEANVIBE_REDIS_URL": server.url, "LEANVIBE_REDIS_MAXLEN": "100000000"}
+def pair(sidecar: Sidecar, server: Server, sink: str, missed: int, rate: float) -> Pair:
+    """One outage under steady traffic, and as long a time without."""
+    with Steady(sidecar.port, rate):
+        lacking = outage(sidecar, server, sink, missed)
+    with Steady(sidecar.port, rate) as catching_up:
+        started = time.monotonic()
+        wait_until(lambda: behind(sidecar, sink) < NEAR)
+        spent = time.monotonic() - started
+    wait_until(lambda: stored(sidecar) and behind(sidecar, sink) < NEAR)
+    with Steady(sidecar.port, rate) as at_rest:
+        time.sleep(max(spent, MIN_WINDOW))
+    speed = (lacking - NEAR) / spent / rate
+    return Pair(lacking, round(spent, 1), round(speed, 1), p99(catching_up.times), p99(at_rest.times))
 
 
 def p99(times: list[float]) -> float:
     """The 99th percentile."""
-    return statistics.quantiles(times, n=100)[98]
+    return round(statistics.quantiles(times, n=100)[98], 2)
+
+
+@contextlib.contextmanager
+def redis_sink() -> Iterator[tuple[Server, dict[str, str]]]:
+    """A Redis that forgets when it is killed, and the settings that switch it on."""
+    with running_redis() as server:
+        yield server, {"LEANVIBE_REDIS_URL": server.url}
+
+
+@contextlib.contextmanager
+def postgres_sink() -> Iterator[tuple[Server, dict[str, str]]]:
+    """A PostgreSQL, and the settings that switch it on."""
+    with running_postgres() as server, fresh_database(server) as dsn:
+        yield server, {"LEANVIBE_POSTGRES_DSN": dsn}
+
+
+SINKS = {"redis": redis_sink, "postgres": postgres_sink}
+
+
+def measure(home: Path, sink: str, missed: int, rate: float, pairs: int) -> dict[str, object]:
+    """Prints one line per pair of windows; the figures."""
+    with SINKS[sink]() as (server, env), contextlib.closing(Sidecar(home, env)) as sidecar:
+        sidecar.start()
+        wait_until(lambda: behind(sidecar, sink) == 0)
+        print(f"{'missed':>8} {'seconds':>8} {'x traffic':>10} {'p99 catching up':>16} {'p99 at rest':>12}")
+        found = []
+        for _ in range(pairs):
+            found.append(one := pair(sidecar, server, sink, missed, rate))
+            print(
+                f"{one.missed:>8} {one.seconds:>8} {one.times_the_traffic:>10} {one.p99_catching_up:>16} "
+                f"{one.p99_at_rest:>12}",
+                flush=True,
+            )
+    speed = statistics.median(one.times_the_traffic for one in found)
+    catching_up = statistics.median(one.p99_catching_up for one in found)
+    ratio = catching_up / statistics.median(one.p99_at_rest for one in found)
+    print(f"catches up at {speed:.1f} times the traffic (wanted: more than 5)")
+    print(f"p99 ratio of medians {ratio:.2f} (wanted: at most 1.2)")
+    return {"sink": sink, "missed": missed, "rate": rate, "speed": speed, "p99_ratio": round(ratio, 2)} | {
+        "pairs": [asdict(one) for one in found]
+    }
+
+
+def run(options: Options) -> list[Line]:
+    """Shorter outages than the module's own command, which makes them as long as wanted."""
+    seconds = options.of(300, 20)
+    with scratch() as home:
+        found = measure(home, "redis", seconds * 200, 200, options.of(5, 2))
+    title, pairs = f"catch-up after {seconds} s without Redis", found["pairs"]
+    beside = f"{len(pairs)} pairs of windows" if isinstance(pairs, list) else ""
+    return [
+        Line(f"{title}: speed", _number(found["speed"]), "× the traffic", budget=5, at_least=True),
+        Line(f"{title}: ack p99 : at rest", _number(found["p99_ratio"]), "×", budget=1.2, comparison=beside),
+    ]
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench.outage", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600, help="how long Redis is away")
+    parser.add_argument("--sink", choices=sorted(SINKS), default="redis")
+    parser.add_argument("--minutes", type=float, default=10, help="of traffic that the sink misses")
     parser.add_argument("--rate", type=float, default=200, help="events per second")
     parser.add_argument("--pairs", type=int, default=7, help="how often")
     given = parser.parse_args()
     with scratch() as directory:
-        print(table(measure(directory, given.seconds, given.rate, given.pairs)))
+        figures = measure(directory, given.sink, int(given.minutes * 60 * given.rate), given.rate, given.pairs)
+    print(json.dumps(figures))

@@ -20,6 +20,8 @@ from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 
 REST_SECONDS = 0.25
+SHARE = 1.0
+"""Rest after a batch, for each second of CPU that it took: a sink that catches up leaves half a core to others."""
 UNEXPECTED_ATTEMPTS = 3
 """How often an exporter may fail in a way that it should not before the batch is taken to be at fault."""
 
@@ -96,12 +98,11 @@ class EventStreamProcessor(Generic[Item]):
         if self._attempt(self._restore) is None or self._attempt(self._start_sink) is None:
             return
         while True:
-            stopping = self._stop.is_set()
+            stopping, begun = self._stop.is_set(), time.thread_time()
             moved = self._step()
             if moved is None or (stopping and (not moved or time.monotonic() > self._give_up_at)):
                 return
-            if not moved:
-                self._stop.wait(REST_SECONDS)
+            self._stop.wait((time.thread_time() - begun) * SHARE if moved else REST_SECONDS)
 
     def _restore(self) -> bool:
         """Without the events of its open turns a sink must not go on: it would send those turns in parts."""

@@ -93,6 +93,26 @@ def test_everything_arrives_in_order(path: Path) -> None:
     assert 1 == sink.closed
 
 
+def test_a_sink_that_catches_up_rests_as_long_as_it_worked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each batch it leaves the CPU to others for as long as the batch took of it."""
+    readings = iter(range(1_000_000))
+    monkeypatch.setattr(time, "thread_time", lambda: next(readings) / 1000)
+    rests: list[float] = []
+    delivery = Delivery(path, MemorySink())
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            """Notes how long."""
+            rests.append(timeout or 0.0)
+            return super().wait(timeout)
+
+    delivery.consumer._stop = Stop()
+    delivery.run()
+
+    assert [pytest.approx(0.001)] * 4 == rests[:4]
+    assert set(rests[4:]) <= {module.REST_SECONDS}
+
+
 def test_goes_on_after_its_cursor(path: Path) -> None:
     """What was passed before is not sent again."""
     sink = MemorySink()
