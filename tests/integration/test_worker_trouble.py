@@ -4,13 +4,18 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.processes import child_of, processes
 from tests.sidecar_process import Sidecar
 from tests.waiting import until
+
+BOMB = "SELECT string_agg(repeat('x', 1000), '') FROM range(10000000)"
 
 
 def post(sidecar: Sidecar, numbers: range) -> None:
@@ -25,7 +30,11 @@ def worker_status(sidecar: Sidecar) -> dict[str, str]:
 
 
 def events(sidecar: Sidecar) -> Callable[[], bool]:
-    return lambda: [[40]] == sidecar.sql("SELECT count(DISTINCT prompt_id) FROM events")
+    def all_stored() -> bool:
+        answer = sidecar.ask("SELECT count(DISTINCT prompt_id) FROM events")
+        return bool(answer.is_success and [[40]] == answer.json()["rows"])
+
+    return all_stored
 
 
 def test_a_stopped_worker_holds_up_nothing(tmp_path: Path) -> None:
@@ -63,6 +72,36 @@ def test_a_worker_that_dies_at_every_start_holds_up_nothing(tmp_path: Path) -> N
 def degraded(sidecar: Sidecar, why: str = "") -> dict[str, str] | None:
     part = worker_status(sidecar)
     return part if part["status"] == "degraded" and why in part.get("error", "") else None
+
+
+def test_a_query_that_takes_all_memory_holds_up_nothing(tmp_path: Path) -> None:
+    """While queries beyond worker's ceiling end it or are refused, events are taken, and stored afterwards."""
+    with contextlib.closing(Sidecar(tmp_path, {"LEANVIBE_WORKER_MEMORY_MB": "700"})) as sidecar:
+        sidecar.start()
+        bombs = [threading.Thread(target=sidecar.ask, args=[BOMB]) for _ in range(3)]
+        for number, bomb in enumerate(bombs):
+            bomb.start()
+            post(sidecar, range(number * 10, number * 10 + 10))
+        for bomb in bombs:
+            bomb.join()
+        post(sidecar, range(30, 40))
+        until(lambda: not degraded(sidecar), "it is well", sidecar.output)
+        until(events(sidecar), "all are stored", sidecar.output)
+
+
+def test_a_worker_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM ends the sidecar in order although its worker hangs; the worker is gone, and nothing is lost."""
+    (tmp_path / "sitecustomize.py").write_text("import sidecar.front.worker_link as link; link.STOP_SECONDS = 1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with contextlib.closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.start()
+        worker = sidecar.worker_pid
+        os.kill(worker, signal.SIGSTOP)
+        post(sidecar, range(40))
+        sidecar.stop()
+        assert worker not in processes()
+        sidecar.start()
+        until(events(sidecar), "all are stored", sidecar.output)
 
 
 def test_what_is_left_at_shutdown_is_delivered_at_the_next_start(tmp_path: Path) -> None:

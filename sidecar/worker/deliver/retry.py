@@ -10,16 +10,16 @@ LONGEST_RETRY_AFTER = 600.0
 
 
 def delay(attempt: int, retry_after: float | None, rng: random.Random) -> float:
-    """Seconds before attempt `attempt` + 1: what the sink asked for, else exponential backoff with full jitter.
+    """Seconds before attempt `attempt` + 1: exponential backoff with full jitter, after what the sink asked for.
 
-    Full jitter (any time between nothing and the exponential bound) keeps a hundred hosts from coming back at once.
+    Full jitter (any time between nothing and the exponential bound) keeps a hundred hosts from coming back at once,
+    also those that a sink told the same time; and a sink that asks for no time at all is not hammered.
 
     Args:
         attempt: failures so far, from 1.
         retry_after: seconds that the sink asked for, if it did.
         rng: the source of the jitter.
     """
-    if retry_after is not None:
-        return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+    asked = 0.0 if retry_after is None else min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
     bound = min(CAP_SECONDS, FIRST_SECONDS * 2 ** min(attempt - 1, 20))
-    return rng.uniform(0, bound)
+    return asked + rng.uniform(0, bound)

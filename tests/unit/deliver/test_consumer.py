@@ -121,8 +121,9 @@ def test_goes_on_after_its_cursor(path: Path) -> None:
     assert [96, 97, 98, 99, 100] == sink.taken
 
 
-def test_a_sink_that_is_away_is_asked_again(path: Path) -> None:
+def test_a_sink_that_is_away_is_asked_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sink that cannot be started, or fails for a while, loses nothing and is seen to retry."""
+    monkeypatch.setattr(module, "delay", lambda *_: 0.0)
     failures = iter([TransientExportError("busy", retry_after=0.0)] * 3)
 
     def behaviour(batch: Sequence[HookEvent]) -> Outcome:

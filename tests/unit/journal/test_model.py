@@ -20,7 +20,7 @@ MEGABYTE = 1 << 20
 
 
 class JournalModel(RuleBasedStateMachine):
-    """Appends, trims, closes, and cuts off as a crash does; a dictionary knows what must be there."""
+    """Appends, consumes, trims, closes, and cuts off as a crash does; a dictionary knows what must be there."""
 
     @initialize()
     def open(self) -> None:
@@ -33,7 +33,7 @@ class JournalModel(RuleBasedStateMachine):
         self.path = self.folder / "journal.sqlite"
         self.journal = JournalWriter(self.path, max_bytes=MEGABYTE)
         self.acknowledged: dict[int, str] = {}
-        self.passed = 0
+        self.passed = self.cursor = 0
 
     @rule(count=st.integers(1, 5), size=st.integers(2, 200_000))
     def append(self, count: int, size: int) -> None:
@@ -61,6 +61,7 @@ class JournalModel(RuleBasedStateMachine):
     def pass_on(self, share: float) -> None:
         """Every consumer has passed some: those may go, now or later."""
         self.passed = max(self.passed, int(max(self.acknowledged) * share))
+        self.cursor = max(self.cursor, self.passed)
         self.journal.trim(self.passed)
 
     @rule()
@@ -69,9 +70,29 @@ class JournalModel(RuleBasedStateMachine):
         self.journal.close()
         self.journal = JournalWriter(self.path, max_bytes=MEGABYTE)
 
+    @rule(limit=st.integers(1, 20), max_bytes=st.integers(1, 300_000))
+    def consume(self, limit: int, max_bytes: int) -> None:
+        """A consumer goes on after its cursor: the next events, none left out, whatever went on before."""
+        reader = JournalReader(self.path)
+        batch = [event.seq for event in reader.after(self.cursor, limit=limit, max_bytes=max_bytes)]
+        reader.close()
+        following = [seq for seq in sorted(self.acknowledged) if seq > self.cursor]
+        assert batch == following[: len(batch)]
+        assert bool(batch) == bool(following)
+        self.cursor = max([self.cursor, *batch])
+
     @rule()
-    def crash(self) -> None:
-        """What a kill leaves: the files as they are now, without a word to the process that wrote them."""
+    def trim_behind_the_consumer(self) -> None:
+        """What it has passed may go."""
+        self.passed = max(self.passed, self.cursor)
+        self.journal.trim(self.passed)
+
+    @rule(tail=st.binary(min_size=1, max_size=9000))
+    def crash(self, tail: bytes) -> None:
+        """What a kill leaves: the files as they are now, without a word to the process that wrote them.
+
+        Behind the last commit stands what a write that was under way has left of itself.
+        """
         self.copies += 1
         copy = self.folder / str(self.copies)
         copy.mkdir()
@@ -79,6 +100,8 @@ class JournalModel(RuleBasedStateMachine):
             file = self.path.with_name("journal" + suffix)
             if file.exists():
                 shutil.copy(file, copy / file.name)
+        with (copy / "journal.sqlite-wal").open("ab") as log:
+            log.write(tail)
         self.journal.close()
         self.path = copy / "journal.sqlite"
         self.journal = JournalWriter(self.path, max_bytes=MEGABYTE)
