@@ -67,6 +67,7 @@ class Upkeep:
         self._need = need
         self._clock = clock
         self._connection = store.cursor()
+        self._retired = False
         self._retired_at = 0.0
         self._error: str | None = None
         self._stop = threading.Event()
@@ -121,6 +122,8 @@ class Upkeep:
             if time.monotonic() >= due:
                 self._attempt(self.step)
                 due = time.monotonic() + REST_SECONDS
+            elif self._retired:
+                self._attempt(self._give_back)
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
@@ -195,9 +198,15 @@ class Upkeep:
                     sealed.count_forgotten(self._connection, f"dead_letter_{reason}", letters, 0, sink)
             self._connection.execute(f"DELETE {chosen}", [up_to])
 
-    def _retain(self) -> None:
+    def _give_back(self) -> None:
+        """Removes files that left the views, once no query that began before can still run."""
         if self._clock() - self._retired_at >= self._grace or self._clock() < self._retired_at:
-            sealed.remove_retired(self._connection, self._store.folder)
+            with as_store_error("give back"):
+                sealed.remove_retired(self._connection, self._store.folder)
+            self._retired = False
+
+    def _retain(self) -> None:
+        self._give_back()
         files = sealed.listed(self._connection)
         hot = min(self._store.file_bytes(), self._bounds.max_bytes // 2)  # a large file must not cost all days
         need = self._need()
@@ -211,7 +220,7 @@ class Upkeep:
             sealed.count_forgotten(self._connection, reason, file.events, file.bytes)
             for sink, (events, size) in missed.items():
                 sealed.count_forgotten(self._connection, reason, events, size, sink)
-        self._retired_at = self._clock()
+        self._retired, self._retired_at = True, self._clock()
 
     def _missed_by(self, file: SealedFile, position: int) -> tuple[int, int]:
         """Events of the file that a sink at this position has not got, and their size as agents sent them."""
