@@ -16,6 +16,7 @@ import httpx
 from tests.bench import empty_handler, load
 from tests.bench.bodies import of_size
 from tests.bench.lines import Line, Options, median
+from tests.bench.machine import Spent
 from tests.bench.sinks import all_sinks, drained
 from tests.servers import scratch
 from tests.sidecar_process import API, Sidecar, running_sidecar
@@ -82,11 +83,13 @@ def compared(url: str, empty: str, clients: int, name: str, body: bytes, options
 def throughput(options: Options) -> list[Line]:
     """Acknowledged events each second at 64 clients with all sinks on, against the empty handler; nothing lost."""
     body, seconds = of_size(1_000), options.of(4, 1)
-    ours, nothing = [], []
+    ours, nothing, costs = [], [], []
     with all_sinks() as sinks, running_sidecar(sinks.environment) as sidecar, empty_handler.running() as empty:
         before = load.window(sidecar.url + HOOKS, body, 64, 1)
         for _ in range(options.rounds):
+            spent = Spent(sidecar)
             ours.append(load.window(sidecar.url + HOOKS, body, 64, seconds))
+            costs.append(spent.micros(ours[-1].requests))
             nothing.append(load.window(empty, body, 64, seconds))
         drain = timed(lambda: drained(sidecar))
         sent = sum(one.requests - one.errors for one in (before, *ours))
@@ -101,6 +104,8 @@ def throughput(options: Options) -> list[Line]:
         median("throughput, 64 clients, all sinks on", [one.per_second for one in ours], "events/s",
                budget=9_000, at_least=True, comparison=beside, note=note),
         median("throughput : empty handler", ratios, "×", budget=0.5, at_least=True),
+        median("CPU of the front at 64 clients", [one[0] for one in costs], "µs/event",
+               comparison=f"worker {statistics.median(one[1] for one in costs):.0f} µs meanwhile"),
         median("ack, 64 clients, 1 KB, all sinks on: p99", [one.p99 for one in ours], "ms"),
         Line("of these events lacking in a sink or the store", lost, "events", budget=0, comparison=f"{sent:,} sent",
              note=f"{dropped} failed or dropped"),

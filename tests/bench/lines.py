@@ -65,7 +65,7 @@ class Line:
             return ""
         if self.miss_percent is None:
             return "not measured"
-        return "met" if self.miss_percent == 0 else f"misses by {self.miss_percent:.0f} %"
+        return "met" if self.miss_percent == 0 else f"misses by {figure(self.miss_percent)} %"
 
     def as_json(self) -> dict[str, Any]:
         """Its fields, and the verdict."""

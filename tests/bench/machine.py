@@ -30,6 +30,20 @@ def both(sidecar: Sidecar) -> tuple[int, int]:
     return sidecar.pid, sidecar.worker_pid
 
 
+class Spent:
+    """Processor time of front and worker from now on."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._pids = both(sidecar)
+        self._before = [processor_seconds(pid) for pid in self._pids]
+
+    def micros(self, events: int) -> tuple[float, float]:
+        """Microseconds an event, of front and worker."""
+        now = map(processor_seconds, self._pids)
+        front, worker = ((one - before) / max(1, events) * 1e6 for one, before in zip(now, self._before, strict=True))
+        return front, worker
+
+
 def share(pids: tuple[int, ...], seconds: float, samples: int) -> list[float]:
     """The share of a core in percent that processes take, in so many windows one after the other."""
     found = []

@@ -19,7 +19,7 @@ import msgspec
 from tests.bench.ack import timed
 from tests.bench.bodies import guide_event
 from tests.bench.lines import Line, Options, median
-from tests.bench.machine import both, private_mb
+from tests.bench.machine import Spent, both, private_mb
 from tests.bench.outage import wait_until
 from tests.servers import scratch
 from tests.sidecar_process import API, Sidecar, running_sidecar
@@ -92,10 +92,11 @@ def run(options: Options) -> list[Line]:
 
 def filled(sidecar: Sidecar, total: int, options: Options) -> list[Line]:
     """Posts them, in portions whose rates are the spread; waits for the store."""
-    rates, size, taken, began = [], 0, 0, time.monotonic()
+    rates, costs, size, taken, began = [], [], 0, 0, time.monotonic()
     for _ in range(options.rounds):
-        batches = Batches(sidecar.url, total // options.rounds)
+        batches, spent = Batches(sidecar.url, total // options.rounds), Spent(sidecar)
         rates.append(total // options.rounds / timed(batches.send))
+        costs.append(spent.micros(batches.taken)[0])
         size, taken = size + batches.sent_bytes, taken + batches.taken
     wait_for_store(sidecar)
     whole = time.monotonic() - began
@@ -103,6 +104,7 @@ def filled(sidecar: Sidecar, total: int, options: Options) -> list[Line]:
     return [
         median("batch route", rates, "events/s", budget=20_000, at_least=True,
                comparison=f"{taken:,} of {total:,} taken, {BATCH} a request, {SENDERS} connections"),
+        median("batch route: CPU of the front", costs, "µs/event"),
         Line("from the first batch until all are in the store", total / whole, "events/s"),
         Line("store : raw JSON bytes", stored / size, "×", budget=0.5, comparison=f"{stored / total:.0f} of "
              f"{size / total:.0f} bytes an event"),
