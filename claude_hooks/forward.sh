@@ -34,9 +34,11 @@ new_id() {
 
 server_url() {
     url=${LEANVIBE_HOOK_API_URL:-}
+    ca=${LEANVIBE_TLS_CA:-}
     if [ -z "$url" ] && [ -r "$data_dir/server.json" ]; then
         read -r line <"$data_dir/server.json" || :
         case $line in *'"url": "'*) url=${line#*'"url": "'}; url=${url%%\"*} ;; esac
+        case $ca$line in *'"ca": "'*) ca=${line#*'"ca": "'}; ca=${ca%%\"*} ;; esac
     fi
     [ -n "$url" ] || url=http://127.0.0.1:8000
 }
@@ -54,7 +56,10 @@ deliver() {
     case $token in *[!A-Za-z0-9._~+/=-]*) token= ;; esac
     [ -z "$token" ] || token="header = \"Authorization: Bearer $token\""
     # The token goes by a file descriptor: a command line is everybody's to read.
-    printf '%s' "$body" | curl -q -sf -o /dev/null --noproxy '*' --max-time "$limit" -K /dev/fd/3 \
+    set -- --noproxy '*'
+    case $url in unix:*) set -- --unix-socket "${url#unix:}"; url=http://localhost ;; esac
+    [ -z "$ca" ] || set -- "$@" --cacert "$ca"
+    printf '%s' "$body" | curl -q -sf "$@" -o /dev/null --max-time "$limit" -K /dev/fd/3 \
         -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $id" -H "X-LeanVibe-Event: $event" \
         -H "X-LeanVibe-Agent-Id: ${LEANVIBE_AGENT_ID:-}" -H "X-LeanVibe-Agent-Name: ${LEANVIBE_AGENT_NAME:-}" \
         -H "X-LeanVibe-Session-Id: ${LEANVIBE_SESSION_ID:-}" \

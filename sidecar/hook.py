@@ -66,7 +66,7 @@ def delivered(delivery: Delivery, give_up_at: float) -> bool:
     """Whether the sidecar said that it has the event, before `give_up_at` (monotonic seconds)."""
     try:
         parts = urlsplit(delivery.url)
-        with _connected(parts, give_up_at) as connection:
+        with _connected(parts, delivery, give_up_at) as connection:
             connection.sendall(_head(parts, delivery) + delivery.body)
             connection.settimeout(_left(give_up_at))
             return connection.recv(64).split(b" ", 2)[1:2] in ([b"204"], [b"200"], [b"202"])
@@ -106,20 +106,32 @@ def _delivery(arguments: Sequence[str], body: bytes) -> Delivery:
     return Delivery(body, event, agent, new_event_id(micros), micros, data_dir, url.rstrip("/"))
 
 
-def _connected(parts: SplitResult, give_up_at: float) -> socket.socket:
+def _connected(parts: SplitResult, delivery: Delivery, give_up_at: float) -> socket.socket:
+    if parts.scheme == "unix":
+        return _unix(parts.path, give_up_at)
     secure = parts.scheme == "https"
     address = (parts.hostname or "", parts.port or (443 if secure else 80))
     connection = socket.create_connection(address, timeout=_left(give_up_at))
     if not secure:
         return connection
-    import ssl
+    from sidecar import trust
 
-    return ssl.create_default_context().wrap_socket(connection, server_hostname=parts.hostname)
+    ca = os.environ.get("LEANVIBE_TLS_CA", "")
+    if not ca and not os.environ.get("LEANVIBE_HOOK_API_URL"):
+        ca = str((announced(delivery.data_dir) or {}).get("ca", ""))
+    return trust.context(ca).wrap_socket(connection, server_hostname=parts.hostname)
+
+
+def _unix(path: str, give_up_at: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_left(give_up_at))
+    connection.connect(path)
+    return connection
 
 
 def _head(parts: SplitResult, delivery: Delivery) -> bytes:
     headers = {
-        "Host": parts.netloc.rpartition("@")[2],
+        "Host": parts.netloc.rpartition("@")[2] or "localhost",
         "Content-Type": "application/json",
         "Content-Length": str(len(delivery.body)),
         "Connection": "close",

@@ -32,8 +32,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback needs care.")
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback only with tokens and TLS.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tcp: bool = Field(default=True, description="Whether to listen on host and port; without it only on uds.")
+    uds: str = Field("", description="Path of a Unix socket to listen on, mode 0600; empty for none.")
+    tls_cert: str = Field("", description="PEM file with the certificate (and its chain) to serve https with.")
+    tls_key: str = Field("", description="PEM file with its key, without a passphrase.")
+    tls_ca: str = Field("", description="PEM file of certificates that the commands trust besides the system's.")
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Where journal, store and token live (directory mode 0700, files 0600).",

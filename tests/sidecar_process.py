@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from sidecar import trust
 from tests import http_raw
 from tests.commands import LEANVIBE, environment
 from tests.processes import child_of, processes
@@ -34,6 +35,7 @@ class Sidecar:
         port: to listen on; 0 takes a free one.
         program: what is run, in place of the console command, with its arguments after it.
         limits: `resource` limits of the process, such as `{resource.RLIMIT_NOFILE: 64}`.
+        more: options of `serve`.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Sidecar:
         port: int = 0,
         program: Sequence[str] = (LEANVIBE,),
         limits: Mapping[int, int] | None = None,
+        more: Sequence[str] = (),
     ) -> None:
+        self._more = more
         self.data_dir = home / "data"
         self._program = program
         self._reach: Callable[[int], Path] = lambda _: home / "data"
@@ -52,12 +56,13 @@ class Sidecar:
         self._port = port
         self._limits = dict(limits or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(trust_env=False, timeout=http_raw.SECONDS)
+        self._tls = trust.context(self._env["LEANVIBE_TLS_CERT"]) if "LEANVIBE_TLS_CERT" in self._env else None
+        self._client = httpx.Client(trust_env=False, timeout=http_raw.SECONDS, verify=self._tls or True)
 
     def start(self, *, with_worker: bool = True) -> Self:
         """Starts it, on the data that it left when it ran before; returns once it, and its worker, answer."""
         given = str(self._home / "data")
-        words = [*self._program, "serve", "--port", str(self._port), "--data-dir", given]
+        words = [*self._program, "serve", "--port", str(self._port), "--data-dir", given, *self._more]
         with (self._home / "stdout").open("ab") as stdout, (self._home / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
                 words, cwd=self._home, env=self._env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
@@ -161,7 +166,9 @@ class Sidecar:
     def live(self, query: str = "", **options: Any) -> ClientConnection:
         """A WebSocket client of the live events, with the token unless `options` say otherwise."""
         address = self.url.replace("http", "ws", 1) + LIVE + query
-        given = {"additional_headers": self.bearer, "max_size": MAX_FRAME, "proxy": None, **options}
+        given = {
+            "additional_headers": self.bearer, "max_size": MAX_FRAME, "proxy": None, "ssl": self._tls, **options,
+        }  # fmt: skip
         client: ClientConnection = connect(address, **given)
         return client
 

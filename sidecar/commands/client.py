@@ -1,14 +1,15 @@
 """Asking a running sidecar: where it is, with which token, and what it answers."""
 
+import http.client
 import json
 import os
-import urllib.error
-import urllib.request
+import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from sidecar.commands.connection import UNIX, connection, exchange
 from sidecar.errors import LeanvibeError
 from sidecar.front import data_dir as directory
 from sidecar.settings import load
@@ -27,10 +28,17 @@ class AnswerError(LeanvibeError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A sidecar's base URL and the token for reading ("" when none is known)."""
+    """A sidecar that can be asked.
+
+    Args:
+        url: its base URL, `unix:PATH` for a Unix socket.
+        token: for reading; "" when none is known.
+        ca: a PEM file of certificates that are trusted besides the system's.
+    """
 
     url: str
     token: str
+    ca: str = ""
 
     def get(self, path: str, seconds: float = 15.0) -> Any:
         """The decoded JSON of a GET.
@@ -43,28 +51,29 @@ class Client:
 
     def get_raw(self, path: str, seconds: float = 15.0) -> bytes:
         """The body of a GET as it is; errors as `get`."""
-        return self._ask(urllib.request.Request(self.url + path), seconds)  # noqa: S310  http by construction
+        return self._ask(path, None, {}, seconds)
 
     def post(self, path: str, body: Any, seconds: float = 60.0) -> Any:
         """The decoded JSON of a POST of JSON; errors as `get`."""
-        data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310
-        return _decoded(self._ask(request, seconds), self.url)
+        return _decoded(self._ask(path, json.dumps(body).encode(), headers, seconds), self.url)
 
-    def _ask(self, request: urllib.request.Request, seconds: float) -> bytes:
-        request.add_header("Authorization", f"Bearer {self.token}")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes by a proxy
+    def _ask(self, path: str, body: bytes | None, headers: dict[str, str], seconds: float) -> bytes:
+        headers = {**headers, "Authorization": f"Bearer {self.token}"}
         try:
-            with opener.open(request, timeout=seconds) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            body = error.read(65_536)
-            if error.code == HTTPStatus.SERVICE_UNAVAILABLE and b'"components"' in body:
-                return body
-            raise _answer_error(error.code, body) from None
-        except (OSError, ValueError) as error:
+            status, answer = exchange(connection(self.url, self.ca, seconds), path, body, headers)
+        except ssl.SSLCertVerificationError as error:
+            raise NotRunningError(
+                f"the certificate of {self.url} is not trusted: {error.verify_message}",
+                hint="LEANVIBE_TLS_CA names a PEM file of certificates to trust",
+            ) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise _nobody(self.url, error) from None
+        if status < HTTPStatus.BAD_REQUEST:
+            return answer
+        if status == HTTPStatus.SERVICE_UNAVAILABLE and b'"components"' in answer:
+            return answer
+        raise _answer_error(status, answer)
 
 
 def _decoded(body: bytes, url: str) -> Any:
@@ -75,8 +84,7 @@ def _decoded(body: bytes, url: str) -> Any:
 
 
 def _nobody(url: str, error: Exception) -> NotRunningError:
-    reason = getattr(error, "reason", error)
-    return NotRunningError(f"no sidecar answers at {url} ({reason})", hint="start it: leanvibe serve")
+    return NotRunningError(f"no sidecar answers at {url} ({error})", hint="start it: leanvibe serve")
 
 
 def client_of(data_dir: Path | None, url: str | None) -> Client:
@@ -85,15 +93,16 @@ def client_of(data_dir: Path | None, url: str | None) -> Client:
     Raises:
         NotRunningError: no URL is given and no sidecar serves the directory.
     """
-    path = load(data_dir=data_dir).data_dir
+    settings = load(data_dir=data_dir)
+    path = settings.data_dir
+    facts = directory.running(path)
     if url is None:
-        facts = directory.running(path)
         if facts is None:
             raise NotRunningError(f"no sidecar serves {path}", hint="start it: leanvibe serve, or give --url")
         url = str(facts["url"])
-    if not url.startswith(("http://", "https://")):
-        raise LeanvibeError(f"{url!r} is no URL", hint="--url http://127.0.0.1:8000")
-    return Client(url.rstrip("/"), _token(path))
+    if not url.startswith(("http://", "https://", UNIX)):
+        raise LeanvibeError(f"{url!r} is no URL", hint="--url http://127.0.0.1:8000, or unix:PATH")
+    return Client(url.rstrip("/"), _token(path), settings.tls_ca or str((facts or {}).get("ca", "")))
 
 
 def _token(path: Path) -> str:

@@ -1,11 +1,14 @@
 """`leanvibe doctor`: follows a probe through everything and says what is wrong, and what to do."""
 
+import functools
+import http.client
 import json
 import os
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +17,7 @@ import rich_click as click
 
 from sidecar.commands import hook_token
 from sidecar.commands.client import API, Client, client_of
+from sidecar.commands.connection import connection, exchange
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.doctor import agent, host
 from sidecar.doctor.finding import Finding, State, wrong
@@ -31,6 +35,8 @@ MANAGED = (
 )
 MARKS = {State.OK: ("✓", "green"), State.NOTE: ("·", "yellow"), State.WRONG: ("✗", "red")}
 HOLDER_SECONDS = 1.0
+POST_SECONDS = 2.0
+"""As long as the client would wait."""
 
 
 @click.command()
@@ -74,7 +80,8 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     if facts:
         client = client_of(settings.data_dir, None)
         yield from _asked(client)
-        yield from probe(hook_url, client, agent.hook_token(held, os.environ) if token else "")
+        bring = agent.hook_token(held, os.environ) if token else ""
+        yield from probe(hook_url, client, functools.partial(_posted, hook_url, bring, client.ca))
 
 
 def _asked(client: Client) -> Iterator[Finding]:
@@ -118,6 +125,17 @@ def _holder(url: str) -> str | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         refused = isinstance(getattr(error, "reason", None), ConnectionRefusedError)
         return None if refused else "another program"
+
+
+def _posted(url: str, token: str, ca: str, body: dict[str, Any]) -> str | None:
+    """Why an event was not taken that was sent as a hook sends it; None when it was."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    try:
+        made = connection(url.removesuffix(PATH), ca, POST_SECONDS)
+        status, answer = exchange(made, PATH, json.dumps(body).encode(), headers)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return str(error)
+    return None if status < HTTPStatus.BAD_REQUEST else f"HTTP {status} {answer[:200].decode(errors='replace')}"
 
 
 def _seconds(iso: str) -> float:

@@ -14,6 +14,7 @@ import rich_click as click
 from sidecar.commands import hook_token
 from sidecar.commands.options import data_dir_option, json_option
 from sidecar.commands.tables import print_table
+from sidecar.errors import HooksError
 from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge, table
 from sidecar.hooks.plugin import EVENTS, hooks_json
@@ -51,7 +52,7 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
     Example: leanvibe hooks install --dry-run
     """
     settings = load(data_dir=data_dir)
-    base = table.base_url(url or url_of(settings))
+    base = table.base_url(_reachable(url or url_of(settings)))
     chosen = table.chosen(events)
     path = files.settings_file(scope, os.environ)
     token = hook_token.for_hooks(settings) if table.is_loopback(base) else ""
@@ -152,6 +153,14 @@ def url_of(settings: Settings) -> str:
     """Where the sidecar of these settings is: as the running one says, else as it would listen."""
     facts = directory.running(settings.data_dir)
     return str(facts["url"]) if facts else f"http://{settings.host}:{settings.port or 8000}"
+
+
+def _reachable(url: str) -> str:
+    if url.startswith("unix:"):
+        raise HooksError(
+            "http hooks reach no Unix socket", hint="serve TCP as well, or use the command leanvibe hook"
+        )
+    return url
 
 
 def program(scope: str) -> str:

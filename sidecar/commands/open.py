@@ -6,7 +6,9 @@ from pathlib import Path
 import rich_click as click
 
 from sidecar.commands.client import client_of
+from sidecar.commands.connection import UNIX
 from sidecar.commands.options import data_dir_option, url_option
+from sidecar.errors import LeanvibeError
 
 CODES = "/api/v1/access/codes"
 
@@ -21,6 +23,8 @@ def open(only_print: bool, data_dir: Path | None, url: str | None) -> None:  # n
     Example: leanvibe open --print
     """
     client = client_of(data_dir, url)
+    if client.url.startswith(UNIX):
+        raise LeanvibeError("a browser reaches no Unix socket", hint="serve TCP as well: leave --no-tcp out")
     link = client.url + client.post(CODES, {})["path"]
     if only_print or not webbrowser.open(link):
         click.echo(link)

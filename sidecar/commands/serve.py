@@ -21,13 +21,28 @@ from sidecar.settings import Settings, load
     help="Record where time goes (at most 5 minutes) and write it when stopped: FILE.svg, or FILE.json for "
     "speedscope.app; without FILE leanvibe-profile.svg. Needs leanvibe-sidecar[profile].",
 )
+@click.option("--uds", help="Unix socket to listen on as well, for you alone (mode 0600).")
+@click.option("--no-tcp", is_flag=True, help="Listen on the Unix socket only.")
+@click.option("--tls-cert", help="Certificate (PEM) to serve https with.")
+@click.option("--tls-key", help="Its key (PEM).")
+@click.option(
+    "--insecure-allow-anyone-on-the-network",
+    "anyone",
+    is_flag=True,
+    help="Beyond loopback, let anyone send events and read along: no token and no TLS are asked for.",
+)
 @click.option("--autostarted", is_flag=True, hidden=True, help="Started by a hook: end when autostart is off.")
-def serve(
+def serve(  # noqa: PLR0913, PLR0917  one per option
     host: str | None,
     port: int | None,
     data_dir: Path | None,
     config: Path | None,
     profile: Path | None,
+    uds: str | None,
+    no_tcp: bool,  # noqa: FBT001  a flag
+    tls_cert: str | None,
+    tls_key: str | None,
+    anyone: bool,  # noqa: FBT001  a flag
     autostarted: bool,  # noqa: FBT001  a flag
 ) -> None:
     """Take hook events on localhost, keep them, and deliver them.
@@ -36,16 +51,19 @@ def serve(
 
     Example: leanvibe serve --port 8000
     """
-    settings = load(config, host=host, port=port, data_dir=data_dir)
+    given = {"host": host, "port": port, "data_dir": data_dir, "uds": uds, "tls_cert": tls_cert, "tls_key": tls_key}
+    settings = load(config, **given, tcp=False if no_tcp else None)
     if autostarted and not settings.autostart:
         return
     from sidecar.front.serve import serve as run
 
-    run(settings, lambda url, link: click.echo(welcome(url, link, settings)), profile)
+    run(settings, lambda url, link: click.echo(welcome(url, link, settings)), profile, anyone=anyone)
 
 
 def welcome(url: str, link: str, settings: Settings) -> str:
     """What a person needs to know once it runs."""
+    if not settings.tcp:
+        return f"leanvibe-sidecar listens on {url}\n  data        {settings.data_dir}\nCtrl-C stops it."
     return (
         f"leanvibe-sidecar listens on {url}\n"
         f"  page        {link} (opens once; again: leanvibe open)\n"

@@ -4,15 +4,20 @@ import json
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from sidecar import trust
 from sidecar.commands.client import Client, NotRunningError, client_of
+from sidecar.commands.connection import UNIX
 from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.tables import plain
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
 
 PATH = "/api/v1/websocket/observability"
 MAX_FRAME = 96 * 1024 * 1024
@@ -71,12 +76,9 @@ def follow(client: Client, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
         NotRunningError: nobody answers, or the token is refused.
     """
     from websockets.exceptions import ConnectionClosed, InvalidHandshake
-    from websockets.sync.client import connect
 
-    address = client.url.replace("http", "ws", 1) + PATH + "?" + urllib.parse.urlencode(filters)
-    headers = {"Authorization": f"Bearer {client.token}"}
     try:
-        with connect(address, additional_headers=headers, max_size=MAX_FRAME, proxy=None) as socket:
+        with _connected(client, f"{PATH}?{urllib.parse.urlencode(filters)}") as socket:
             for frame in socket:
                 message = json.loads(frame)
                 if message.get("dropped"):
@@ -88,6 +90,21 @@ def follow(client: Client, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
         return
     except (OSError, InvalidHandshake) as error:
         raise NotRunningError(f"cannot follow {client.url}: {error}", hint="is it running? leanvibe status") from None
+
+
+def _connected(client: Client, path: str) -> "ClientConnection":
+    from websockets.sync import client as websockets
+
+    options: dict[str, Any] = {
+        "additional_headers": {"Authorization": f"Bearer {client.token}"}, "max_size": MAX_FRAME, "proxy": None,
+    }  # fmt: skip
+    made: ClientConnection
+    if client.url.startswith(UNIX):
+        made = websockets.unix_connect(client.url.removeprefix(UNIX), f"ws://localhost{path}", **options)
+    else:
+        options["ssl"] = trust.context(client.ca) if client.url.startswith("https") else None
+        made = websockets.connect(client.url.replace("http", "ws", 1) + path, **options)
+    return made
 
 
 def line_of(event: dict[str, Any]) -> Text:

@@ -1,9 +1,7 @@
 """One marked event, followed from the hook's URL through journal and store to every sink."""
 
-import json
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from sidecar.doctor.finding import Finding, ok, wrong
@@ -12,8 +10,6 @@ from sidecar.event_ids import new_event_id
 from sidecar.events import PROBE_EVENT
 
 API = "/api/v1/observability"
-POST_SECONDS = 2.0
-"""As long as the client would wait."""
 HOP_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 
@@ -25,17 +21,17 @@ class Asks(Protocol):
         """The decoded JSON of a GET; raises `LeanvibeError`."""
 
 
-def probe(hook_url: str, client: Asks, token: str = "") -> Iterator[Finding]:
+def probe(hook_url: str, client: Asks, post: Callable[[dict[str, Any]], str | None]) -> Iterator[Finding]:
     """Sends the probe and follows it: a finding with its time for each hop.
 
     Args:
         hook_url: where the agent's hooks post to.
         client: asks the sidecar how far it is.
-        token: what the hooks bring; empty when they bring none.
+        post: sends an event there as the hooks do; says why it was not taken, None when it was.
     """
     session = f"leanvibe-probe-{new_event_id(time.time_ns() // 1000)}"
     started = time.monotonic()
-    failure = _post(hook_url, {"session_id": session, "hook_event_name": PROBE_EVENT}, token)
+    failure = post({"session_id": session, "hook_event_name": PROBE_EVENT})
     if failure:
         yield wrong("probe: journal", f"a probe to {hook_url} was not taken: {failure}", "is it the sidecar's URL?")
         return
@@ -60,21 +56,6 @@ def _sinks(client: Asks, seq: int, started: float) -> Iterator[Finding]:
         reason = _state(client).get(name, {}).get("last_error") or "no error is known"
         todo = "start that server or correct its setting; what waits is delivered then"
         yield wrong(f"probe: {name}", f"not delivered after {HOP_SECONDS:g} s: {reason}", todo)
-
-
-def _post(url: str, body: Mapping[str, Any], token: str) -> str | None:
-    """Why the probe was not taken; None when it was."""
-    request = urllib.request.Request(  # noqa: S310  http by construction
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=POST_SECONDS):
-            return None
-    except (OSError, ValueError) as error:
-        return str(error)
 
 
 def _stored(client: Asks, session: str) -> int | None:

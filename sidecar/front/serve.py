@@ -3,31 +3,27 @@
 import asyncio
 import contextlib
 import ctypes
-import errno
 import functools
 import gc
-import ipaddress
 import os
 import signal
 import socket
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import uvicorn
 
 from sidecar import __version__, log
 from sidecar.audit.trail import AuditTrail
-from sidecar.errors import StartError
-from sidecar.front import data_dir, memory, recording
+from sidecar.front import data_dir, listen, memory, recording
 from sidecar.front.app import build
 from sidecar.front.auditor import Auditor
 from sidecar.front.connections import Connections
 from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.keys import Keys
+from sidecar.front.listen import BACKLOG
 from sidecar.front.live.protocol import FeedProtocol
 from sidecar.front.on_record import own_process, started
 from sidecar.front.open_files import raise_limit
@@ -42,9 +38,6 @@ KEEP_ALIVE_SECONDS = 600
 GRACE_SECONDS = 3
 SWITCH_SECONDS = 0.0005
 """How long a thread that redacts a large body may keep the interpreter from the event loop (Python's own: 0.005)."""
-PROBE_SECONDS = 1.0
-BACKLOG = 128
-"""Connections that wait to be taken in; all of them are at once, while everyone else waits."""
 YOUNG_OBJECTS = 20_000
 """Between two looks of the collector: far more than events under way hold, which leave nothing for it to find."""
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
@@ -52,13 +45,21 @@ WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 Announce = Callable[[str, str], None]
 
 
-def serve(settings: Settings, announce: Announce, profile: Path | None = None) -> None:
+class Sockets(NamedTuple):
+    """What is listened on: at least one of them."""
+
+    tcp: socket.socket | None
+    unix: socket.socket | None
+
+
+def serve(settings: Settings, announce: Announce, profile: Path | None = None, *, anyone: bool = False) -> None:
     """Serves until SIGTERM or SIGINT, then flushes and returns; a second signal ends at once.
 
     Args:
         settings: everything that can be set.
         announce: told the URL, and a link that opens the page once, when requests are taken.
         profile: gets a recording of where time goes; None for none.
+        anyone: beyond loopback neither tokens nor TLS are asked for.
 
     Raises:
         StartError: port or data directory cannot be had; says who has them.
@@ -69,17 +70,18 @@ def serve(settings: Settings, announce: Announce, profile: Path | None = None) -
     raise_limit()
     memory.prefer_to_give_back()
     sys.setswitchinterval(SWITCH_SECONDS)
-    _refuse_beyond_loopback(settings.host)
+    listen.check(settings, anyone=anyone)
     if profile:
         recording.check(profile)
-    listener = bind(settings.host, settings.port)
-    with contextlib.closing(listener):
+    with contextlib.ExitStack() as open_sockets:
+        tcp = open_sockets.enter_context(listen.bind(settings.host, settings.port)) if settings.tcp else None
         data_dir.prepare(settings.data_dir)
-        with data_dir.held(settings.data_dir):
-            _run(_serve(settings, listener, announce, profile))
+        open_sockets.enter_context(data_dir.held(settings.data_dir))
+        unix = open_sockets.enter_context(listen.bound_unix(Path(settings.uds))) if settings.uds else None
+        _run(_serve(settings, Sockets(tcp, unix), announce, profile))
 
 
-async def _serve(settings: Settings, listener: socket.socket, announce: Announce, profile: Path | None) -> None:
+async def _serve(settings: Settings, sockets: Sockets, announce: Announce, profile: Path | None) -> None:
     redactor = redactor_of(settings)
     data_dir.note_policy(settings.data_dir, settings.redaction_policy)
     journal = JournalWriter(settings.data_dir / JOURNAL_FILE, settings.journal_max_mb << 20)
@@ -87,17 +89,17 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     auditor = Auditor(AuditTrail(settings.data_dir), redactor)
     front = build(settings, keys, auditor, journal, redactor)
     started(auditor, settings)
-    server = _Server(_config(front.asgi, front.connections))
+    server = _Server(_config(front.asgi, front.connections, settings), sockets.unix)
     _stop_on_signals(server)
-    url = _url(settings.host, listener.getsockname()[1])
-    data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest)
+    url = listen.url_of(settings, sockets.tcp.getsockname()[1] if sockets.tcp else 0)
+    data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest, **_ways(settings))
     front.worker.start()
     spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
     _settle()
     announce(url, url + front.page_link())
     try:
         async with recording.recorded(profile):
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=[sockets.tcp] if sockets.tcp else [])
     finally:
         spooled.cancel()
         data_dir.withdraw(settings.data_dir)
@@ -105,8 +107,38 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
         await front.close()
 
 
+def _ways(settings: Settings) -> dict[str, str]:
+    """What else a client on this host must know to reach it."""
+    ca = str(Path(settings.tls_cert).absolute()) if settings.tls_cert else ""
+    uds = str(Path(settings.uds).absolute()) if settings.uds else ""
+    return {name: value for name, value in (("ca", ca), ("uds", uds)) if value}
+
+
 class _Server(uvicorn.Server):
-    """uvicorn, but signals are ours: its own handling would end the process before the worker has flushed."""
+    """uvicorn, but signals are ours: its own handling would end the process before the worker has flushed.
+
+    Args:
+        config: uvicorn's.
+        unix: a socket that is listened on besides, never with TLS: it is its owner's alone.
+    """
+
+    def __init__(self, config: uvicorn.Config, unix: socket.socket | None) -> None:
+        super().__init__(config)
+        self._unix = unix
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens."""
+        await super().startup(sockets=sockets)
+        if self._unix:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_unix_server(self._connection, sock=self._unix, backlog=BACKLOG))
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -127,68 +159,13 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _refuse_beyond_loopback(host: str) -> None:
-    """Ingest needs no token yet, so nobody but this host may reach it."""
-    if host != "localhost" and not _is_loopback(host):
-        raise StartError(
-            f"{host} is not a loopback address, and sending events needs no token",
-            hint="listen on 127.0.0.1; for other hosts put a proxy with TLS and authentication before it",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        StartError: the port is taken (says by which sidecar, if it is one) or the address is not ours.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)  # from now on a client waits instead of being refused
-    except (OSError, OverflowError) as error:
-        listener.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise StartError(
-                f"port {port} on {host} is taken by {_holder(host, port)}",
-                hint="stop it, or choose another: leanvibe serve --port PORT --data-dir DIR",
-            ) from None
-        raise StartError(f"cannot listen on {host}:{port}: {error}", hint="choose with --host and --port") from None
-    return listener
-
-
-def _holder(host: str, port: int) -> str:
-    """Who answers on a taken port."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"{_url(host, port)}/api/v1/observability/health"
-    try:
-        with opener.open(url, timeout=PROBE_SECONDS) as answer:
-            facts: dict[str, Any] = msgspec.json.decode(answer.read(65_536))
-        if facts.get("service") == "leanvibe-sidecar":
-            return f"another leanvibe-sidecar (pid {facts.get('pid')}, version {facts.get('version')})"
-    except (OSError, ValueError, AttributeError):
-        pass
-    return "another program"
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _config(app: Any, connections: Connections) -> uvicorn.Config:
+def _config(app: Any, connections: Connections, settings: Settings) -> uvicorn.Config:
     http: Any = functools.partial(HookProtocol, connections=connections)
     return uvicorn.Config(
         app,
         http=http,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
         ws=FeedProtocol,
         ws_max_size=WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,

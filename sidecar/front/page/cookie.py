@@ -29,9 +29,10 @@ def is_valid(token: str, value: str, now: float) -> bool:
     return now < int(ends)
 
 
-def set_cookie(token: str, now: float) -> str:
-    """The Set-Cookie header (RFC 6265): out of reach for scripts, and sent for no other site."""
-    return f"{name_of(token)}={issue(token, now)}; Max-Age={LIFE_SECONDS}; Path=/; HttpOnly; SameSite=Strict"
+def set_cookie(token: str, now: float, *, secure: bool = False) -> str:
+    """The Set-Cookie header (RFC 6265): out of reach for scripts, sent for no other site, with TLS by TLS only."""
+    kept = f"{name_of(token)}={issue(token, now)}; Max-Age={LIFE_SECONDS}; Path=/; HttpOnly; SameSite=Strict"
+    return f"{kept}; Secure" if secure else kept
 
 
 def given_in(header: str, token: str) -> str:

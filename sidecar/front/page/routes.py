@@ -63,7 +63,9 @@ def access_routes(
         headers = {**NEVER, "Location": "/"}
         if codes.use(code):
             await auditor.require("page.link_used", who_of(request.scope))
-            headers["Set-Cookie"] = cookie.set_cookie(keys.reading, clock())
+            headers["Set-Cookie"] = cookie.set_cookie(
+                keys.reading, clock(), secure=request.scope["scheme"] == "https"
+            )
         return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
 
     @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
@@ -78,7 +80,12 @@ def access_routes(
             return Response(None, status_code=HTTPStatus.FORBIDDEN, headers=NEVER)
         await auditor.require("page.signed_in", who_of(request.scope))
         return Response(
-            None, status_code=204, headers={**NEVER, "Set-Cookie": cookie.set_cookie(keys.reading, clock())}
+            None,
+            status_code=204,
+            headers={
+                **NEVER,
+                "Set-Cookie": cookie.set_cookie(keys.reading, clock(), secure=request.scope["scheme"] == "https"),
+            },
         )
 
     return [open_link, new_code, sign_in]
