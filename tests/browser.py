@@ -35,11 +35,11 @@ def executable() -> str:
 
 
 @contextlib.contextmanager
-def running_browser() -> Iterator[Browser]:
-    """A headless browser."""
+def running_browser(*more: str) -> Iterator[Browser]:
+    """A headless browser, with more arguments if there are any."""
     path = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:
