@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from sidecar.redact import finders
+from sidecar.redact import escapes, finders
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.databases import scanner_for
 from sidecar.redact.numbers import GATE, Numbers
@@ -50,7 +50,7 @@ class Engine:
 
     def __init__(self, rules: Sequence[Rule], *, prefer: str = "", cache: Path | None = None) -> None:
         gated = [rule for rule in rules if rule.finder not in {"numbers", "field"}]
-        gates, self._finders = _gates(gated)
+        gates, self._finders = _gates(gated, self.find)
         self._sizes = [gate.size for gate in gates]
         self._numbers = Numbers(rule for rule in rules if rule.finder == "numbers")
         self._literals = scanner_for(gates, prefer=prefer, cache=cache)
@@ -159,10 +159,12 @@ def check(until: float) -> None:
         raise OutOfTimeError
 
 
-def _gates(rules: Sequence[Rule]) -> tuple[list[Gate], list[tuple[tuple[finders.Finder, Rule], ...]]]:
+def _gates(
+    rules: Sequence[Rule], search: escapes.Search
+) -> tuple[list[Gate], list[tuple[tuple[finders.Finder, Rule], ...]]]:
     of_gate: dict[Gate, list[tuple[finders.Finder, Rule]]] = {}
     for rule in rules:
-        find: Callable[[bytes, int, int], finders.Span | None] = finders.build(rule)
+        find: Callable[[bytes, int, int], finders.Span | None] = finders.build(rule, search)
         for literal in rule.gate:
             of_gate.setdefault(Gate(literal.encode(), rule.nocase, rule.tail, rule.tail_length()), []).append(
                 (find, rule)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from sidecar.redact import assign, boundary
+from sidecar.redact import assign, boundary, escapes
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS, opaque
 from sidecar.redact.values import REDACTED, is_reference
@@ -32,8 +32,13 @@ _ROOT = re.compile(
 )
 
 
-def build(rule: Rule) -> Finder:
-    """The finder of a rule: called with data and the place of a gate's literal, answers the span or None."""
+def build(rule: Rule, search: escapes.Search) -> Finder:
+    """The finder of a rule: called with data and the place of a gate's literal, answers the span or None.
+
+    `search` finds by all rules, for those that have to read a text in another way first.
+    """
+    if rule.finder == "escapes":
+        return escapes.finder(rule, search)
     makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment}
     return makers[rule.finder](rule)
 

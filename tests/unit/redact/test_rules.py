@@ -13,8 +13,9 @@ FEWEST_VENDORS = 150
 
 
 def found(rule: Rule, text: str) -> list[tuple[int, int]]:
-    engine = Engine([rule], prefer="python")
-    return [(start, end) for start, end, _ in engine.find(text.encode())]
+    # What is written with escapes is read by all rules, under the name of the one that saw the escape.
+    rules = shipped() if rule.finder == "escapes" else [rule]
+    return [(start, end) for start, end, by in Engine(rules, prefer="python").find(text.encode()) if by.id == rule.id]
 
 
 @pytest.mark.parametrize("rule", shipped(), ids=lambda rule: rule.id)

@@ -1,0 +1,80 @@
+"""Secrets that are not written plainly: letters as escapes, zero-width characters or a colour between them."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+from sidecar.redact.boundary import ALNUM, SEPARATOR
+from sidecar.redact.rules import Rule
+
+Span = tuple[int, int]
+Search = Callable[[bytes], Sequence[tuple[int, int, Rule]]]
+
+_REACH_LEFT = 256
+_REACH_RIGHT = 768
+_WORD = ALNUM | frozenset(b"_-")
+_UNIT = 6
+"""Bytes of one escape such as `\\u0067`."""
+_EVERY = 40 * _UNIT
+"""Of a row of escapes one in so many bytes is read: what lies between is in its reach."""
+_ESCAPED = re.compile(
+    rb"\\{1,7}u00(?P<json>2[1-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abdefABDEF]|7[0-9a-eA-E])"  # no backslash, no control
+    rb"|%(?P<percent>2[1-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abdefABDEF]|7[0-9a-eA-E])"
+    rb"|(?:\xe2\x80[\x8b\x8c]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad"
+    rb"|(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK])+"
+)
+
+
+def finder(rule: Rule, search: Search) -> Callable[[bytes, int, int], Span | None]:
+    """The finder of that rule: reads the surroundings of an escape as they are meant, by all rules of `search`."""
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        found = match(data, start)
+        if found is None or _in_a_row(data, start) or not _in_word(data, start, found.end()):
+            return None
+        before = data[max(0, start - _REACH_LEFT) : start].rpartition(SEPARATOR)[2]
+        after = data[start : start + _REACH_RIGHT].partition(SEPARATOR)[0]
+        first = start - len(before)
+        plain, places, shifts = _plain(before + after)
+        for begin, stop, _ in search(plain):
+            end = first + _raw(stop, places, shifts)
+            if end > start:
+                return first + _raw(begin, places, shifts), end
+        return None
+
+    return find
+
+
+def _in_a_row(data: bytes, start: int) -> bool:
+    return data[start - _UNIT : start - _UNIT + 2] == b"\\u" and start % _EVERY >= _UNIT
+
+
+def _in_word(data: bytes, start: int, end: int) -> bool:
+    """Letters stand on both sides; a sign without width in prose or in front of a word hides nothing."""
+    if data[start] in b"\\%":
+        return True
+    before = data[start] if data[start] in _WORD else data[start - 1 : start].ljust(1)[0]
+    return before in _WORD and data[end : end + 1].ljust(1)[0] in _WORD
+
+
+def _plain(piece: bytes) -> tuple[bytes, list[int], list[int]]:
+    """The text without escapes; where in it each of them stood, and how far behind that the raw text goes on."""
+    parts: list[bytes] = []
+    places, shifts = [], []
+    at = length = 0
+    for escape in _ESCAPED.finditer(piece):
+        code = escape["json"] or escape["percent"]
+        sign = bytes((int(code, 16),)) if code else b""
+        parts += (piece[at : escape.start()], sign)
+        length += escape.start() - at + len(sign)
+        at = escape.end()
+        places.append(length)
+        shifts.append(at - length)
+    parts.append(piece[at:])
+    return b"".join(parts), places, shifts
+
+
+def _raw(place: int, places: list[int], shifts: list[int]) -> int:
+    number = bisect_right(places, place)
+    return place + (shifts[number - 1] if number else 0)
