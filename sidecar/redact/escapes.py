@@ -13,10 +13,15 @@ Search = Callable[[bytes], Sequence[tuple[int, int, Rule]]]
 _REACH_LEFT = 256
 _REACH_RIGHT = 768
 _WORD = ALNUM | frozenset(b"_-")
-_UNIT = 6
-"""Bytes of one escape such as `\\u0067`."""
-_EVERY = 40 * _UNIT
-"""Of a row of escapes one in so many bytes is read: what lies between is in its reach."""
+_NEAR = 24
+_EVERY = 240
+"""Of a row of letters that are near each other one in so many bytes is read: what lies between is in its reach."""
+_READ = re.compile(
+    rb"\\u00(?:3[0-9]|[46][0-9A-Fa-f]|5[0-9aAfF]|7[0-9aA])|%(?:5[fF]|2[dD])"
+    rb"|[A-Za-z0-9_-](?:\xe2\x80[\x8b\x8c]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad)[A-Za-z0-9_-]"
+    rb"|[_-](?:\x1b\[[0-9;]{0,16}[mK]){1,4}[A-Za-z0-9_-]"
+)
+"""What the rules with this finder begin with, where it is read."""
 _ESCAPED = re.compile(
     rb"\\{1,7}u00(?P<json>2[1-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abdefABDEF]|7[0-9a-eA-E])"  # no backslash, no control
     rb"|%(?P<percent>2[1-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abdefABDEF]|7[0-9a-eA-E])"
@@ -47,7 +52,7 @@ def finder(rule: Rule, search: Search) -> Callable[[bytes, int, int], Span | Non
 
 
 def _in_a_row(data: bytes, start: int) -> bool:
-    return data[start - _UNIT : start - _UNIT + 2] == b"\\u" and start % _EVERY >= _UNIT
+    return start % _EVERY >= _NEAR and _READ.search(data, max(0, start - _NEAR), start + 1) is not None
 
 
 def _in_word(data: bytes, start: int, end: int) -> bool:
