@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import functools
 import gc
 import os
@@ -194,12 +193,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _settle() -> None:
-    """What was loaded to start lives until the end: the collector need not look at it again.
-
-    What compiling the rules has left goes back to the system, where the C library can be told so (glibc).
-    """
+    """What was loaded to start lives until the end: the collector need not look at it again."""
     gc.collect()
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    memory.give_back()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
