@@ -13,6 +13,7 @@ MAX_DEPTH = 200
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 4_000
+_SHORT = 4_096
 _decoder = msgspec.json.Decoder()
 
 
@@ -26,7 +27,7 @@ def decode(body: bytes) -> Any:
         ValueError: not JSON, or nested deeper than `MAX_DEPTH`; the message holds nothing of the body.
     """
     value = _load(body)
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and not _shallow(value):
+    if _may_be_deep(body) and not _shallow(value):
         raise ValueError("nested too deeply")
     return value
 
@@ -69,6 +70,11 @@ def _integer(digits: str) -> int | str:
 
 def _no_constant(_: str) -> None:
     raise ValueError("not JSON")
+
+
+def _may_be_deep(body: bytes) -> bool:
+    # To count the brackets of a long text takes longer than to walk its few containers.
+    return len(body) > _SHORT or body.count(b"[") + body.count(b"{") > MAX_DEPTH
 
 
 def _shallow(value: Any) -> bool:
