@@ -110,10 +110,14 @@ def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 def _unreachable(config: OtlpConfig, error: Exception) -> TransientExportError:
     """Names the kind of failure only: urllib3's own texts quote the whole URL."""
     refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # a timeout by its ancestry
+    hint = "it is tried again by itself; is the backend up?"
     if isinstance(error, Urllib3TimeoutError) and not refused:
         said = f"did not answer within {config.timeout:g} s"
     elif isinstance(error, urllib3.exceptions.SSLError):
         said = "has no TLS certificate that we trust"
+    elif isinstance(error, urllib3.exceptions.ProtocolError):
+        said = "broke off, or does not answer as HTTP would"
+        hint = "it is tried again by itself; is the backend up, and is this its port?"
     else:
         said = f"cannot be reached: {type(error).__name__}"
-    return TransientExportError(f"{config.shown} {said}", hint="it is tried again by itself; is the backend up?")
+    return TransientExportError(f"{config.shown} {said}", hint=hint)
