@@ -81,7 +81,7 @@ def answer_of(error: Exception) -> str:
 
 def trouble(error: Exception, url: str) -> TransientExportError:
     """The error that says which Redis did not take a batch, what it answered and what to do."""
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # a certificate's error is both
         return TransientExportError(
             "LEANVIBE_REDIS_URL is no URL of a Redis", hint="write redis://[user:password@]host:port/database"
         )

@@ -1,6 +1,9 @@
 """What consumers and operators of the Redis sink may rely on, on a real Redis."""
 
+import shutil
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,8 +13,10 @@ import redis
 from exporters.redis_streams import RedisStreamsConfig, RedisStreamsExporter
 from sidecar.errors import TransientExportError
 from sidecar.events import FIELDS, public
+from tests.contract.test_otlp_tls import certificate
 from tests.recorded_events import recorded_events
-from tests.servers import PASSWORD
+from tests.servers import PASSWORD, Server
+from tests.tcp_proxy import TcpProxy
 
 STREAM = "leanvibe:events"
 
@@ -124,3 +129,20 @@ def test_the_right_to_add_is_enough(client: Any, redis_url: str) -> None:
     finally:
         client.execute_command("ACL", "DELUSER", "writer", "reader")
     assert 1 == client.xlen(STREAM)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_tls_is_spoken_and_checked(client: Any, redis_url: str, redis_server: Server, tmp_path: Path) -> None:
+    """`rediss://` delivers where the certificate is one that we are told to trust, and nowhere else."""
+    trusted, key = certificate(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(trusted, key)
+    with TcpProxy(redis_server.port, context) as network:
+        url = network.through(redis_url).replace("redis://", "rediss://")
+        stranger = RedisStreamsExporter(RedisStreamsConfig(url, timeout=2.0))
+        with pytest.raises(TransientExportError, match=r"TLS does not come about.*rediss://"):
+            stranger.start()
+        exporter = RedisStreamsExporter(RedisStreamsConfig(f"{url}?ssl_ca_certs={trusted}", timeout=2.0))
+        exporter.export(recorded_events(2))
+        exporter.close()
+    assert 2 == client.xlen(STREAM)
