@@ -182,10 +182,12 @@ def test_the_right_to_call_is_enough_to_make_and_not_to_drop(
         execute(postgres_dsn, f"GRANT EXECUTE ON FUNCTION {function} TO guest")
     sink = exporter(guest, 30)
     assert Outcome() == sink.export(moved(recorded_events(1), 0))
+    execute(postgres_dsn, f"GRANT SELECT ON {DEFAULT} TO guest")
+    assert Outcome() == exporter(guest, 30).export(moved(recorded_events(1), 0))
     exporter().export(moved(recorded_events(2)[1:], -40))
     outcome = exporter(guest, 30).export(moved(recorded_events(3)[2:], 0))
 
-    assert {name(0): 2, name(-40): 1} == counts(postgres_dsn)
+    assert {name(0): 3, name(-40): 1} == counts(postgres_dsn)
     assert re.search(f"^retention: must be owner of table {name(-40)}.*RETENTION_DAYS=0", outcome.notice)
 
 

@@ -100,7 +100,8 @@ BEGIN
         EXECUTE 'DROP TABLE ' || old;
         RETURN true;
     END IF;
-    IF NOT has_table_privilege('leanvibe_events_default', 'SELECT, DELETE') THEN
+    IF NOT has_table_privilege('leanvibe_events_default', 'SELECT')
+        OR NOT has_table_privilege('leanvibe_events_default', 'DELETE') THEN
         RETURN false;
     END IF;
     DELETE FROM leanvibe_events_default WHERE ctid = ANY (ARRAY(
