@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 import rich_click as click
 
+from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.replay import micros
@@ -97,7 +98,9 @@ def _stored(wanted: dict[str, Any], data_dir: Path | None) -> Iterator[list[msgs
 
     settings = load(data_dir=data_dir)
     os.umask(0o077)
-    with directory.held(settings.data_dir), opened(settings) as store:
+    directory.prepare(settings.data_dir)
+    asked = {name: value for name, value in wanted.items() if value and name != "limit"}
+    with directory.held(settings.data_dir), on_record(settings.data_dir, "events", asked), opened(settings) as store:
         after: int | None = 0
         while after is not None:
             found = recent(store, EventFilter(**wanted, after=after))

@@ -64,6 +64,16 @@ def test_who_read_or_changed_what_is_on_record(watched: Sidecar) -> None:
     assert trail(watched)[-2:] == json.loads(listed.stdout)
 
 
+@pytest.mark.parametrize("way", ["{}", "{}/", "/{}", "{}//"])
+def test_no_spelling_of_a_path_is_off_the_record(sidecar: Sidecar, way: str) -> None:
+    """However the path of the event list is written: when it is answered, it is on record."""
+    session = f"spelling-{len(way)}-{way.index('{')}"
+    answer = sidecar.get(f"{way.format(f'{API}/events')}?session_id={session}")
+    found = [record["detail"].get("session_id") for record in trail(sidecar)]
+
+    assert answer.status_code == 404 or session in found
+
+
 def test_the_trail_is_a_table(watched: Sidecar) -> None:
     """SQL reads it, the asking itself included; nothing in SQL changes it."""
     query = "SELECT action, detail->>'query' FROM audit WHERE action = 'sql'"

@@ -61,21 +61,22 @@ def access_routes(
     @get(OPEN_LINK_PATH, include_in_schema=False)
     async def open_link(request: Request[Any, Any, Any], code: str = "") -> Response[None]:
         headers = {**NEVER, "Location": "/"}
+        token = keys.reading  # of now: what is signed with it ends with it, should it change meanwhile
         if codes.use(code):
             await auditor.require("page.link_used", who_of(request.scope))
-            headers["Set-Cookie"] = cookie.set_cookie(
-                keys.reading, clock(), secure=request.scope["scheme"] == "https"
-            )
+            headers["Set-Cookie"] = cookie.set_cookie(token, clock(), secure=request.scope["scheme"] == "https")
         return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
 
     @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
     async def new_code(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+        path = link_path(codes)  # before it waits: a new token makes it worthless then
         await auditor.require("page.link_made", who_of(request.scope))
-        return Response({"path": link_path(codes)}, headers=NEVER)
+        return Response({"path": path}, headers=NEVER)
 
     @post(SIGN_IN_PATH, status_code=204, summary="The page's cookie, for whoever knows the token")
     async def sign_in(data: SignIn, request: Request[Any, Any, Any]) -> Response[None]:
-        if not hmac.compare_digest(data.token.strip().encode(), keys.reading.encode()):
+        token = keys.reading
+        if not hmac.compare_digest(data.token.strip().encode(), token.encode()):
             auditor.refused(HTTPStatus.FORBIDDEN, who_of(request.scope))
             return Response(None, status_code=HTTPStatus.FORBIDDEN, headers=NEVER)
         await auditor.require("page.signed_in", who_of(request.scope))
@@ -84,7 +85,7 @@ def access_routes(
             status_code=204,
             headers={
                 **NEVER,
-                "Set-Cookie": cookie.set_cookie(keys.reading, clock(), secure=request.scope["scheme"] == "https"),
+                "Set-Cookie": cookie.set_cookie(token, clock(), secure=request.scope["scheme"] == "https"),
             },
         )
 

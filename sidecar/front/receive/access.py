@@ -11,13 +11,10 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from sidecar.errors import AuditError
 from sidecar.front.auditor import Auditor, who_of
-from sidecar.front.live.websocket import PATH as LIVE_PATH
-from sidecar.front.receive.guards import API, AccessPolicy, Refusal, refusal_of
+from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
 from sidecar.front.receive.native import Answer
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
-COARSE = {f"{API}/events": "events", LIVE_PATH: "tap"}
-"""What is recorded once a minute, however often it is asked; what the others do they record themselves."""
 POLICY_VIOLATION = 1008
 """WebSocket close code (RFC 6455, 7.4.1); before the handshake the server turns it into an HTTP 403."""
 
@@ -55,7 +52,7 @@ class AccessGuard:
             refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]))
             if refusal is not None:
                 self._auditor.refused(refusal.status, who_of(scope))
-            elif scope["path"] in COARSE:
+            elif scope["type"] == ScopeType.WEBSOCKET:
                 refusal = await self._unrecorded(scope)
             if refusal is not None:
                 await _refuse(scope, send, refusal)
@@ -66,13 +63,16 @@ class AccessGuard:
             await self._app(scope, receive, _while_there(send) if scope["type"] == ScopeType.HTTP else send)
 
     async def _unrecorded(self, scope: Scope) -> Refusal | None:
-        """Why a reading that must be on record is refused; None once it is on record."""
-        detail = {"query": scope["query_string"].decode("latin-1")} if scope["type"] == ScopeType.WEBSOCKET else {}
+        """Why a WebSocket is refused after all; None once it is on record and still may pass.
+
+        Looked at again, because the token may have changed meanwhile, and what was open then has ended.
+        """
+        detail = {"query": scope["query_string"].decode("latin-1")}
         try:
-            await self._auditor.require_coarse(COARSE[scope["path"]], who_of(scope), detail)
+            await self._auditor.require_coarse("tap", who_of(scope), detail)
         except AuditError as error:
             return Refusal(503, error.message, error.hint)
-        return None
+        return refusal_of(self.policy, scope["path"], dict(scope["headers"]))
 
     async def end_sockets(self, reason: str) -> None:
         """Closes every WebSocket: what opened it counts no more."""

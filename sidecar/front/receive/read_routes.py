@@ -51,6 +51,7 @@ def read_routes(
 
     @get(f"{API}/events", summary="Recent events, newest first; with after= oldest first")
     async def events(  # noqa: PLR0913, PLR0917  the filters
+        request: Request[Any, Any, Any],
         session_id: str | None = None,
         agent: str | None = None,
         agent_id: str | None = None,
@@ -64,6 +65,9 @@ def read_routes(
         after: int | None = None,
         limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
     ) -> Response[bytes]:
+        span = {"since": since or "", "until": until} if until else {}  # an export; others ask again and again
+        asked_for = {**span, **({"session_id": session_id} if session_id else {})}
+        await auditor.require_coarse("events", who_of(request.scope), asked_for)
         wanted = {
             "session_id": session_id, "agent": agent, "agent_id": agent_id, "event_type": event_type,
             "tool_name": tool_name, "failed": failed, "text": text, "since": since, "until": until, "before": before,
