@@ -72,7 +72,12 @@ def _token(files: list[SettingsFile], environment: Mapping[str, str], token: str
     problems = [(file, problem) for file in files if (problem := merge.token_problem(file.settings, token, merged))]
     for file, problem in problems:
         yield wrong("token", f"{file.path}: {problem}", INSTALL)
-    if not problems:
+    lists = [file for file in files if isinstance(file.settings.get("httpHookAllowedEnvVars"), list)]
+    shut = [file for file in lists if TOKEN_VARIABLE not in file.settings["httpHookAllowedEnvVars"]]
+    for file in shut:
+        message = f"{file.path}: httpHookAllowedEnvVars keeps {TOKEN_VARIABLE} from the hooks"
+        yield wrong("token", message, f'add "{TOKEN_VARIABLE}" to httpHookAllowedEnvVars')
+    if not problems and not shut:
         yield ok("token", "the hooks bring the ingest token")
 
 

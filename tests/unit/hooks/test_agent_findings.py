@@ -68,6 +68,35 @@ def test_what_is_wrong_is_named(settings: list[Mapping[str, Any]], check: str, s
     assert said in message
 
 
+def sending(token: str | None, **more: Any) -> dict[str, Any]:
+    """Settings with hooks that bring a token."""
+    made = entries(URL, LEANVIBE, chosen("default"), with_token=True)
+    env = {} if token is None else {"env": {"LEANVIBE_INGEST_TOKEN": token}}
+    return {"hooks": {event: [entry] for event, entry in made.items()}, **env, **more}
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "said"),
+    [
+        (sending("right"), {}, None),
+        (sending(None), {"LEANVIBE_INGEST_TOKEN": "right"}, None),
+        (hooked(), {}, "bring no token"),
+        (sending(None), {}, "is not set"),
+        (sending("old"), {"LEANVIBE_INGEST_TOKEN": "right"}, "stale"),
+        (sending("right", httpHookAllowedEnvVars=["PATH"]), {}, "httpHookAllowedEnvVars"),
+    ],
+)
+def test_a_token_that_is_missing_or_stale_is_named(
+    settings: Mapping[str, Any], environment: dict[str, str], said: str | None
+) -> None:
+    """Where the sidecar needs a token, hooks that do not bring the right one are named, and it is never shown."""
+    found = agent_findings([SettingsFile("user", "user.json", settings)], environment, URL, "right")
+    told = [finding.message for finding in found if finding.state is State.WRONG and finding.check == "token"]
+
+    assert ([] if said is None else [True]) == [said in message for message in told if said]
+    assert not [message for message in told if "right" in message or "old" in message]
+
+
 def test_managed_settings_may_shut_ours_out() -> None:
     """`allowManagedHooksOnly` counts where the client reads it: in managed settings."""
     managed = SettingsFile("managed", "managed.json", {"allowManagedHooksOnly": True})
