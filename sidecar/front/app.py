@@ -5,16 +5,14 @@ from typing import Any
 
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from sidecar import __version__
 from sidecar.errors import AuditError, IngestError
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.admission import BodyAdmission
 from sidecar.front.auditor import Auditor
 from sidecar.front.connections import ConnectionLimits, Connections
+from sidecar.front.document_route import document_route
 from sidecar.front.gather import Gatherer
 from sidecar.front.health import health_answer
 from sidecar.front.keys import Keys, Purpose
@@ -111,13 +109,9 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
             *access_routes(keys, codes, auditor),
             rotate_route(keys, auditor, changed),
             facts_route(settings),
+            document_route(),
         ],
-        openapi_config=OpenAPIConfig(
-            title="leanvibe-sidecar",
-            version=__version__,
-            path="/schema",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the page of the default comes from a CDN
-        ),
+        openapi_config=None,  # ours says every answer; the framework's only what it sees
         logging_config=None,
         exception_handlers={HTTPException: http_error, AuditError: audit_error, IngestError: ingest_error},
     )

@@ -1,0 +1,139 @@
+"""The bodies of the OpenAPI document, by name (JSON Schema 2020-12)."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+FLAG: Schema = {"type": "boolean"}
+ANYTHING: Schema = {}
+MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+
+
+def named(name: str) -> Schema:
+    """A reference to one of `SCHEMAS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def struct(
+    required: dict[str, Schema], optional: dict[str, Schema] | None = None, *, is_open: bool = False
+) -> Schema:
+    """An object with these fields and, unless `is_open`, no others."""
+    fields = {**required, **(optional or {})}
+    found: Schema = {"type": "object", "required": sorted(required), "properties": fields}
+    return found if is_open else {**found, "additionalProperties": False}
+
+
+def list_of(item: Schema) -> Schema:
+    """An array of such items."""
+    return {"type": "array", "items": item}
+
+
+GUIDE_RESULT = struct(
+    {
+        "status": {"enum": ["processed", "failed"]},
+        "event_id": MAYBE_TEXT,
+        "processing_time_ms": NUMBER,
+        "redacted": FLAG,
+        "performance_warnings": list_of(TEXT),
+    },
+    {"error": TEXT, "hint": TEXT},
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "Error": struct({"error": TEXT, "hint": TEXT}),
+    "NativePayload": {
+        **struct({"session_id": TEXT}, {"hook_event_name": TEXT, "tool_name": TEXT, "cwd": TEXT}, is_open=True),
+        "description": "What the agent's hook sends, whole: unknown fields are kept, and everything is redacted.",
+    },
+    "GuideEvent": struct(
+        {"session_id": {**TEXT, "minLength": 1}},
+        {
+            "event_type": TEXT,
+            "agent": TEXT,
+            "agent_id": TEXT,
+            "tool_name": TEXT,
+            "timestamp": TEXT,
+            "prompt_id": TEXT,
+            "tool_use_id": TEXT,
+            "success": FLAG,
+            "execution_time_ms": NUMBER,
+            "parameters": ANYTHING,
+            "result": ANYTHING,
+            "error": TEXT,
+        },
+        is_open=True,
+    ),
+    "GuideResult": GUIDE_RESULT,
+    "GuideResults": struct(
+        {
+            "status": {"enum": ["processed", "failed"]},
+            "processed": COUNT,
+            "failed": COUNT,
+            "processing_time_ms": NUMBER,
+            "results": list_of(named("GuideResult")),
+        }
+    ),
+    "Events": struct(
+        {
+            "events": list_of(struct({"seq": COUNT, "event_id": TEXT, "session_id": TEXT}, is_open=True)),
+            "last": {"type": ["integer", "null"]},
+            "through": COUNT,
+        },
+        {"next_before": {"type": ["integer", "null"]}, "next_after": {"type": ["integer", "null"]}},
+    ),
+    "SqlRequest": struct({"query": {**TEXT, "maxLength": 100_000}}),
+    "SqlAnswer": struct(
+        {
+            "columns": list_of(TEXT),
+            "rows": list_of({"type": "array"}),
+            "row_count": COUNT,
+            "truncated": FLAG,
+            "elapsed_ms": NUMBER,
+            "behind": COUNT,
+        }
+    ),
+    "ReplayRequest": struct(
+        {"sink": TEXT},
+        {
+            "since": {"type": "integer"},
+            "session_id": MAYBE_TEXT,
+            "dead_letters": FLAG,
+            "after": {"type": "integer"},
+        },
+    ),
+    "ReplayStep": struct({}, is_open=True),
+    "Performance": struct(
+        {
+            "timestamp": TEXT,
+            "performance": struct(
+                {
+                    "events_processed": COUNT,
+                    "events_failed": COUNT,
+                    "events_per_second": NUMBER,
+                    "avg_processing_time_ms": NUMBER,
+                    "success_rate": NUMBER,
+                    "processing_time_percentiles": struct({"p50": NUMBER, "p95": NUMBER, "p99": NUMBER}),
+                },
+            ),
+            "health": {"enum": ["healthy", "degraded", "unhealthy"]},
+            "degradation": struct({"is_degraded": FLAG, "issues": list_of(TEXT), "warnings": list_of(TEXT)}),
+        }
+    ),
+    "Health": struct(
+        {"status": {"enum": ["healthy", "degraded", "unhealthy"]}, "components": {"type": "object"}}, is_open=True
+    ),
+    "SignIn": struct({"token": TEXT}),
+    "Link": struct({"path": {**TEXT, "description": "Of the page, to be opened once within ten minutes."}}),
+    "PageFacts": struct(
+        {
+            "host": TEXT,
+            "version": TEXT,
+            "trace_url": TEXT,
+            "sql_max_rows": COUNT,
+            "sql_timeout_seconds": NUMBER,
+        }
+    ),
+}
