@@ -1,4 +1,4 @@
-"""Every benchmark: `uv run python -m tests.bench [--only NAME…] [--quick] [--json FILE] [--markdown FILE]`.
+"""Every benchmark: `uv run python -m tests.bench [--only NAME…] [--soak] [--quick] [--json FILE] [--markdown FILE]`.
 
 Each entry is a function of `Options` that returns lines (see `lines.py`); most modules also run by themselves.
 `soak` takes ten minutes and runs only when named. An entry that fails is a line that says so, and exit code 1.
@@ -23,17 +23,20 @@ ENTRIES = {
     "delivery": "delivery:run",
     "ack": "ack:run",
     "throughput": "ack:throughput",
+    "growth": "growth:run",
     "million": "million:run",
     "pace": "pace:run",
     "live": "live_clients:run",
     "outage": "outage:run",
     "backlog": "backlog:run",
     "floods": "floods:run",
+    "page": "page_frames:run",
     "peers": "peers:run",
     "soak": "pace:soak",
 }
 """Name → module and function. One that is not there is left out."""
 ONLY_WHEN_NAMED = {"soak"}
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def entries() -> list[str]:
@@ -71,14 +74,15 @@ def main() -> int:
         **machine.described(),
     }
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
-    found = {name: measured(name, options) for name in given.only or wanted_by_default()}
+    wanted = given.only or [name for name in entries() if given.soak or name not in ONLY_WHEN_NAMED]
+    found = {name: measured(name, options) for name in wanted}
     lines = [line for part in found.values() for line in part]
     if given.json:
         told = {name: [line.as_json() for line in part] for name, part in found.items()}
         given.json.write_text(json.dumps({**about, "lines": told}, indent=1, ensure_ascii=False) + "\n")
     if given.markdown:
         words = ", ".join(f"{name} {value}" for name, value in about.items())
-        given.markdown.write_text(f"{markdown(lines)}\n\n{words}\n")
+        put(given.markdown, f"{markdown(lines)}\n\nMeasured with: {words}.\n")
     with_budget = [line for line in lines if line.budget is not None]
     missed = [line for line in with_budget if line.verdict != "met"]
     print(f"\nbudgets: {len(with_budget) - len(missed)} of {len(with_budget)} met")
@@ -86,9 +90,11 @@ def main() -> int:
     return int(any(line.name.endswith(" FAILED") for line in lines))
 
 
-def wanted_by_default() -> list[str]:
-    """Everything but what takes long."""
-    return [name for name in entries() if name not in ONLY_WHEN_NAMED]
+def put(file: Path, text: str) -> None:
+    """Writes a page, or only what stands between the marks of one that has them."""
+    before, begin, rest = (file.read_text() if file.exists() else "").partition(BEGIN)
+    after = rest.partition(END)[2]
+    file.write_text(f"{before}{BEGIN}\n{text}{END}{after}" if begin else text)
 
 
 def arguments() -> argparse.Namespace:
@@ -97,7 +103,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=entries(), metavar="NAME", help=", ".join(entries()))
     parser.add_argument("--quick", action="store_true", help="short windows: to see that it works, not to quote")
     parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--markdown", type=Path, help="write the table there")
+    parser.add_argument("--soak", action="store_true", help="everything, and ten minutes at 100 events/s")
+    parser.add_argument(
+        "--markdown", type=Path, help="write the table there; between the marks of docs/performance.md"
+    )
     return parser.parse_args()
 
 

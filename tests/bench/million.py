@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tests.bench.ack import timed
-from tests.bench.bodies import guide_event
+from tests.bench.bodies import encoded, guide_event
 from tests.bench.lines import Line, Options, median
 from tests.bench.machine import Spent, both, private_mb
 from tests.bench.outage import wait_until
@@ -158,7 +158,8 @@ def started(home: Path, total: int, options: Options) -> list[Line]:
         answering.append(time.monotonic() - began)
         sidecar.close()
     size = statistics.median(file.stat().st_size for file in (home / "data").glob("store.duckdb"))
-    stored = f"{total:,} events, a store of {size / 1e6:,.0f} MB"
+    raw = len(encoded(guide_event(1))) * total / 1e9
+    stored = f"{total:,} events, {raw:.2g} GB of raw JSON, a store of {size / 1e6:,.0f} MB"
     return [
         median("start: until it listens", listening, "s", budget=1.5, comparison=stored),
         median("start: until SQL answers over all", answering, "s"),

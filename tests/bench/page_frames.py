@@ -5,13 +5,13 @@ tells the time between its frames. In a headless Chromium without a graphics car
 """
 
 import statistics
-import sys
 import threading
 import time
 from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.bench.lines import Line, Options, table
 from tests.browser import Complaints, enter, live, running_browser
 from tests.sidecar_process import Sidecar, running_sidecar
 
@@ -27,8 +27,8 @@ FRAMES = """seconds => new Promise(resolve => {
 })"""
 
 
-def main() -> None:
-    """Prints frame times at rest and under load."""
+def run(options: Options) -> list[Line]:
+    """Frame times at rest and under load."""
     with running_sidecar() as sidecar, running_browser() as browser:
         context = browser.new_context(viewport={"width": 1360, "height": 900})
         enter(context, sidecar)
@@ -39,17 +39,17 @@ def main() -> None:
         for _ in range(3):
             page.get_by_label("Zoom in").click()
         time.sleep(3)
-        report(f"{IN_WINDOW} events in the window, none arriving", page.evaluate(FRAMES, 5))
-        report(f"{PER_SECOND} events/s arriving", under_load(sidecar, page))
+        rest = frames("none arriving", page.evaluate(FRAMES, 5))
+        return rest + frames(f"{PER_SECOND} events/s", under_load(sidecar, page, options.of(SECONDS, 5)))
 
 
-def under_load(sidecar: Sidecar, page: Page) -> list[float]:
+def under_load(sidecar: Sidecar, page: Page, seconds: int) -> list[float]:
     """Frame times in milliseconds while events arrive at their pace."""
     stop = threading.Event()
     teller = threading.Thread(target=tell, args=(sidecar, stop))
     teller.start()
     time.sleep(2)
-    gaps: list[float] = page.evaluate(FRAMES, SECONDS)
+    gaps: list[float] = page.evaluate(FRAMES, seconds)
     stop.set()
     teller.join()
     return gaps
@@ -78,15 +78,13 @@ def event(number: int) -> dict[str, Any]:
     return body | {"parameters": {"command": f"step {call}"}, "prompt_id": f"turn {call // 500}"}
 
 
-def report(title: str, gaps: list[float]) -> None:
-    """One line of figures."""
+def frames(title: str, gaps: list[float]) -> list[Line]:
+    """The time between frames."""
     cuts = statistics.quantiles(gaps, n=100)
     slow = sum(gap > 50 for gap in gaps)
-    sys.stdout.write(
-        f"{title}: {len(gaps)} frames, p50 {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, p99 {cuts[98]:.1f} ms, "
-        f"longest {max(gaps):.0f} ms, {slow} over 50 ms\n"
-    )
+    words = f"p50 {cuts[49]:.1f} ms, longest {max(gaps):.0f} ms, {slow} of {len(gaps)} over 50 ms"
+    return [Line(f"page, {IN_WINDOW:,} events in view, {title}: frame p95", cuts[94], "ms", comparison=words)]
 
 
 if __name__ == "__main__":
-    main()
+    print(table(run(Options())))

@@ -2,11 +2,12 @@
 
 import importlib
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.bench import bodies
-from tests.bench.__main__ import ENTRIES, entries
+from tests.bench.__main__ import BEGIN, END, ENTRIES, entries, put
 from tests.bench.lines import Line, markdown, table
 from tests.bench.spelling import older
 
@@ -47,6 +48,17 @@ def test_entries_can_be_run(name: str) -> None:
     module, _, function = ENTRIES[name].partition(":")
 
     assert callable(getattr(importlib.import_module(f"tests.bench.{module}"), function))
+
+
+def test_a_page_keeps_its_words(tmp_path: Path) -> None:
+    """Only what stands between the marks is replaced; a file without them is all table."""
+    page, plain = tmp_path / "page.md", tmp_path / "plain.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    put(page, "new\n")
+    put(plain, "new\n")
+
+    assert f"before\n{BEGIN}\nnew\n{END}\nafter\n" == page.read_text()
+    assert "new\n" == plain.read_text()
 
 
 def test_bodies_have_their_size_and_differ() -> None:
