@@ -66,11 +66,10 @@ def one_client(sidecar: Sidecar, empty: str, options: Options) -> list[Line]:
 
 def compared(url: str, empty: str, clients: int, name: str, body: bytes, options: Options) -> list[Line]:
     """p50 and p99 at so many clients, beside the empty handler."""
-    seconds = options.of(2, 1)
     ours, nothing = [], []
     for _ in range(options.rounds):
-        ours.append(load.window(url, body, clients, seconds))
-        nothing.append(load.window(empty, body, clients, seconds))
+        ours.append(load.window(url, body, clients, 1))
+        nothing.append(load.window(empty, body, clients, 1))
     beside = f"empty handler {statistics.median(one.p50 for one in nothing):.2f} ms"
     note = "; ".join(filter(None, (load.limited_by_client(*ours), refused(ours))))
     title = f"ack, {clients} client{'s' if clients > 1 else ''}, {name}"

@@ -116,7 +116,7 @@ def measure(home: Path, count: int) -> dict[str, float]:
 def run(options: Options) -> list[Line]:
     """A smaller journal than the module's own command takes, with what grows with it as a rate."""
     with scratch() as directory:
-        found = measure(directory, options.of(300_000, 20_000))
+        found = measure(directory, options.of(100_000, 20_000))
     count = int(found["events"])
     title = f"{count:,} events waiting in the journal"
     return [

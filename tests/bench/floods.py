@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.bench.flooders import FLOODS
-from tests.bench.live_clients import processor_seconds
+from tests.bench.lines import Line, Options
+from tests.bench.machine import processor_seconds
 from tests.sidecar_process import Sidecar, running_sidecar
 
 SECONDS = 12.0
@@ -27,11 +28,9 @@ def main() -> None:
     """Prints one line for each flood; the exit code says whether all were within their budgets."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     wanted = sys.argv[2:] or list(FLOODS)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_all_files()
     with running_sidecar() as sidecar:
-        with Client(sidecar, "ordinary", seconds / 2) as client:
-            calm = client.result()
+        calm = alone(sidecar, seconds)
         print(
             f"{'alone':10} p50 {calm['p50']:5.1f}  p99 {calm['p99']:6.1f} ms  rss {resident_mb(sidecar.pid):4.0f} MB"
         )
@@ -42,8 +41,44 @@ def main() -> None:
         sys.exit(f"over budget (p99 {P99_MS:g} ms, {MEMORY_MB} MB): {', '.join(missed)}")
 
 
+def run(options: Options) -> list[Line]:
+    """Every flood for a few seconds: what the ordinary client saw, and memory."""
+    seconds = options.of(5, 2)
+    open_all_files()
+    lines = []
+    with running_sidecar() as sidecar:
+        calm = alone(sidecar, seconds)
+        for name in FLOODS:
+            got, largest = flooded(sidecar, name, seconds)
+            title = f"flood of {name}"
+            beside = f"{calm['p99']:.1f} ms alone, {got['failed']} of {got['sent']} failed"
+            lines += [
+                Line(f"{title}: p99 of an ordinary client", got["p99"], "ms", budget=P99_MS, comparison=beside),
+                Line(f"{title}: most memory of the front (RSS)", largest, "MB", budget=MEMORY_MB),
+            ]
+    return lines
+
+
+def open_all_files() -> None:
+    """Takes as many open files as the system gives."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def alone(sidecar: Sidecar, seconds: float) -> Any:
+    """What the ordinary client sees without a flood."""
+    with Client(sidecar, "ordinary", seconds / 2) as client:
+        return client.result()
+
+
 def stood(sidecar: Sidecar, name: str, seconds: float) -> bool:
     """Runs one flood; whether the ordinary client and the memory were within their budgets."""
+    got, largest = flooded(sidecar, name, seconds)
+    return bool(got["p99"] <= P99_MS and largest <= MEMORY_MB and not got["failed"])
+
+
+def flooded(sidecar: Sidecar, name: str, seconds: float) -> tuple[Any, float]:
+    """Runs and prints one flood; what the ordinary client saw, and the most memory in MB."""
     with (
         Client(sidecar, "ordinary", seconds + SETTLE_SECONDS) as known,  # was there before
         Client(sidecar, name, seconds + SETTLE_SECONDS) as flood,
@@ -59,7 +94,7 @@ def stood(sidecar: Sidecar, name: str, seconds: float) -> bool:
         f"{other['sent']} failed {other['failed']}  flood: {said}",
         flush=True,
     )
-    return got["p99"] <= P99_MS and memory.largest <= MEMORY_MB and not got["failed"]
+    return got, memory.largest
 
 
 class Client:

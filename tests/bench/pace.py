@@ -106,7 +106,7 @@ def paced(options: Options, seconds: int, sample: int, *, at_rest: bool) -> list
 def resting(sidecar: Sidecar, options: Options) -> list[Line]:
     """What it costs while nothing happens."""
     time.sleep(options.of(5, 1))
-    idle = share(both(sidecar), options.of(10, 2), options.of(5, 2))
+    idle = share(both(sidecar), options.of(5, 2), options.of(5, 2))
     return [
         private(sidecar, "at rest, all sinks: private memory of both"),
         median("at rest, all sinks: CPU of both", idle, "% of a core", budget=0.5),

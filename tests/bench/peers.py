@@ -71,7 +71,7 @@ def ours(stack: contextlib.ExitStack) -> Running:
 
 def measured(servers: list[Running], options: Options) -> list[Line]:
     """Each server's lines, and ours against each."""
-    body, seconds = of_size(1_000), options.of(3, 1)
+    body, seconds = of_size(1_000), options.of(2, 1)
     one: dict[str, list[load.Window]] = {server.name: [] for server in servers}
     many: dict[str, list[load.Window]] = {server.name: [] for server in servers}
     for _ in range(options.rounds):
