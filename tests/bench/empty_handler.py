@@ -1,4 +1,6 @@
-"""A handler that does nothing, on the sidecar's own server: what the server alone costs.
+"""A handler that does nothing, on the sidecar's server with its settings (uvicorn, httptools, uvloop).
+
+What the server alone costs.
 
 `running()` is for benchmarks; `python -m tests.bench.empty_handler PORT` is the process.
 """
@@ -12,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+import uvloop
 
-from sidecar.front.serve import _config, _loop_factory, bind
 from tests.processes import processes
 from tests.servers import free_port
 from tests.waiting import until
@@ -50,8 +52,12 @@ def _answers(port: int) -> bool:
 
 def main(port: int) -> None:
     """Serves until it is ended."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(uvicorn.Server(_config(handler)).serve(sockets=[bind("127.0.0.1", port)]))
+    config = uvicorn.Config(
+        handler, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+        date_header=False, proxy_headers=False,
+    )  # fmt: skip
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(uvicorn.Server(config).serve(sockets=[socket.create_server(("127.0.0.1", port), backlog=2048)]))
 
 
 if __name__ == "__main__":

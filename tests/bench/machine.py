@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.sidecar_process import Sidecar
@@ -67,3 +68,16 @@ def described() -> dict[str, object]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def wait_until(done: Callable[[], object], seconds: float = 900.0) -> None:
+    """Returns once it is so.
+
+    Raises:
+        TimeoutError: it was not within so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what was waited for did not come")
+        time.sleep(0.02)

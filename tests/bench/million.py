@@ -19,8 +19,7 @@ import msgspec
 from tests.bench.ack import timed
 from tests.bench.bodies import encoded, guide_event
 from tests.bench.lines import Line, Options, median
-from tests.bench.machine import Spent, both, private_mb
-from tests.bench.outage import wait_until
+from tests.bench.machine import Spent, both, private_mb, wait_until
 from tests.servers import scratch
 from tests.sidecar_process import API, Sidecar, running_sidecar
 

@@ -21,8 +21,7 @@ from tests.bench import load
 from tests.bench.ack import HOOKS, bare_append_ms, performance
 from tests.bench.bodies import of_size
 from tests.bench.lines import Line, Options, median
-from tests.bench.machine import both, private_mb
-from tests.bench.outage import wait_until
+from tests.bench.machine import both, private_mb, wait_until
 from tests.bench.spelling import for_older_python
 from tests.processes import processes
 from tests.servers import free_port, scratch

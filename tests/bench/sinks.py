@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import redis
 
-from tests.bench.outage import wait_until
+from tests.bench.machine import wait_until
 from tests.otlp_receiver import OtlpReceiver
 from tests.servers import fresh_database, running_postgres, running_redis
 from tests.sidecar_process import Sidecar
