@@ -6,7 +6,7 @@ from functools import cache
 
 from sidecar import resources
 from sidecar.redact.fields import Field
-from sidecar.redact.validators import opaque
+from sidecar.redact.validators import opaque, strongly_opaque
 
 REDACTED = re.compile(rb"\[(?:[A-Z_]{2,40}(?::[0-9a-f]{8,32})?|USER)\]")
 """What stands where something was taken out; never taken for a secret again."""
@@ -132,4 +132,4 @@ def _irregular(value: bytes) -> bool:
 def _weak(value: bytes) -> bool:
     if b" " in value or b"/" in value[:1] or _WEB.fullmatch(value) or _PATH.fullmatch(value):
         return False
-    return not _MEMBER.fullmatch(value) and not _CONSTANT.fullmatch(value)
+    return (not _MEMBER.fullmatch(value) or strongly_opaque(value)) and not _CONSTANT.fullmatch(value)
