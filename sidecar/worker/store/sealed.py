@@ -73,7 +73,7 @@ def listed(connection: duckdb.DuckDBPyConnection) -> list[SealedFile]:
 
 def replace_views(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Lets the views show the files that are listed now."""
-    files = listed(connection)
+    files = listed(connection)[::-1]  # the newest first: DuckDB then skips most of them for the last rows of all
     events = [folder / file.name for file in files]
     payloads = [folder / payloads_of(file.name) for file in files if file.has_payloads]
     for view, table, columns, paths in (

@@ -14,8 +14,9 @@ from sidecar.worker.store.sealed import PART_COLUMNS, UNFINISHED, SealedFile
 SLICE_EVENTS = 100_000
 SLICE_BYTES = 256 * 1024 * 1024
 """Of what agents sent: a file is some tens of megabytes, so that retention gives space back in small steps."""
-_FORMAT = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '4MB'"
-"""Small row groups: both sealing and reading hold a few of them, whatever the payloads are."""
+_FORMAT = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES"
+_EVENTS_GROUP, _PARTS_GROUP = "1MB", "4MB"
+"""Row groups: each thread of a query holds one of every column, so that small ones let `SELECT *` do with little."""
 
 
 class Slice(NamedTuple):
@@ -60,16 +61,23 @@ def seal(connection: duckdb.DuckDBPyConnection, folder: Path, part: Slice) -> Se
     between = f"seq BETWEEN {part.first_seq} AND {part.last_seq}"
     parts = f"FROM payload_parts_hot WHERE {between} AND seq IN ({of_slice})"
     if connection.execute(f"SELECT 1 {parts} LIMIT 1").fetchall():
-        _write(connection, f"SELECT {', '.join(PART_COLUMNS)} {parts}", folder / sealed.payloads_of(name))
-    _write(connection, f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {part.condition}", folder / name)
+        _write(
+            connection, f"SELECT {', '.join(PART_COLUMNS)} {parts}", folder / sealed.payloads_of(name), _PARTS_GROUP
+        )
+    _write(
+        connection,
+        f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {part.condition}",
+        folder / name,
+        _EVENTS_GROUP,
+    )
     return sealed.take_over(connection, folder, name)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, query: str, target: Path, group: str) -> None:
     unfinished = target.with_name(target.name + UNFINISHED)
     place = str(unfinished).replace("'", "''")
     try:
-        connection.execute(f"COPY ({query}) TO '{place}' ({_FORMAT})")
+        connection.execute(f"COPY ({query}) TO '{place}' ({_FORMAT} '{group}')")
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(target)

@@ -316,3 +316,28 @@ def test_a_parquet_file_of_others_is_left_aside(tmp_path: Path) -> None:
     assert comparable(days()) == everything(store)
     assert ["2026-11-16", "2026-11-17"] == [name[7:17] for name in files(store) if ".broken-" in name]
     store.close()
+
+
+def test_the_last_events_of_many_are_read_whole(tmp_path: Path) -> None:
+    """All columns of the last events, the first thing that people ask for, within the default memory."""
+    store = Store(tmp_path / "store.duckdb", memory_mb=64)
+    text = [f"{seq * 7919 % 1_000_003:x}" for seq in range(200)]
+    for first in range(0, 24_000, 2000):
+        store.load(
+            [
+                msgspec.structs.replace(
+                    days()[seq % 30],
+                    seq=seq,
+                    received_at=MONDAY,
+                    payload=msgspec.Raw(msgspec.json.encode({"tool_input": text[seq % 100 :][:100], "n": seq})),
+                )
+                for seq in range(first + 1, first + 2001)
+            ],
+            Notes(),
+        )
+    keep_up(store)
+
+    assert 1 == len(files(store))
+    assert [24_000, 23_999] == [row[0] for row in store.fetch("SELECT * FROM events ORDER BY seq DESC LIMIT 2")]
+    assert [(24_000,)] == store.fetch("SELECT sum(events) FROM sessions")
+    store.close()
