@@ -22,6 +22,8 @@ from sidecar.worker.store.trouble import UnstorableError, as_store_error, not_op
 FILE_NAME = "store.duckdb"
 STORE = "store"
 """The store's own name among the consumers of the journal."""
+RECENT_EVENTS = 500_000
+"""Enough to know the sessions that may go on, few enough for a start that does not read every sealed day."""
 
 
 class Store:
@@ -97,9 +99,11 @@ class Store:
         return dict(map(counter_of, self.fetch("SELECT metric, labels, value, buckets FROM counters")))
 
     def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
-        """The last sessions, newest first, as (agent, session)."""
-        query = "SELECT agent, session_id FROM events_stored GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
-        return [(agent, session) for agent, session in self.fetch(query, [limit])]
+        """The sessions of the last `RECENT_EVENTS` events, the newest first, at most `limit`, as (agent, session)."""
+        recent = "SELECT agent, session_id, seq FROM events_stored WHERE seq > ?"
+        query = f"SELECT agent, session_id FROM ({recent}) GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
+        through = self.cursors().get(STORE, (0, None))[0]
+        return [(agent, session) for agent, session in self.fetch(query, [through - RECENT_EVENTS, limit])]
 
     def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
         """Removes dead letters by their row.
