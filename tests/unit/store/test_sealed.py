@@ -1,5 +1,6 @@
 """Laws of sealed days: every event is in the views exactly once, whatever happens while and after a day is sealed."""
 
+import contextlib
 import datetime as dt
 import functools
 import subprocess
@@ -11,9 +12,10 @@ import duckdb
 import msgspec
 import pytest
 
-from sidecar.errors import StoreError
+from sidecar.errors import QueryRefusedError, StoreError
 from sidecar.events import HookEvent
 from sidecar.worker.query.listing import EventFilter, recent
+from sidecar.worker.query.sql import run
 from sidecar.worker.store.history import History
 from sidecar.worker.store.notebook import Notes, dead_letter
 from sidecar.worker.store.opening import open_store
@@ -290,6 +292,21 @@ def test_nothing_but_sealed_days_is_open(store: Store, tmp_path: Path) -> None:
                 store.fetch(f"SELECT * FROM {reader}('{place}')")
     with pytest.raises(StoreError):
         store.fetch("SET allowed_directories = ['/']")
+
+
+def test_a_query_writes_nothing_beside_sealed_days(store: Store) -> None:
+    """The folder is open for sealing, and for nobody's query: no file is written there, or read by its name."""
+    keep_up(store)
+    before = files(store)
+    for query in (
+        f"COPY events TO '{store.folder}/x.parquet'",
+        f"ATTACH '{store.folder}/x.duckdb'",
+        f"SELECT * FROM read_parquet('{store.folder}/events-2026-11-16-1.parquet')",
+        f"SELECT * FROM read_text('{store.folder}/events-2026-11-16-1.parquet')",
+    ):
+        with pytest.raises(QueryRefusedError), contextlib.closing(store.cursor()) as cursor:
+            run(cursor, query, seconds=5, max_rows=1)
+    assert before == files(store)
 
 
 def test_a_folder_with_a_pattern_in_its_name(tmp_path: Path) -> None:
