@@ -27,6 +27,9 @@ SECONDS = 0.8
 MOST_SECONDS = 2.0
 """However long the text."""
 
+PATIENCE = {"hyperscan": 1.0, "python": 4.0}
+"""How many times that an engine may take: plain Python reads a text once for each of its literals."""
+
 _CHECK_EVERY = 0xFF
 _MEGABYTE = 1_000_000
 
@@ -73,11 +76,16 @@ class Engine:
         digits = self._digits.scan(data, limit)
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
         if until is None:
-            until = deadline(len(data)) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
+            until = self.deadline(len(data)) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
         found = self._by_literals(data, hits, until)
         if digits:
             self._by_numbers(data, [end for _, end in digits], found, until)
         return resolve(found) if found else found
+
+    def deadline(self, size: int) -> float:
+        """When to give up on texts of so many bytes together, on this thread's own clock of processor time."""
+        seconds = min(SECONDS * max(1.0, size / _MEGABYTE), MOST_SECONDS)
+        return time.thread_time() + seconds * PATIENCE[self.name]
 
     def _by_literals(self, data: bytes, hits: list[tuple[int, int]], until: float) -> list[Found]:
         found: list[Found] = []
@@ -148,11 +156,6 @@ def _timed(ends: Sequence[int], until: float) -> Iterator[int]:
         yield end
 
 
-def deadline(size: int) -> float:
-    """When to give up on texts of so many bytes together, on this thread's own clock of processor time."""
-    return time.thread_time() + min(SECONDS * max(1.0, size / _MEGABYTE), MOST_SECONDS)
-
-
 def check(until: float) -> None:
     """Raises OutOfTimeError once that time has come."""
     if time.thread_time() > until:
@@ -172,4 +175,4 @@ def _gates(
     return list(of_gate), [tuple(pairs) for pairs in of_gate.values()]
 
 
-__all__ = ["Engine", "OutOfTimeError", "TooManyError", "check", "deadline", "resolve"]
+__all__ = ["Engine", "OutOfTimeError", "TooManyError", "check", "resolve"]

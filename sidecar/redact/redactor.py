@@ -9,7 +9,7 @@ from sidecar.redact import salvage
 from sidecar.redact.account import Account, Leak
 from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.capture import leave_out
-from sidecar.redact.engine import Engine, Found, TooManyError, check, deadline
+from sidecar.redact.engine import Engine, Found, TooManyError, check
 from sidecar.redact.fields import Field
 from sidecar.redact.known import LONGEST_KNOWN, Known
 from sidecar.redact.leaves import KEY, NUMBER, Leaves, Place, leaves, rename
@@ -125,13 +125,13 @@ class PIIRedactor:
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
         """Spans by text, and the texts that hold too many candidates to be looked at."""
         joined = SEPARATOR.join(data)
-        until = deadline(len(joined)) if len(joined) > _SMALL else None  # one for all that follows
+        until = self._engine.deadline(len(joined)) if len(joined) > _SMALL else None  # one for all that follows
         try:
             return by_leaf(self._engine.find(joined, until), data), set()
         except TooManyError:
             spans: dict[int, list[Found]] = {}
             dropped = set()
-        until = until or deadline(len(joined))
+        until = until or self._engine.deadline(len(joined))
         for number, text in enumerate(data):
             check(until)
             try:
