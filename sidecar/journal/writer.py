@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 
 import apsw
 
@@ -60,7 +61,9 @@ class JournalWriter:
         self._max_bytes = max_bytes
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        """Not empty when there is something to look at: faster than a condition, and events wait for it."""
         self._closing = False
         self._passed = 0
         self._stored = 0
@@ -85,14 +88,14 @@ class JournalWriter:
             NotDurableError: closed, or too much is waiting already.
         """
         size = sum(len(entry.body) for entry in entries)
-        with self._wake:
+        with self._lock:
             if self._closing:
                 raise NotDurableError("the journal is closed", hint="the sidecar is stopping")
             if self._waiting_bytes + size > MAX_WAITING_BYTES:
                 raise NotDurableError("too much is waiting to be written", hint="the disk is slow; try again")
             self._waiting.append(_Waiting(entries, done, size))
             self._waiting_bytes += size
-            self._wake.notify()
+        self._wake_up()
 
     def trim(self, passed: int, stored: int = 0) -> None:
         """Lets rows go, in small slices between groups.
@@ -101,16 +104,16 @@ class JournalWriter:
             passed: every consumer has passed this sequence number: rows up to it go.
             stored: the store has passed it: beyond `max_bytes` rows up to it go too.
         """
-        with self._wake:
+        with self._lock:
             self._passed, self._stored = max(self._passed, passed), max(self._stored, stored)
             self._trimming = True
-            self._wake.notify()
+        self._wake_up()
 
     def close(self) -> None:
         """Commits what waits, then releases the file. Safe to call twice."""
-        with self._wake:
+        with self._lock:
             self._closing = True
-            self._wake.notify()
+        self._wake_up()
         self._thread.join()
         self._checkpointer.close()
         self._connection.close()
@@ -122,15 +125,22 @@ class JournalWriter:
             if self._trimming and (not group or self._used > self._max_bytes):
                 self._trim_slice()
 
+    def _wake_up(self) -> None:
+        if self._wake.empty():  # else the thread has not looked yet since it was woken last
+            self._wake.put(None)
+
     def _next_group(self) -> list[_Waiting] | None:
         """What waits, at most `MAX_GROUP` requests; empty when there is time to trim; None when closed."""
-        with self._wake:
-            while not self._waiting:
-                if self._closing:
-                    return None
-                if self._trimming:
-                    return []
-                self._wake.wait()
+        while True:
+            closing = self._closing  # once it is set nothing is added any more
+            if self._waiting:
+                break
+            if closing:
+                return None
+            if self._trimming:
+                return []
+            self._wake.get()
+        with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
             self._waiting_bytes -= sum(waiting.size for waiting in group)
             return group
@@ -209,7 +219,7 @@ class JournalWriter:
         except apsw.Error:
             finished = True
         self._checkpointer.after_commit(self._connection)
-        with self._wake:
+        with self._lock:
             if finished:
                 self._trimming = False
 
