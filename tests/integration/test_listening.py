@@ -149,8 +149,8 @@ def test_a_unix_socket_for_its_owner(tmp_path: Path, more: list[str]) -> None:
         for hook in (python_hook, shell_hook):
             assert SILENT == forward(hook("Stop"), EVENT, env)
         at = ["--data-dir", str(tmp_path / "data"), *([] if more else ["--url", f"unix:{path}"])]
-        counted = commands.leanvibe("sql", "SELECT count(*) AS n FROM events", "--format", "json", *at)
-        assert [{"n": 2}] == json.loads(counted.stdout), counted.stderr
+        # On a busy machine a forwarder gives up waiting for the answer and keeps the event, which arrives later.
+        until(lambda: 2 == counted(*at), "both events are stored")
         assert 0 == commands.leanvibe("status", *at).returncode
         assert 401 == asked(path, f"http://localhost{API}/events")
         assert 421 == asked(path, "http://evil.example/")
@@ -191,6 +191,12 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     with running_sidecar({"LEANVIBE_UDS": str(path)}, home=tmp_path) as sidecar:
         assert sidecar.health()
         assert 200 == asked(path, f"http://localhost{API}/health")
+
+
+def counted(*at: str) -> int:
+    """How many events the command line counts."""
+    run = commands.leanvibe("sql", "SELECT count(*) AS n FROM events", "--format", "json", *at)
+    return int(json.loads(run.stdout)[0]["n"]) if run.returncode == 0 else 0
 
 
 def asked(path: Path, url: str) -> int:

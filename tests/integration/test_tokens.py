@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from sidecar.audit.trail import AuditTrail
 from tests import commands
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
 from tests.integration.ingest import GUIDE, NATIVE
@@ -68,13 +69,21 @@ def test_only_the_token_sends_and_it_only_sends(closed: Sidecar) -> None:
 @pytest.mark.parametrize("hook", [python_hook, shell_hook])
 def test_forwarders_find_the_token(closed: Sidecar, hook: Any) -> None:
     """Both forwarders bring the data directory's token to its own sidecar; another token by the environment wins."""
-    env = environment(closed.data_dir)
-    assert SILENT == forward(hook("Stop"), EVENT, env)
-    assert 1 == closed.sql("SELECT count(*) FROM events")[0][0]
+
+    def refused() -> bool:
+        return "refused" in {record["action"] for record in AuditTrail(closed.data_dir).records()}
+
+    def stored() -> int:
+        return int(closed.sql("SELECT count(*) FROM events")[0][0])
+
+    assert SILENT == forward(hook("Stop"), EVENT, environment(closed.data_dir))
+    until(lambda: 1 == stored(), "the event is stored")
+    assert not refused()
 
     other = environment(closed.data_dir, LEANVIBE_INGEST_TOKEN="stale")
-    assert SILENT == forward(hook("Stop"), {**EVENT, "session_id": "kept"}, other)
-    until(lambda: 1 == closed.sql("SELECT count(*) FROM events WHERE session_id = 'kept'")[0][0], "kept, then stored")
+    assert SILENT == forward(hook("Stop"), EVENT, other)
+    until(refused, "the stale token was refused")
+    until(lambda: 2 == stored(), "what was refused is kept, then stored")
 
 
 def test_rotation_takes_effect_at_once(closed: Sidecar) -> None:
