@@ -22,9 +22,10 @@ def test_every_test_that_it_names_is_there() -> None:
 
 
 def test_every_attack_has_one() -> None:
-    """No row of a table of attacks is without a test."""
+    """No row of a table of attacks is without a test, unless it says that it is looked at by hand."""
     tables = [part for part in PAGE.read_text().split("\n\n") if part.startswith("| attack | defence | test |")]
     rows = [row for table in tables for row in table.splitlines()[2:]]
 
     assert 20 < len(rows)
-    assert [] == [row for row in rows if "test_" not in row.strip(" |").rpartition("|")[2]]
+    proofs = [row.strip(" |").rpartition("|")[2] for row in rows]
+    assert [] == [proof for proof in proofs if "test_" not in proof and "by hand" not in proof]
