@@ -2,7 +2,7 @@
 
 from sidecar.front.document.parts import JSON, Part, answers, body, content, good, query
 from sidecar.front.document.schemas import FLAG, TEXT, list_of, named
-from sidecar.front.receive.guards import API, OPEN_LINK_PATH, SIGN_IN_PATH
+from sidecar.front.receive.guards import API, OPEN_LINK_PATH, ROTATE_PATH, SIGN_IN_PATH
 from sidecar.front.receive.native import PATH as NATIVE_PATH
 
 NDJSON = "application/x-ndjson"
@@ -113,6 +113,12 @@ _sign_in: Part = {
         "403": {"description": "The wrong token, or another page."},
     },
 }
+_rotate: Part = {
+    "summary": "New tokens: the old ones, cookies and open WebSockets end",
+    "security": [{"token": []}],
+    "requestBody": body(named("Rotation")),
+    "responses": answers({200: good("Which are new.", named("Rotated"))}, 400, 401, 413),
+}
 _open: Part = {
     "summary": "A one-time link: sets the cookie when the code is good, and leads to the page",
     "security": ANYONE,
@@ -142,6 +148,7 @@ PATHS: dict[str, dict[str, Part]] = {
     },
     "/api/v1/access/codes": {"post": _new_link},
     SIGN_IN_PATH: {"post": _sign_in},
+    ROTATE_PATH: {"post": _rotate},
     OPEN_LINK_PATH: {"get": _open},
     "/": {"get": _plain("The live page", TEXT, HTML)},
     "/favicon.svg": {"get": _plain("Its icon", TEXT, SVG)},

@@ -126,6 +126,8 @@ SCHEMAS: dict[str, Schema] = {
         {"status": {"enum": ["healthy", "degraded", "unhealthy"]}, "components": {"type": "object"}}, is_open=True
     ),
     "SignIn": struct({"token": TEXT}),
+    "Rotation": struct({}, {"tokens": list_of({"enum": ["reading", "ingest"]})}),
+    "Rotated": struct({"rotated": list_of(TEXT)}),
     "Link": struct({"path": {**TEXT, "description": "Of the page, to be opened once within ten minutes."}}),
     "PageFacts": struct(
         {
