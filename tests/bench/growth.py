@@ -38,7 +38,7 @@ def run(options: Options) -> list[Line]:
 def cost(sidecar: Sidecar, title: str, size: int, clients: int, options: Options) -> list[Line]:
     """Of windows that each end when nothing is left to do."""
     costs = []
-    for _ in range(options.rounds):
+    for _ in range(options.of(5, 1)):
         spent = Spent(sidecar)
         window = load.window(sidecar.url + HOOKS, of_size(size), clients, 1)
         wait_for_store(sidecar)

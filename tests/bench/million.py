@@ -91,18 +91,20 @@ def run(options: Options) -> list[Line]:
 
 def filled(sidecar: Sidecar, total: int, options: Options) -> list[Line]:
     """Posts them, in portions whose rates are the spread; waits for the store."""
-    rates, costs, size, taken, began = [], [], 0, 0, time.monotonic()
+    rates, costs, size, taken, began, own = [], [], 0, 0, time.monotonic(), time.process_time()
     for _ in range(options.rounds):
         batches, spent = Batches(sidecar.url, total // options.rounds), Spent(sidecar)
         rates.append(total // options.rounds / timed(batches.send))
         costs.append(spent.micros(batches.taken)[0])
         size, taken = size + batches.sent_bytes, taken + batches.taken
+    share = (time.process_time() - own) / (time.monotonic() - began)
     wait_for_store(sidecar)
     whole = time.monotonic() - began
     stored = checkpointed_bytes(sidecar)
     return [
         median("batch route", rates, "events/s", budget=20_000, at_least=True,
-               comparison=f"{taken:,} of {total:,} taken, {BATCH} a request, {SENDERS} connections"),
+               comparison=f"{taken:,} of {total:,} taken, {BATCH} a request, {SENDERS} connections; "
+               f"the client took {share:.0%} of a core"),
         median("batch route: CPU of the front", costs, "µs/event"),
         Line("from the first batch until all are in the store", total / whole, "events/s"),
         Line("store : raw JSON bytes", stored / size, "×", budget=0.5, comparison=f"{stored / total:.0f} of "
