@@ -28,7 +28,7 @@ def test_a_sink_is_served_from_the_store(redis_server: Server, redis_url: str) -
         journal = sidecar.data_dir / "journal.sqlite"
         until(lambda: journal.stat().st_size < 20 << 20, "the journal is at its bound", sidecar.output)
         redis_server.start()
-        sidecar.stop()  # by then it may wait a minute until it asks again
+        sidecar.stop()  # by then it may wait half a minute until it asks again
         sidecar.start()
         sidecar.wait_for_sinks("redis")
 
