@@ -124,6 +124,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, unix: socket.socket | None) -> None:
         super().__init__(config)
         self._unix = unix
+        self._told_to_stop = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens."""
@@ -131,6 +132,17 @@ class _Server(uvicorn.Server):
         if self._unix:
             loop = asyncio.get_running_loop()
             self.servers.append(await loop.create_unix_server(self._connection, sock=self._unix, backlog=BACKLOG))
+
+    async def main_loop(self) -> None:
+        """Waits to be told; uvicorn's own looks ten times a second."""
+        await self._told_to_stop.wait()
+
+    def stop(self) -> None:
+        """Ends the serving in order; a second time ends the process at once."""
+        if self.should_exit:
+            os._exit(1)
+        self.should_exit = True
+        self._told_to_stop.set()
 
     def _connection(self) -> asyncio.Protocol:
         protocol: Any = self.config.http_protocol_class
@@ -145,17 +157,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _stop_on_signals(server: uvicorn.Server) -> None:
+def _stop_on_signals(server: _Server) -> None:
     """The first SIGTERM or SIGINT stops in order, a second one ends at once."""
     loop = asyncio.get_running_loop()
 
-    def stop() -> None:
-        if server.should_exit:
-            os._exit(1)
-        server.should_exit = True
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, server.stop)
 
 
 def _config(app: Any, connections: Connections, settings: Settings) -> uvicorn.Config:
