@@ -3,15 +3,19 @@
 
 CREATE OR REPLACE VIEW events AS
 SELECT
-    *,
-    coalesce(payload -> 'tool_input', payload -> 'parameters') AS parameters,
-    coalesce(payload -> 'tool_response', payload -> 'result') AS result
+    * EXCLUDE (found),
+    coalesce(found[1], found[2]) AS parameters,
+    coalesce(found[3], found[4]) AS result
 FROM (
-    SELECT stored.* REPLACE (coalesce(large.payload, stored.payload) AS payload)
-    FROM events_stored AS stored
-    LEFT JOIN (
-        SELECT seq, CAST(string_agg(text, '' ORDER BY part) AS JSON) AS payload FROM payload_parts GROUP BY seq
-    ) AS large ON large.seq = stored.seq
+    -- One look for all four: each look at a payload holds all that it read until a whole vector of rows is done.
+    SELECT *, json_extract(payload, ['tool_input', 'parameters', 'tool_response', 'result']) AS found
+    FROM (
+        SELECT stored.* REPLACE (coalesce(large.payload, stored.payload) AS payload)
+        FROM events_stored AS stored
+        LEFT JOIN (
+            SELECT seq, CAST(string_agg(text, '' ORDER BY part) AS JSON) AS payload FROM payload_parts GROUP BY seq
+        ) AS large ON large.seq = stored.seq
+    )
 );
 
 -- One row per tool call: paired by its id, or, where an agent gives none, by order within session, agent and tool.
