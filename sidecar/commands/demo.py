@@ -22,6 +22,7 @@ from sidecar.errors import StartError
 from sidecar.front import data_dir as directory
 
 START_SECONDS = 20.0
+LOOK_SECONDS = 0.2
 STOP_SECONDS = 15.0
 NOT_FOR_THE_DEMO = ("LEANVIBE_", "OTEL_")
 """Settings of the user's own sidecar: the demo's events belong into no database of theirs."""
@@ -41,7 +42,9 @@ def demo(once: bool, speed: float, port: int) -> None:  # noqa: FBT001  a flag
     with tempfile.TemporaryDirectory(prefix="leanvibe-demo-") as path:
         process = _start(Path(path), port)
         try:
-            _play_and_show(Path(path), speed, once=once)
+            _play_and_show(Path(path), speed)
+            if not once:
+                _wait_for_ctrl_c(process)
         except KeyboardInterrupt:
             click.echo("\nstopping")
         finally:
@@ -71,7 +74,14 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.kill()
 
 
-def _play_and_show(path: Path, speed: float, *, once: bool) -> None:
+def _wait_for_ctrl_c(process: "subprocess.Popen[bytes]") -> None:
+    """Until the user or the sidecar ends it. Not by one long wait: a signal just before that would be missed."""
+    click.echo("\nIt goes on running. Ctrl-C stops it and removes its data.")
+    while process.poll() is None:
+        time.sleep(LOOK_SECONDS)
+
+
+def _play_and_show(path: Path, speed: float) -> None:
     client = client_of(path, None)
     click.echo(f"A sidecar runs at {client.url} with its data in {path}. While it plays, try in another terminal:")
     click.echo(f"  leanvibe tail --data-dir {path}")
@@ -80,9 +90,6 @@ def _play_and_show(path: Path, speed: float, *, once: bool) -> None:
     count = sum(play(client, session, speed) for session in sessions())
     click.echo(f"\nPlayed {count} events of {len(sessions())} sessions. What the tools did:\n\n  {QUERY}\n")
     print_answer(client.post(f"{API}/sql", {"query": QUERY}))
-    if not once:
-        click.echo("\nIt goes on running. Ctrl-C stops it and removes its data.")
-        signal.pause()
 
 
 def sessions() -> list[Path]:

@@ -183,7 +183,10 @@ def test_demo_ends_on_ctrl_c() -> None:
             assert process.stdout is not None
             next(line for line in process.stdout if "Ctrl-C" in line)
             os.kill(process.pid, signal.SIGINT)
-            process.communicate(timeout=SECONDS)
+            try:
+                process.communicate(timeout=SECONDS)
+            finally:
+                process.kill()
 
         assert 0 == process.returncode
         assert [] == list(place.iterdir())
