@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,10 @@ async def _answer(handler: Handler, question: Question) -> Answer:
         return Answer(ok=msgspec.Raw(_encoder.encode(await handler(question.op, question.args))))
     except LeanvibeError as error:
         return Answer(error=type(error).__name__, message=error.message, hint=error.hint)
+    except Exception as error:  # noqa: BLE001  a defect, or memory ran out; its text may quote an event
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"the worker failed on it: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        return Answer(error=WorkerUnavailableError.__name__, message=said, hint="try again")
 
 
 def _error_class(name: str) -> type[LeanvibeError]:

@@ -17,6 +17,8 @@ async def answering(op: str, args: dict[str, Any]) -> Any:
             return args
         case "refuse":
             raise QueryRefusedError("no", hint="ask better")
+        case "break":
+            raise RuntimeError("hush")
         case _:
             await asyncio.sleep(60)
             return None
@@ -117,3 +119,11 @@ def test_files_are_private(tmp_path: Path) -> None:
     asyncio.run(asked(tmp_path, "echo", {}))
 
     assert 0o600 == (tmp_path / wire.ADDRESS_FILE).stat().st_mode & 0o777
+
+
+def test_a_defect_is_told_by_its_kind_and_place(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What the worker did not foresee is an answer too, without its text, which may quote an event."""
+    with pytest.raises(WorkerUnavailableError, match=r"RuntimeError at test_wire\.py:\d+") as caught:
+        asyncio.run(asked(tmp_path, "break", {}))
+
+    assert "hush" not in str(caught.value) + "".join(capfd.readouterr())

@@ -101,9 +101,21 @@ def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
             return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def _start(timer: threading.Timer) -> None:
+    timer.daemon = True
+    try:
+        timer.start()
+    except RuntimeError:
+        raise QueryLimitError("the worker is short of memory", hint="another query holds it; try again") from None
+
+
 @contextlib.contextmanager
 def deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Callable[[], bool]]:
-    """Interrupts the query when its time is over; a query that does not listen takes the worker with it."""
+    """Interrupts the query when its time is over; a query that does not listen takes the worker with it.
+
+    Raises:
+        QueryLimitError: another query holds so much memory that no thread can be had to watch this one.
+    """
     over = threading.Event()
 
     def interrupt() -> None:
@@ -114,10 +126,9 @@ def deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Call
         threading.Timer(seconds, interrupt),
         threading.Timer(seconds + IGNORED_INTERRUPT_SECONDS, os._exit, (70,)),
     ]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
     try:
+        for timer in timers:
+            _start(timer)
         yield over.is_set
     finally:
         for timer in timers:
