@@ -12,6 +12,11 @@ from tests.servers import Server, fresh_database, running_postgres, running_redi
 from tests.sidecar_process import Sidecar, running_sidecar
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: most tests wait for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(autouse=True)
 def _environment_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

@@ -124,7 +124,7 @@ class TcpProxy:
 
     def _reset(self, writer: asyncio.StreamWriter) -> None:
         self.harmed += 1
-        raw: socket.socket = writer.get_extra_info("socket")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # TLS that has ended knows its socket no more
+            raw: socket.socket = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
         writer.transport.abort()

@@ -56,7 +56,7 @@ class Tally:
 
     def _bounded_name(self, label: str, value: str) -> str:
         group = "tool" if label in NAMES_OF_TOOLS else "agent" if label in NAMES_OF_AGENTS else ""
-        if not group or not value:
+        if not group or not value or value == OTHER:  # what a restart finds as one may not take a name's place
             return value
         names = self._names[group]
         if value not in names and len(names) >= MAX_NAMES:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -130,17 +129,19 @@ def intrude(facts: list[object], names: list[str]) -> dict[str, list[object]]:
 
 
 @as_root
-def test_the_intruder_would_find_an_open_door(tmp_path: Path) -> None:
+def test_the_intruder_would_find_an_open_door() -> None:
     """What the test above tries does read where it may: an open directory, and a file in it."""
-    (tmp_path / "token").write_text("known")
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(path.stat().st_mode | 0o055)
-    (tmp_path / "token").chmod(0o644)
     server = subprocess.Popen(["sleep", "60"], user=nobody(), group=nobody(), extra_groups=[])
     try:
-        facts = [str(tmp_path), "", closed_port(), SECRET, [server.pid], nobody(), [], LIVE]
-        words = [sys.executable, "-c", INTRUDER.replace("sent.append", "0 and sent.append"), json.dumps(facts)]
-        run = subprocess.run([*words, '["token"]'], capture_output=True, text=True, timeout=60, check=True, cwd="/")
+        with scratch() as home:
+            home.chmod(0o755)
+            (home / "token").write_text("known")
+            (home / "token").chmod(0o644)
+            facts = [str(home), "", closed_port(), SECRET, [server.pid], nobody(), [], LIVE]
+            words = [sys.executable, "-c", INTRUDER.replace("sent.append", "0 and sent.append"), json.dumps(facts)]
+            run = subprocess.run(
+                [*words, '["token"]'], capture_output=True, text=True, timeout=60, check=True, cwd="/"
+            )
     finally:
         server.kill()
         server.wait()
