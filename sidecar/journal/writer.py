@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import apsw
 
@@ -29,6 +29,10 @@ FULL_BEYOND_BYTES = 256 * 1024 * 1024
 MEASURE_BYTES = 1024 * 1024
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
+PAUSE_SECONDS = 0.003
+"""A pause between two groups that is worth using to trim: shorter ones are those between an answer and what follows."""
+URGENT_SHARE = 4
+"""Above this part of its bound the journal is trimmed whatever comes in."""
 GIVEN_ID_SECONDS = 24 * 3600
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
@@ -129,6 +133,15 @@ class JournalWriter:
         if self._wake.empty():  # else the thread has not looked yet since it was woken last
             self._wake.put(None)
 
+    def _rest(self) -> bool:
+        """Waits to be woken; false when that took long enough to trim a slice, or when trimming cannot wait."""
+        try:
+            urgent = self._used > self._max_bytes // URGENT_SHARE
+            self._wake.get(timeout=(0 if urgent else PAUSE_SECONDS) if self._trimming else None)
+        except Empty:
+            return False
+        return True
+
     def _next_group(self) -> list[_Waiting] | None:
         """What waits, at most `MAX_GROUP` requests; empty when there is time to trim; None when closed."""
         while True:
@@ -137,9 +150,8 @@ class JournalWriter:
                 break
             if closing:
                 return None
-            if self._trimming:
+            if not self._rest() and self._trimming:
                 return []
-            self._wake.get()
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
             self._waiting_bytes -= sum(waiting.size for waiting in group)
