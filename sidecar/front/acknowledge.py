@@ -92,7 +92,7 @@ class Acknowledger:
                 if not repeated:
                     fresh.append(numbered[-1])
             self._loop.call_soon(done, numbered)  # one that fails fails alone
-        self._publish(fresh)
+        self._loop.call_soon(self._publish, fresh)  # whoever waits for an answer comes first
 
 
 class _Waiting(NamedTuple):

@@ -30,7 +30,7 @@ MEASURE_BYTES = 1024 * 1024
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
 PAUSE_SECONDS = 0.003
-"""A pause between two groups that is worth using to trim: shorter ones are those between an answer and what follows."""
+"""A pause between two groups that is worth a slice: shorter ones are those between an answer and what follows it."""
 URGENT_SHARE = 4
 """Above this part of its bound the journal is trimmed whatever comes in."""
 GIVEN_ID_SECONDS = 24 * 3600

@@ -21,7 +21,7 @@ from tests.sidecar_process import LIVE, Sidecar, running_sidecar
 
 READING, DEAF = 90, 10
 PER_SECOND = 500
-PAIRS = 5
+PAIRS = 7
 SENDERS = 8
 BODY = json.dumps({
     "session_id": "bench", "hook_event_name": "PostToolUse", "cwd": "/srv/work/bench", "tool_name": "Bash",

@@ -12,8 +12,11 @@ from sidecar.redact import Leak
 
 GATHER_SECONDS = 0.05
 CROWD = 20
-"""From so many clients on, events are gathered longer, up to `LONGEST_GATHER_SECONDS`: fewer, larger messages."""
-LONGEST_GATHER_SECONDS = 0.25
+"""With more clients than that they are served one by one, over `SPREAD_SECONDS`, while the next events gather.
+
+All at once would hold up ingest for as long as it takes to copy the events for each of them.
+"""
+SPREAD_SECONDS = 0.5
 CLIENT_EVENTS = 2000
 """Events waiting for one slow client; beyond it the oldest are dropped and counted."""
 CLIENT_BYTES = 32 * 1024 * 1024
@@ -21,7 +24,7 @@ CLIENT_ALERTS = 200
 """Alerts waiting for one slow client."""
 FRAME_BYTES = 1024 * 1024
 """About the largest frame: what waits for a client is shared by all clients, what is being sent is not."""
-AT_ONCE = 4
+AT_ONCE = 1
 """Clients that are served before the event loop takes its next look at ingest."""
 FILTERS = ("session_id", "agent", "agent_id", "event_type", "tool_name")
 
@@ -29,17 +32,32 @@ _encoder = msgspec.json.Encoder()
 
 
 class Batch:
-    """Events that go out together, each encoded once, and all of them as one message once, for all clients."""
+    """Events that go out together, each encoded once, and all of them as one message once, for all clients.
 
-    def __init__(self, events: Sequence[HookEvent]) -> None:
-        self.events = [(event, _encoder.encode(public(event))) for event in events]
-        self.first_seq = events[0].seq
-        self.is_small = sum(len(encoded) for _, encoded in self.events) <= FRAME_BYTES
+    They are encoded as they come: all of them at once would hold up ingest.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[HookEvent] = []
+        self.encoded: list[tuple[int, bytes]] = []
+        self.size = 0
+
+    def add(self, events: Sequence[HookEvent]) -> None:
+        """More events, in order of their numbers."""
+        encoded = [(event.seq, _encoder.encode(public(event))) for event in events]
+        self.events += events
+        self.encoded += encoded
+        self.size += sum(len(one) for _, one in encoded)
+
+    @property
+    def first_seq(self) -> int:
+        """The number of the first of them."""
+        return self.events[0].seq
 
     @cached_property
     def message(self) -> str:
         """The message for a client that takes all of them and had nothing waiting."""
-        return _message([encoded for _, encoded in self.events], 0)
+        return _message([encoded for _, encoded in self.encoded], 0)
 
 
 class Subscription:
@@ -63,14 +81,14 @@ class Subscription:
 
     def offer(self, batch: Batch) -> None:
         """Queues those that pass the filters; drops the oldest beyond the bounds."""
-        plain = (
-            batch.is_small and not (self._waiting or self._dropped or self._filters) and batch.first_seq > self._has
-        )
+        takes_all = not self._filters and batch.first_seq > self._has
+        plain = takes_all and batch.size <= FRAME_BYTES and not (self._waiting or self._dropped)
         self._ready = batch if plain else None
-        for event, encoded in batch.events:
-            if event.seq > self._has and self._wants(event):
-                self._waiting.append((event.seq, encoded))
-                self._bytes += len(encoded)
+        if takes_all:
+            self._waiting.extend(batch.encoded)
+            self._bytes += batch.size
+        else:
+            self._pick(batch)
         while len(self._waiting) > CLIENT_EVENTS or self._bytes > CLIENT_BYTES:
             seq, encoded = self._waiting.popleft()
             self._bytes -= len(encoded)
@@ -79,6 +97,12 @@ class Subscription:
             self.lost_through = seq
         if self._waiting:
             self._arrived.set()
+
+    def _pick(self, batch: Batch) -> None:
+        for event, one in zip(batch.events, batch.encoded, strict=True):
+            if event.seq > self._has and self._wants(event):
+                self._waiting.append(one)
+                self._bytes += len(one[1])
 
     def skip_through(self, seq: int) -> None:
         """Whatever is numbered up to `seq` is not for the client: it has it from the store."""
@@ -136,7 +160,7 @@ class LiveHub:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
-        self._gathered: list[HookEvent] = []
+        self._gathered = Batch()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -145,10 +169,10 @@ class LiveHub:
         return len(self._subscriptions)
 
     def publish(self, events: Sequence[HookEvent]) -> None:
-        """Gathers events for `gather_seconds`; costs nothing while nobody is connected."""
+        """Gathers events for `GATHER_SECONDS`; costs nothing while nobody is connected."""
         if not self._subscriptions:
             return
-        self._gathered.extend(events)
+        self._gathered.add(events)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._fan_out())
 
@@ -170,23 +194,27 @@ class LiveHub:
         self._subscriptions.discard(subscription)
 
     async def _fan_out(self) -> None:
-        """Passes on what was gathered, a few clients at a time: between them the loop takes new events in."""
         try:
-            while self._gathered:
-                await asyncio.sleep(gather_seconds(self.clients))
-                gathered, self._gathered = self._gathered, []
-                batch = Batch(gathered)
-                for number, subscription in enumerate(tuple(self._subscriptions), 1):
-                    subscription.offer(batch)
-                    if number % AT_ONCE == 0:
-                        await asyncio.sleep(0)
+            while self._gathered.events:
+                await asyncio.sleep(GATHER_SECONDS)
+                gathered, self._gathered = self._gathered, Batch()
+                await self._offer(gathered)
         finally:
             self._task = None
 
+    async def _offer(self, batch: Batch) -> None:
+        """Passes events on, a few clients at a time: between them the loop takes new events in."""
+        subscriptions = tuple(self._subscriptions)
+        pause = pause_seconds(len(subscriptions))
+        for start in range(0, len(subscriptions), AT_ONCE):
+            for subscription in subscriptions[start : start + AT_ONCE]:
+                subscription.offer(batch)
+            await asyncio.sleep(pause)
 
-def gather_seconds(clients: int) -> float:
-    """How long events are gathered for so many clients."""
-    return min(LONGEST_GATHER_SECONDS, GATHER_SECONDS * max(1.0, clients / CROWD))
+
+def pause_seconds(clients: int) -> float:
+    """How long to wait between the few that are served at once, with so many clients."""
+    return SPREAD_SECONDS * AT_ONCE / clients if clients > CROWD else 0.0
 
 
 def _message(encoded: Sequence[bytes], dropped: int, alerts: Sequence[bytes] = ()) -> str:

@@ -79,7 +79,7 @@ def test_nobody_costs_nothing() -> None:
     hub = LiveHub()
     hub.publish(recorded_events(3))
 
-    assert [] == hub._gathered
+    assert [] == hub._gathered.events
 
 
 def test_whoever_left_is_forgotten() -> None:
