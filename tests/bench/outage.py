@@ -115,6 +115,14 @@ def outage(sidecar: Sidecar, server: Server, sink: str, missed: int) -> int:
     return behind(sidecar, sink)
 
 
+def look_for(seconds: float, look: Callable[[], object]) -> None:
+    """Looks as often as `wait_until` does, so that both windows hold the same questions."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        look()
+        time.sleep(LOOK_SECONDS)
+
+
 def pair(sidecar: Sidecar, server: Server, sink: str, missed: int, rate: float) -> Pair:
     """One outage under steady traffic, and as long a time without."""
     with Steady(sidecar.port, rate):
@@ -125,7 +133,7 @@ def pair(sidecar: Sidecar, server: Server, sink: str, missed: int, rate: float) 
         spent = time.monotonic() - started
     wait_until(lambda: stored(sidecar) and behind(sidecar, sink) < NEAR)
     with Steady(sidecar.port, rate) as at_rest:
-        time.sleep(max(spent, MIN_WINDOW))
+        look_for(max(spent, MIN_WINDOW), lambda: behind(sidecar, sink))
     speed = (lacking - NEAR) / spent / rate
     return Pair(lacking, round(spent, 1), round(speed, 1), p99(catching_up.times), p99(at_rest.times))
 
