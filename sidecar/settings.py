@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         "",
         description="Template of a trace's page, such as http://127.0.0.1:16686/trace/{trace_id}: links on the page.",
     )
-    sink_batch_size: int = Field(500, ge=1, le=10_000, description="Most events that a sink gets at once.")
+    sink_batch_size: int = Field(100, ge=1, le=10_000, description="Most events that a sink gets at once.")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -11,10 +11,10 @@ import apsw
 from sidecar.errors import JournalError
 from sidecar.journal.schema import open_for_writing, transaction
 
-TRIM_ROWS = 100
-TRIM_BYTES = 1024 * 1024
-"""An acknowledgement may wait for one slice: this many take half a millisecond."""
-VACUUM_PAGES = 512
+TRIM_ROWS = 25
+TRIM_BYTES = 128 * 1024
+"""An acknowledgement may wait for one slice: this many take a fraction of a millisecond."""
+VACUUM_PAGES = 64
 """Twice the pages of `TRIM_BYTES`, so that giving space back keeps up with trimming."""
 CHECKPOINT_PAGES = 1000
 WAL_LIMIT_PAGES = 16_384

@@ -20,8 +20,8 @@ from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 
 REST_SECONDS = 0.25
-SHARE = 1.0
-"""Rest after a batch, for each second of CPU that it took: a sink that catches up leaves half a core to others."""
+SHARE = 8.0
+"""Rest after a batch, for each second of CPU that it took: a sink that catches up leaves the machine to others."""
 UNEXPECTED_ATTEMPTS = 3
 """How often an exporter may fail in a way that it should not before the batch is taken to be at fault."""
 
