@@ -10,6 +10,7 @@ import msgspec
 
 from sidecar.errors import QueryFailedError, QueryLimitError, WorkerUnavailableError
 from sidecar.otel.metric_model import Metric
+from sidecar.worker.ceiling import end_if_used_up
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.replay import Replayer, Step, Wanted
 from sidecar.worker.measure.exporter import MetricExporter
@@ -194,6 +195,7 @@ class _Threads:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
         finally:
             self._waiting -= 1
+            end_if_used_up()
 
     def close(self) -> None:
         """Lets those that run go."""

@@ -24,6 +24,7 @@ from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
 from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
+from sidecar.worker.ceiling import limit_memory
 from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
 from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.replay import Replayer
@@ -64,7 +65,7 @@ def main() -> None:
     settings = Settings.from_json(sys.stdin.buffer.readline().decode())
     os.umask(0o077)
     log.configure(settings.log_level)
-    _limit_memory(settings.worker_memory_mb)
+    limit_memory(settings.worker_memory_mb)
     _step_back()
     try:
         asyncio.run(_run(settings))
@@ -156,16 +157,6 @@ def _wait_for_front(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> 
         pass
     with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
         loop.call_soon_threadsafe(stopped.set)
-
-
-def _limit_memory(megabytes: int) -> None:
-    """A ceiling on address space, where the system has one: a runaway query costs the worker, never the host."""
-    try:
-        import resource
-    except ImportError:
-        return
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
 def _step_back() -> None:
