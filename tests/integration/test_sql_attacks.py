@@ -252,9 +252,9 @@ def test_ten_million_rows_are_truncated(sidecar: Sidecar) -> None:
     "row", ["repeat('x', 1000000)", "repeat(chr(1), 30000)", "range(100000)", "{'a': range(9999)}"]
 )
 def test_large_rows_end_an_answer(sidecar: Sidecar, row: str) -> None:
-    """An answer is bounded in bytes as they are sent, whatever they are made of; it costs at most a worker before."""
-    query = f"SELECT {row} FROM range(5000)"
-    answer = until(lambda: (found := sidecar.ask(query)).status_code != 503 and found, "an answer", sidecar.output)
+    """An answer is bounded in bytes as they are sent, whatever they are made of, or it costs the worker."""
+    answer = sidecar.ask(f"SELECT {row} FROM range(5000)")
+    until(lambda: 200 == sidecar.ask("SELECT 1").status_code, "SQL is answered", sidecar.output)
     assert answer.status_code in {200, 422, 503}  # 503: it cost the worker, which is started again
     assert 40 << 20 > len(answer.content)
     assert 200 != answer.status_code or answer.json()["truncated"]
