@@ -4,8 +4,8 @@ import contextlib
 import os
 from pathlib import Path
 
-LEAST_FREE_BYTES = 512 * 1024 * 1024
-"""Below it threads and buffers may not be had any more: allocators keep the addresses of what a large query took."""
+LEAST_FREE_SHARE = 8
+"""Below this part of the ceiling threads and buffers may not be had any more: allocators keep what a query took."""
 USED_UP = 70
 """Exit code of a worker that a query has cost."""
 _SIZES = Path("/proc/self/statm")
@@ -30,7 +30,9 @@ def is_used_up() -> bool:
     except (ImportError, OSError, ValueError, IndexError):
         return False
     ceiling, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return ceiling != resource.RLIM_INFINITY and ceiling - pages * resource.getpagesize() < LEAST_FREE_BYTES
+    return (
+        ceiling != resource.RLIM_INFINITY and ceiling - pages * resource.getpagesize() < ceiling // LEAST_FREE_SHARE
+    )
 
 
 def end_if_used_up() -> None:
