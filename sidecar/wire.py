@@ -6,6 +6,7 @@ there are none, or the path is too long for one, it is loopback TCP and every qu
 """
 
 import asyncio
+import contextlib
 import hmac
 import os
 import secrets
@@ -65,14 +66,11 @@ async def serve(data_dir: Path, handler: Handler) -> asyncio.Server:
     address, listener = _listen(data_dir)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        gone_or_foreign = contextlib.suppress(OSError, EOFError, msgspec.MsgspecError)  # nobody is there to be told
+        with contextlib.closing(writer), gone_or_foreign:
             question = msgspec.json.decode(await _receive(reader), type=Question)
             if hmac.compare_digest(question.token.encode(), address.token.encode()):
                 await _send(writer, _encoder.encode(await _answer(handler, question)))
-        except (OSError, EOFError, msgspec.MsgspecError):
-            pass  # whoever asked has gone, or was not one of us
-        finally:
-            writer.close()
 
     server = await asyncio.start_server(answer, sock=listener)
     private.replace(data_dir / ADDRESS_FILE, _encoder.encode(address))

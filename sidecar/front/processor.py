@@ -140,6 +140,10 @@ class HookEventProcessor:
         self._monitor.dropped("content_of_spooled_event")
         return await self._take(0, self._prepare, incoming, normalise)
 
+    def drop_spooled(self) -> None:
+        """Counts a spooled event of which nothing can be taken: its file is no spooled event, or is refused."""
+        self._monitor.dropped("spooled_event_unusable")
+
     def leave_out(self) -> None:
         """Counts an event that its sender does not want to be kept (`LEANVIBE_ENABLE_HOOKS=false`)."""
         self._monitor.dropped("hooks_disabled")

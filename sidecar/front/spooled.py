@@ -35,7 +35,7 @@ async def take_in(data_dir: Path, processor: HookEventProcessor) -> int:
         except NotDurableError:
             return count  # the files stay for the next look
         except IngestError:
-            pass  # counted; it would fail again
+            processor.drop_spooled()  # it would fail again
         path.unlink(missing_ok=True)
         count += 1
     return count
@@ -44,8 +44,15 @@ async def take_in(data_dir: Path, processor: HookEventProcessor) -> int:
 async def _take(path: Path, processor: HookEventProcessor) -> None:
     facts = spool.read(path)
     if facts is None:
+        _note_unusable(path, processor)
         return
     received_at = min(facts.pop("forwarded_at"), time.time_ns() // 1000)
     event_id = facts.pop("event_id")
     payload = {"session_id": "unknown", **facts, **NOTE}
     await processor.process_spooled(Incoming(payload, 0, event_id, {}, received_at), NORMALISERS[AGENT])
+
+
+def _note_unusable(path: Path, processor: HookEventProcessor) -> None:
+    """Counts a file that is no spooled event; one that has gone was delivered whole by its forwarder meanwhile."""
+    if path.exists():
+        processor.drop_spooled()
