@@ -85,9 +85,9 @@ class BodyAdmission:
         self._large = Room(capacity // 2)
         self._turned_away = turned_away
 
-    def take_now(self, scope: Any, headers: Any, body: bytes, answer: Any) -> bool:
-        """Passes a small event on that came whole; false leaves it to the ordinary way."""
-        return len(body) <= FREE_BYTES and bool(self._app.take_now(scope, headers, body, answer))
+    def taker_of(self, scope: Any, headers: Any) -> Any:
+        """The application's own: bodies of known heads have at most `FREE_BYTES`, which never wait."""
+        return self._app.taker_of(scope, headers)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Passes a request on, now or later, or turns it away."""

@@ -5,7 +5,6 @@ from typing import Any
 
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
 
 from sidecar.errors import AuditError, IngestError
 from sidecar.front.acknowledge import Acknowledger
@@ -43,7 +42,7 @@ from sidecar.settings import Settings
 class Front:
     """The running parts, for whoever started them to stop."""
 
-    asgi: ASGIApp
+    asgi: AccessGuard
     worker: WorkerLink
     processor: HookEventProcessor
     journal: JournalWriter

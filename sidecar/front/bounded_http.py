@@ -90,11 +90,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The next request may come; not at once, when there were too many."""
         super().on_response_complete()
-        self._note()
-        wait = self._all.debt(self._bucket)
-        if wait and not self.transport.is_closing():
-            self.flow.pause_reading()
-            self.loop.call_later(wait, self._read_on)
+        self._go_on()
 
     def pause_writing(self) -> None:
         """The client does not read what it asked for."""
@@ -146,6 +142,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_body:
             return Phase.BODY
         return Phase.IDLE if self.cycle is None or self.cycle.response_complete else Phase.BUSY
+
+    def _go_on(self) -> bool:
+        """After an answer; whether the next request must wait."""
+        self._note()
+        wait = self._all.debt(self._bucket)
+        if not wait or self.transport.is_closing():
+            return False
+        self.flow.pause_reading()
+        self.loop.call_later(wait, self._read_on)
+        return True
 
     def _leave(self) -> None:
         self._phase = None

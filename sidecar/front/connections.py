@@ -24,6 +24,8 @@ DEAF_SECONDS = 60.0
 """How long a client may leave an answer unread."""
 MOMENT_SECONDS = 1.0
 """A connection counts as busy until so long after its last answer."""
+KEEP_ALIVE_SECONDS = 600
+"""Long, because a connection that closes just as the agent posts costs the user an error line."""
 SLOW_BODY_SECONDS = 0.25
 """When connections run short, a body that takes longer goes."""
 SWEEP_SECONDS = 0.5
@@ -131,6 +133,7 @@ class Connections:
         now = self._clock()
         self._end_older(Phase.HEAD, now - self.limits.slow_seconds)
         self._end_older(Phase.DEAF, now - DEAF_SECONDS)
+        self._end_older(Phase.IDLE, now - KEEP_ALIVE_SECONDS)
         for connection, since in list(self._in[Phase.BODY].items()):
             if connection.is_held:
                 self._in[Phase.BODY][connection] = min(now, since + SWEEP_SECONDS)
@@ -170,6 +173,7 @@ class Connections:
         return oldest > self._clock() - MOMENT_SECONDS
 
     def _end(self, connection: Connection, phase: Phase, reason: str) -> None:
-        self.turned_away[reason] += 1
+        if reason != Phase.IDLE.value:  # it asked for nothing
+            self.turned_away[reason] += 1
         self.leave(connection)
         connection.hang_up(phase)

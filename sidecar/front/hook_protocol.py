@@ -1,61 +1,78 @@
-"""The short way of a hook through HTTP: what came whole is offered to the application at once, without a task."""
+"""The short way of a hook through HTTP: a known head and a whole body are taken at once, without parser and task."""
 
-from functools import partial
 from typing import Any
 
 from sidecar.front.bounded_http import BoundedHttpProtocol
-
-CLOSE = b"\r\nconnection: close\r\n"
+from sidecar.front.connections import Phase
+from sidecar.front.known_heads import KnownHeads, Parts, parts_of
 
 
 class HookProtocol(BoundedHttpProtocol):
-    """Offers a request whose body came along with its head to `take_now` of the application, where it has one.
+    """Takes what `heads` know between two requests; everything else goes the ordinary way of ASGI.
 
-    `take_now(scope, body, answer)` says whether it takes the request; then it calls `answer` with the whole response,
-    once, from the event loop. What it does not take goes the ordinary way of ASGI, and so does everything unusual: a
-    body that is still to come, a request that waited for the answer to another.
+    What comes while such an event is being answered waits until it is.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, heads: KnownHeads, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._reading = False
-        self._held: tuple[Any, Any] | None = None
-        """The cycle whose head has just been read, and its application."""
+        self._heads = heads
+        self._taken = False
+        """An event that came the short way is being answered."""
+        self._later = b""
+        self._is_last = False
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser; what is not whole after it goes the ordinary way."""
-        self._reading = True
-        super().data_received(data)
-        self._reading = False
-        self._start_held()
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if self._reading and hasattr(app, "take_now"):
-            self._held = cycle, app
-        else:
-            super()._start_asgi_task(cycle, app)
-
-    def on_message_complete(self) -> None:
-        """The body is whole."""
-        super().on_message_complete()
-        if self._held is not None:
-            cycle, app = self._held
-            if app.take_now(cycle.scope, bytes(cycle.body), partial(self._answer, cycle)):
-                self._held = None
-            else:
-                self._start_held()
-
-    def _start_held(self) -> None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            super()._start_asgi_task(*held)
-
-    def _answer(self, cycle: Any, response: bytes) -> None:
-        """Writes status line, headers and body at once; a client that has gone is not told."""
-        if cycle.disconnected or self.transport.is_closing():
+        """Takes it, holds it back, or feeds the parser and learns from what it found."""
+        if self._taken:
+            self._later += data
+            self.flow.pause_reading()
             return
-        cycle.response_started = cycle.response_complete = True
-        self.transport.write(response if cycle.keep_alive else response.replace(b"\r\n", CLOSE, 1))
-        if not cycle.keep_alive:
+        parts = parts_of(data) if self._is_between_requests() else None
+        if parts is None or not self._take(parts):
+            super().data_received(data)
+            if parts is not None and self._is_whole():
+                self._heads.learn(parts, self.scope)
+
+    def shutdown(self) -> None:
+        """Closes; after the answer, when one is under way."""
+        if self._taken:
+            self._is_last = True
+        else:
+            super().shutdown()
+
+    def _is_between_requests(self) -> bool:
+        return self._is_welcome and self._waits_for() is Phase.IDLE and not self.transport.is_closing()
+
+    def _is_whole(self) -> bool:
+        """Whether the parser has read to the end of a request."""
+        return not self._in_head and not self._in_body and not self.transport.is_closing()
+
+    def _take(self, parts: Parts) -> bool:
+        take = self._heads.get(parts.key)
+        if take is None or not take(parts.body, self._answer):
+            return False
+        self._taken = True
+        self._unset_keepalive_if_required()
+        self._note()
+        return True
+
+    def _waits_for(self) -> Phase:
+        return Phase.BUSY if self._taken and not self.flow.write_paused else super()._waits_for()
+
+    def _answer(self, response: bytes) -> None:
+        """Writes status line, headers and body at once; a client that has gone is not told."""
+        self._taken = False
+        if self.transport.is_closing():
+            return
+        self.transport.write(response)
+        self.server_state.total_requests += 1
+        if self._is_last:
             self.transport.close()
-        cycle.on_response()
+        elif not self._go_on() and self._later:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        super()._read_on()
+        later, self._later = self._later, b""
+        if later and not self.transport.is_closing():
+            self.data_received(later)

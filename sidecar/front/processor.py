@@ -83,16 +83,16 @@ class HookEventProcessor:
         """
         return await self._take(len(body), self._prepare_body, body, normalise, event_id, beside, began_ns=began_ns)
 
-    def take_now(
-        self, body: bytes, normalise: Normalise, event_id: str | None, beside: Mapping[str, str], done: Done
-    ) -> None:
-        """As `process`, for a body below `LARGE_BODY_BYTES`, without waiting: `done` is told None, or why not.
+    def take_now(self, body: bytes, normalise: Normalise, beside: Mapping[str, str], done: Done) -> bool:
+        """As `process`, for a small body, without waiting: `done` is told None, or why not.
 
-        Raises:
-            Exception: it cannot be prepared. Nothing has happened then, not even been counted: `process` tells why.
+        False when it cannot be prepared. Nothing has happened then, not even been counted: `process` tells why.
         """
         started = time.perf_counter_ns()
-        prepared = self._prepare_body(body, normalise, event_id, beside)
+        try:
+            prepared = self._prepare(incoming_of(body, None, beside), normalise)
+        except Exception:  # noqa: BLE001  the ordinary way comes to the same end, counts it and tells why
+            return False
         queued = time.perf_counter_ns()
 
         def answered(answer: list[HookEvent] | NotDurableError) -> None:
@@ -104,6 +104,7 @@ class HookEventProcessor:
                 done(None)
 
         self._acknowledger.queue([prepared.event], answered, given=prepared.given)
+        return True
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""

@@ -17,9 +17,9 @@ import uvicorn
 from sidecar import __version__, log
 from sidecar.audit.trail import AuditTrail
 from sidecar.front import data_dir, listen, memory, recording
-from sidecar.front.app import build
+from sidecar.front.app import Front, build
 from sidecar.front.auditor import Auditor
-from sidecar.front.connections import Connections
+from sidecar.front.connections import KEEP_ALIVE_SECONDS
 from sidecar.front.hook_protocol import HookProtocol
 from sidecar.front.keys import Keys
 from sidecar.front.listen import BACKLOG
@@ -32,8 +32,6 @@ from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
 
-KEEP_ALIVE_SECONDS = 600
-"""Long, because a connection that closes just as the agent posts costs the user an error line."""
 GRACE_SECONDS = 3
 SWITCH_SECONDS = 0.0005
 """How long a thread that redacts a large body may keep the interpreter from the event loop (Python's own: 0.005)."""
@@ -88,7 +86,7 @@ async def _serve(settings: Settings, sockets: Sockets, announce: Announce, profi
     auditor = Auditor(AuditTrail(settings.data_dir), redactor)
     front = build(settings, keys, auditor, journal, redactor)
     started(auditor, settings)
-    server = _Server(_config(front.asgi, front.connections, settings), sockets.unix)
+    server = _Server(_config(front, settings), sockets.unix)
     _stop_on_signals(server)
     url = listen.url_of(settings, sockets.tcp.getsockname()[1] if sockets.tcp else 0)
     data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest, **_ways(settings))
@@ -165,10 +163,10 @@ def _stop_on_signals(server: _Server) -> None:
         loop.add_signal_handler(number, server.stop)
 
 
-def _config(app: Any, connections: Connections, settings: Settings) -> uvicorn.Config:
-    http: Any = functools.partial(HookProtocol, connections=connections)
+def _config(front: Front, settings: Settings) -> uvicorn.Config:
+    http: Any = functools.partial(HookProtocol, connections=front.connections, heads=front.asgi.heads)
     return uvicorn.Config(
-        app,
+        front.asgi,
         http=http,
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,

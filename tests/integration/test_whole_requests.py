@@ -1,16 +1,17 @@
-"""A hook that arrives in one piece takes a short way; whoever sends it must not be able to tell."""
+"""A hook under a known head takes a short way; whoever sends it must not be able to tell."""
 
 import http.client
 import re
 import socket
 import time
+from contextlib import closing
 
 import pytest
 
 from sidecar.errors import NotDurableError
 from sidecar.front.receive import native
 from tests.integration.ingest import NATIVE
-from tests.sidecar_process import Sidecar
+from tests.sidecar_process import Sidecar, running_sidecar
 
 SECONDS = 30.0
 BODY = b'{"session_id":"whole","hook_event_name":"PreToolUse","tool_name":"Read"}'
@@ -55,12 +56,13 @@ def answer(port: int, *pieces: bytes) -> tuple[int, list[tuple[str, str]], bytes
     ],
 )  # fmt: skip
 def test_both_ways_answer_alike(sidecar: Sidecar, request_: bytes, status: int) -> None:
-    """The same request in one piece and in two gets the same answer."""
+    """The same request in one piece, again now that its head is known, and in two gets the same answer."""
     cut = len(request_) - 1
-    whole, parts = answer(sidecar.port, request_), answer(sidecar.port, request_[:cut], request_[cut:])
+    whole, again = answer(sidecar.port, request_), answer(sidecar.port, request_)
+    parts = answer(sidecar.port, request_[:cut], request_[cut:])
 
     assert status == whole[0]
-    assert parts == whole
+    assert parts == again == whole
 
 
 def test_requests_behind_one_another_are_answered_in_order(sidecar: Sidecar) -> None:
@@ -74,8 +76,43 @@ def test_requests_behind_one_another_are_answered_in_order(sidecar: Sidecar) -> 
     assert [b"204", b"400"] * 5 == re.findall(rb"HTTP/1\.1 (\d+)", found)
 
 
+def test_what_comes_too_early_waits(sidecar: Sidecar) -> None:
+    """Requests that do not wait for the answers before them are answered in the order of their sending."""
+    answer(sidecar.port, post())
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for request_ in [post(), post(b"{"), post(), post()] * 7:
+            connection.sendall(request_)
+        found = b""
+        while found.count(b"HTTP/1.1 ") < 28 and (more := connection.recv(65_536)):
+            found += more
+
+    assert [b"204", b"400", b"204", b"204"] * 7 == re.findall(rb"HTTP/1\.1 (\d+)", found)
+
+
+def test_a_known_head_goes_with_the_token_that_it_holds() -> None:
+    """After a rotation an open connection with the old token sends nothing more."""
+    with running_sidecar({"LEANVIBE_INGEST": "token"}) as closed:
+        old = (closed.data_dir / "ingest-token").read_text().strip()
+        with closing(http.client.HTTPConnection("127.0.0.1", closed.port, timeout=SECONDS)) as connection:
+            before = [status(connection, old) for _ in range(3)]
+            assert closed.post("/api/v1/access/rotate", {"tokens": ["ingest"]}, headers=closed.bearer).is_success
+            after = status(connection, old)
+
+    assert ([204, 204, 204], 401) == (before, after)
+
+
+def status(connection: http.client.HTTPConnection, token: str) -> int:
+    """Of one event that is sent with this token."""
+    connection.request("POST", NATIVE, BODY, {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    with connection.getresponse() as found:
+        found.read()
+        return found.status
+
+
 def test_each_event_is_counted_once(sidecar: Sidecar) -> None:
     """An event that the short way gives up on is not counted there and again on the ordinary one."""
+    answer(sidecar.port, post())
     before = sidecar.get("/api/v1/observability/hook-performance").json()["performance"]
     answer(sidecar.port, post())
     answer(sidecar.port, post(b"{"))

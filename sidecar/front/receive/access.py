@@ -11,8 +11,8 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from sidecar.errors import AuditError
 from sidecar.front.auditor import Auditor, who_of
+from sidecar.front.known_heads import KnownHeads, Take
 from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
-from sidecar.front.receive.native import Answer
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
 POLICY_VIOLATION = 1008
@@ -22,8 +22,8 @@ POLICY_VIOLATION = 1008
 class Hooks(Protocol):
     """An ASGI application that can take an event that came whole at once."""
 
-    def take_now(self, scope: HTTPScope, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> bool:
-        """Takes it, or leaves it to the ordinary way."""
+    def taker_of(self, scope: HTTPScope, headers: Mapping[bytes, bytes]) -> Take | None:
+        """What takes the bodies of requests with that head; None leaves them to the ordinary way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ordinary way."""
@@ -35,16 +35,26 @@ class AccessGuard:
     def __init__(self, app: Hooks, policy: AccessPolicy, auditor: Auditor) -> None:
         self._app = app
         self._auditor = auditor
-        self.policy = policy
-        """What counts for the next request; a new token is a new policy."""
+        self._policy = policy
+        self.heads = KnownHeads(self._taker_of)
+        """Of requests that may pass."""
         self._sockets: set[Send] = set()
 
-    def take_now(self, scope: HTTPScope, body: bytes, answer: Answer) -> bool:
-        """Takes an event that may pass at once; false leaves the request to the ordinary way, which tells why."""
+    @property
+    def policy(self) -> AccessPolicy:
+        """What counts for the next request; a new token is a new policy."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: AccessPolicy) -> None:
+        self._policy = policy
+        self.heads.forget()
+
+    def _taker_of(self, scope: HTTPScope) -> Take | None:
         headers = dict(scope["headers"])
-        if refusal_of(self.policy, scope["path"], headers) is not None:
-            return False
-        return self._app.take_now(scope, headers, body, answer)
+        if refusal_of(self._policy, scope["path"], headers) is not None:
+            return None
+        return self._app.taker_of(scope, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it."""

@@ -5,7 +5,7 @@ one write.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 
@@ -14,12 +14,10 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from sidecar.agents import normaliser_of
 from sidecar.errors import IngestError
-from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor
+from sidecar.front.known_heads import Answer, Take
+from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
 from sidecar.front.receive.replies import error_body
-
-Answer = Callable[[bytes], None]
-"""Told a whole HTTP response."""
 
 PATH = "/api/v1/hooks"
 TREE = PATH + "/"
@@ -30,6 +28,9 @@ BESIDE = {
     b"x-leanvibe-event": "event",
 }
 ENABLE = b"x-leanvibe-enable"
+IDEMPOTENCY_KEY = b"idempotency-key"
+_OF_ONE_EVENT = frozenset({ENABLE, IDEMPOTENCY_KEY})
+"""What such a header says may be another thing for each event."""
 OFF = frozenset({b"false", b"0", b"no", b"off"})
 MAX_HEADER_CHARS = 256
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -51,19 +52,17 @@ class NativeHooks:
         self._processor = processor
         self._max_body_bytes = max_body_bytes
 
-    def take_now(self, scope: HTTPScope, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> bool:
-        """Takes a small event that has nothing unusual about it; `answer` is told the response once it is durable."""
-        if scope["method"] != "POST" or len(body) >= LARGE_BODY_BYTES or not _is_ours(scope["path"]):
-            return False
+    def taker_of(self, scope: HTTPScope, headers: Mapping[bytes, bytes]) -> Take | None:
+        """What takes the bodies of requests with this head, when nothing is unusual about it."""
+        if scope["method"] != "POST" or not _is_ours(scope["path"]) or not _OF_ONE_EVENT.isdisjoint(headers):
+            return None
         try:
             normalise = normaliser_of(_agent(scope["path"]))
             media_type(headers.get(b"content-type"))
-            if headers.get(ENABLE) is not None:
-                return False
-            self._processor.take_now(body, normalise, _key(headers), beside_of(headers), partial(_tell, answer))
-        except Exception:  # noqa: BLE001  the ordinary way comes to the same end, counts it and tells why
-            return False
-        return True
+        except IngestError:  # the ordinary way tells why
+            return None
+        take, beside = self._processor.take_now, beside_of(headers)
+        return lambda body, answer: take(body, normalise, beside, partial(_tell, answer))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes the event, or passes the request on."""
@@ -113,7 +112,7 @@ def _agent(path: str) -> str:
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:
-    return headers.get(b"idempotency-key", b"").decode("latin-1") or None
+    return headers.get(IDEMPOTENCY_KEY, b"").decode("latin-1") or None
 
 
 def _tell(answer: Answer, error: IngestError | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from sidecar.front.bucket import Bucket
-from sidecar.front.connections import DEAF_SECONDS, ConnectionLimits, Connections, Phase
+from sidecar.front.connections import DEAF_SECONDS, KEEP_ALIVE_SECONDS, ConnectionLimits, Connections, Phase
 
 
 class Clock:
@@ -112,14 +112,24 @@ def test_the_overdue_go(phase: Phase, seconds: float) -> None:
     assert (0, {phase.value: 1}) == (len(connections), dict(connections.turned_away))
 
 
-@pytest.mark.parametrize("phase", [Phase.IDLE, Phase.BUSY])
-def test_the_idle_and_the_busy_may_wait(phase: Phase) -> None:
-    """Nobody is ended for asking nothing, nor for a question that takes long."""
+@pytest.mark.parametrize(("phase", "seconds"), [(Phase.IDLE, KEEP_ALIVE_SECONDS - 70), (Phase.BUSY, 10_000)])
+def test_the_idle_and_the_busy_may_wait(phase: Phase, seconds: float) -> None:
+    """Nobody is ended for asking nothing for a while, nor for a question that takes long."""
     clock = Clock()
     connections, clients = having(phase, clock=clock)
-    clock.now += 10_000
+    clock.now += seconds
     connections.sweep()
     assert clients[0].ended is None
+
+
+def test_who_asks_nothing_for_long_goes_uncounted() -> None:
+    """An idle connection ends after the keep-alive time; nobody was turned away."""
+    clock = Clock()
+    connections, clients = having(Phase.IDLE, clock=clock)
+    clock.now += KEEP_ALIVE_SECONDS + 1
+    connections.sweep()
+    assert Phase.IDLE is clients[0].ended
+    assert (0, {}) == (len(connections), dict(connections.turned_away))
 
 
 def test_a_body_has_time_as_it_comes() -> None:
