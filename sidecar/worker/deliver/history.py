@@ -52,3 +52,7 @@ class HistoryReader:
             return found
         forgotten = self._store.events_between(seq, following, limit=limit, max_bytes=STORE_BYTES)
         return forgotten or found
+
+    def last_seq(self) -> int:
+        """The highest number given; raises `JournalError` as `after` does."""
+        return self._journal.last_seq()

@@ -93,24 +93,44 @@ def test_everything_arrives_in_order(path: Path) -> None:
     assert 1 == sink.closed
 
 
-def test_a_sink_that_catches_up_rests_longer_than_it_worked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each batch it leaves the CPU to others for several times what the batch took of it."""
+class Rests(threading.Event):
+    """Notes how long it is waited for, and waits for none of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Says whether it is set."""
+        self.seconds.append(timeout or 0.0)
+        return super().wait(0.001)
+
+
+def rests_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What a sink rests after its four batches of up to 30 events, each of which took a millisecond of CPU."""
     readings = iter(range(1_000_000))
     monkeypatch.setattr(time, "thread_time", lambda: next(readings) / 1000)
-    rests: list[float] = []
     delivery = Delivery(path, MemorySink())
-
-    class Stop(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            """Notes how long."""
-            rests.append(timeout or 0.0)
-            return super().wait(timeout)
-
-    delivery.consumer._stop = Stop()
+    delivery.consumer._stop = rests = Rests()
     delivery.run()
+    return rests.seconds[:4]
 
-    assert [pytest.approx(0.001 * module.SHARE)] * 4 == rests[:4]
-    assert set(rests[4:]) <= {module.REST_SECONDS}
+
+def test_a_sink_that_catches_up_rests_longer_than_it_worked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While events come in, each batch leaves the CPU to others for several times what it took of it."""
+    assert [pytest.approx(0.001 * module.SHARE)] * 2 == rests_of(path, monkeypatch)[:2]
+
+
+def test_a_sink_that_has_caught_up_gathers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less than a batch left to come, the next one is not begun at once."""
+    assert [module.REST_SECONDS] * 2 == rests_of(path, monkeypatch)[2:]
+
+
+def test_a_sink_that_catches_up_in_quiet_takes_the_machine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing comes in there is nobody to rest for."""
+    monkeypatch.setattr(module, "QUIET_SECONDS", -1.0)
+
+    assert [0.0, 0.0] == rests_of(path, monkeypatch)[:2]
 
 
 def test_goes_on_after_its_cursor(path: Path) -> None:
