@@ -129,9 +129,11 @@ class RedisStreamsExporter:
     def _send(self, entries: list[_Entry]) -> list[object]:
         import hiredis
 
-        assert self._connection is not None  # noqa: S101 - export() connects first
+        connection = self._connection
+        if connection is None:
+            raise TransientExportError("the connection was closed meanwhile")  # by a stop that did not wait longer
         try:
-            return self._connection.send((self._command(item) for item in entries), len(entries))
+            return connection.send((self._command(item) for item in entries), len(entries))
         except (hiredis.HiredisError, OSError) as error:
             self.close()  # answers that are still to come would be taken for those of the next batch
             raise self._trouble(error) from None
