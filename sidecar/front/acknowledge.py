@@ -91,7 +91,10 @@ class Acknowledger:
                 numbered.append(msgspec.structs.replace(event, seq=seq))
                 if not repeated:
                     fresh.append(numbered[-1])
-            self._loop.call_soon(done, numbered)  # one that fails fails alone
+            try:
+                done(numbered)
+            except Exception as error:  # noqa: BLE001  one that fails fails alone
+                self._loop.call_exception_handler({"message": "an acknowledgement failed", "exception": error})
         self._loop.call_soon(self._publish, fresh)  # whoever waits for an answer comes first
 
 

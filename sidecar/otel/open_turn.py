@@ -41,6 +41,8 @@ class OpenTurn:
     parts: Parts = field(init=False)
     asked: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
     _calls: set[str] = field(default_factory=set)
+    _ended: set[str | None] = field(default_factory=set)
+    """Calls whose end is kept: beyond `MAX_DIGESTS` another one of the same call leaves nothing out."""
     _echo: str | None = None
     _stop: Order | None = None
     _work: Order | None = None
@@ -62,7 +64,7 @@ class OpenTurn:
             self._shape(one)
             self.flushing.note(one)
         else:
-            self.dropped += one.kind is not Kind.ECHO
+            self.dropped += one.kind is not Kind.ECHO and one.call_id not in self._ended
         return len(self.digests) - before
 
     @property
@@ -139,6 +141,8 @@ class OpenTurn:
     def _shape(self, one: Digest) -> None:
         if one.kind is Kind.PRE and one.call_id:
             self._calls.add(one.call_id)
+        if one.kind in _ENDS_A_CALL and one.call_id:
+            self._ended.add(one.call_id)
         if one.kind in SHAPES_A_TURN and (self.start is None or one.at < self.start or one.kind is Kind.OPEN):
             self.start = min(one.at, one.at if self.start is None else self.start)
             self.root_id = self.scope.root_id(self.digests.values())

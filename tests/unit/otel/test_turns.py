@@ -188,6 +188,17 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 5 == turns.dropped_events
 
 
+def test_another_end_of_a_known_call_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound, what tells again of a call that has ended is no call that is dropped; a new one is."""
+    monkeypatch.setattr("sidecar.otel.open_turn.MAX_DIGESTS", 20)
+    turns = TurnAssembler()
+    body = {"session_id": "s", "hook_event_name": "PostToolUse", "tool_name": "Read", "tool_use_id": "t"}
+    turns.feed([recorded.event(body, 1, seq) for seq in range(50)], 0)
+    assert (20, 0) == (turns.held, turns.dropped_events)
+    turns.feed([recorded.event(body | {"tool_use_id": "u"}, 2, 50)], 0)
+    assert (20, 1) == (turns.held, turns.dropped_events)
+
+
 def test_identical_runs_give_identical_bytes() -> None:
     """Attributes stand in the same order however the events came: encoded spans are equal byte by byte."""
     events = list(recorded.session("parallel"))
