@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
+from tests.background import beside
 from tests.bench.flooders import FLOODS
 from tests.bench.lines import Line, Options
 from tests.bench.machine import processor_seconds
@@ -83,7 +84,7 @@ def flooded(sidecar: Sidecar, name: str, seconds: float) -> tuple[Any, float]:
         Client(sidecar, "ordinary", seconds + SETTLE_SECONDS) as known,  # was there before
         Client(sidecar, name, seconds + SETTLE_SECONDS) as flood,
         Client(sidecar, "newcomer", seconds) as new,
-        Memory(sidecar.pid) as memory,
+        beside(Memory(sidecar.pid)) as memory,
     ):
         before = processor_seconds(sidecar.pid)
         got, other, said = known.result(), new.result(), flood.result()
@@ -119,24 +120,15 @@ class Client:
 
 
 class Memory:
-    """Looks at a process's resident memory ten times a second."""
+    """Looks at a process's resident memory ten times a second; keeps the most."""
 
     def __init__(self, pid: int) -> None:
         self.largest = 0.0
         self._pid = pid
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.1):
+    def run(self, over: threading.Event) -> None:
+        """Looks."""
+        while not over.wait(0.1):
             self.largest = max(self.largest, resident_mb(self._pid))
 
 

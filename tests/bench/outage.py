@@ -7,18 +7,17 @@ windows, while the sink catches up and while nothing waits, as a ratio of median
 
 import argparse
 import contextlib
-import http.client
 import json
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
 
+from tests.background import beside
 from tests.bench.lines import Line, Options
+from tests.bench.pace import Paced
 from tests.servers import Server, fresh_database, running_postgres, running_redis, scratch
 from tests.sidecar_process import Sidecar
 
@@ -30,13 +29,6 @@ MIN_WINDOW = 5.0
 """Seconds; a p99 of fewer acknowledgements says nothing."""
 LONGEST = 900.0
 """Seconds until catching up is given up."""
-PATH = "/api/v1/hooks/claude-code"
-BODY = {
-    "hook_event_name": "PostToolUse",
-    "session_id": "s",
-    "tool_name": "Bash",
-    "tool_response": {"stdout": "x " * 400},
-}
 MISSED = {"session_id": "s", "event_type": "POST_TOOL_USE", "tool_name": "Bash", "result": {"stdout": "x " * 400}}
 
 
@@ -49,40 +41,6 @@ class Pair:
     times_the_traffic: float
     p99_catching_up: float
     p99_at_rest: float
-
-
-class Steady:
-    """Posts at a fixed rate over one connection; keeps the time that each acknowledgement took, in milliseconds."""
-
-    def __init__(self, port: int, rate: float) -> None:
-        self._port = port
-        self._pause = 1 / rate
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.times: list[float] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        body, headers = json.dumps(BODY).encode(), {"Content-Type": "application/json"}
-        following = time.monotonic()
-        while not self._stopping.is_set():
-            started = time.perf_counter()
-            connection.request("POST", PATH, body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            self.times.append((time.perf_counter() - started) * 1000)
-            assert 204 == answer.status
-            following += self._pause
-            self._stopping.wait(max(0.0, following - time.monotonic()))
-        connection.close()
 
 
 def behind(sidecar: Sidecar, sink: str) -> int:
@@ -125,16 +83,17 @@ def look_for(seconds: float, look: Callable[[], object]) -> None:
 
 def pair(sidecar: Sidecar, server: Server, sink: str, missed: int, rate: float) -> Pair:
     """One outage under steady traffic, and as long a time without."""
-    with Steady(sidecar.port, rate):
+    with beside(Paced(sidecar.url, rate)):
         lacking = outage(sidecar, server, sink, missed)
-    with Steady(sidecar.port, rate) as catching_up:
+    with beside(Paced(sidecar.url, rate)) as catching_up:
         started = time.monotonic()
         wait_until(lambda: behind(sidecar, sink) < NEAR)
         spent = time.monotonic() - started
     wait_until(lambda: stored(sidecar) and behind(sidecar, sink) < NEAR)
-    with Steady(sidecar.port, rate) as at_rest:
+    with beside(Paced(sidecar.url, rate)) as at_rest:
         look_for(max(spent, MIN_WINDOW), lambda: behind(sidecar, sink))
     speed = (lacking - NEAR) / spent / rate
+    assert 0 == catching_up.refused + at_rest.refused
     return Pair(lacking, round(spent, 1), round(speed, 1), p99(catching_up.times), p99(at_rest.times))
 
 

@@ -153,7 +153,7 @@ def delivered(sidecar: Sidecar) -> bool:
     """Whether every sink has passed everything; false when they are getting there.
 
     Raises:
-        TimeoutError: one of them stands still.
+        TimeoutError: none of them does.
     """
     before = {name: sink["seq"] for name, sink in sidecar.health()["sinks"].items()}
     try:

@@ -4,10 +4,10 @@ import http.client
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Self
 
 import pytest
 
+from tests.background import beside
 from tests.integration.ingest import NATIVE
 from tests.sidecar_process import JSON, Sidecar, running_sidecar
 from tests.waiting import until
@@ -23,25 +23,16 @@ def sidecar() -> Iterator[Sidecar]:
 
 
 class Load:
-    """Posts events on a thread as long as the block lasts."""
+    """Posts events over one connection; keeps the statuses."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.statuses: list[int] = []
         self._port = sidecar.port
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def run(self, over: threading.Event) -> None:
+        """One after the other."""
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
-            while not self._over.wait(0.005):
+            while not over.wait(0.005):
                 connection.request("POST", NATIVE, EVENT, JSON)
                 answer = connection.getresponse()
                 answer.read()
@@ -233,7 +224,7 @@ def test_a_query_nested_through_thousands_of_joins_is_answered(sidecar: Sidecar)
 )
 def test_an_endless_query_is_stopped(sidecar: Sidecar, query: str) -> None:
     """A query without end is a 422 at its time limit; events are taken all the while."""
-    with Load(sidecar) as load:
+    with beside(Load(sidecar)) as load:
         answer = sidecar.ask(query)
     assert (422, "stopped after 2 s") == (answer.status_code, answer.json()["error"])
     assert {204} == set(load.statuses)
@@ -281,7 +272,7 @@ BOMBS = [
 def test_a_bomb_costs_at_most_the_worker(sidecar: Sidecar, query: str) -> None:
     """A query that takes all memory ends with an error or ends the worker; the next one works within seconds."""
     before = sidecar.count()
-    with Load(sidecar) as load:
+    with beside(Load(sidecar)) as load:
         assert 200 != sidecar.ask(query).status_code or "lpad" in query or "chr" in query
         until(lambda: 200 == sidecar.ask("SELECT 1").status_code, "SQL is answered", sidecar.output)
     assert {204} == set(load.statuses)
