@@ -3,40 +3,37 @@
 `uv run python -m tests.bench --only ack throughput`. Windows of all three alternate, medians count.
 """
 
-import os
 import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
 from tests.bench import empty_handler, load
 from tests.bench.bodies import of_size
+from tests.bench.least import bare_append_ms
 from tests.bench.lines import Line, Options, median
 from tests.bench.machine import Spent
+from tests.bench.paced import HOOKS
 from tests.bench.sinks import all_sinks, drained
-from tests.servers import scratch
 from tests.sidecar_process import API, Sidecar, running_sidecar
 
-HOOKS = "/api/v1/hooks/claude-code"
 SIZES = {"1 KB": 1_000, "10 KB": 10_000, "1 MB": 1_000_000}
 CLIENTS = (1, 16, 64)
-APPENDS = 300
 BUSY_QUERY = "SELECT count(*) FROM range(30000000) t(n) WHERE hash(n) % 7 = 1"
 
 
 def run(options: Options) -> list[Line]:
     """Latency by clients and sizes."""
     with running_sidecar({"LEANVIBE_SQL_TIMEOUT_SECONDS": "60"}) as sidecar, empty_handler.running() as empty:
-        lines = one_client(sidecar, empty, options)
+        lines = one_client(sidecar, empty.url, options)
         for clients in CLIENTS:
             for name, size in SIZES.items():
                 if options.quick and (clients, name) not in {(16, "10 KB"), (1, "1 MB")}:
                     continue
-                lines += compared(sidecar.url + HOOKS, empty, clients, name, of_size(size), options)
+                lines += compared(sidecar.url + HOOKS, empty.url, clients, name, of_size(size), options)
     return lines
 
 
@@ -89,7 +86,7 @@ def throughput(options: Options) -> list[Line]:
             spent = Spent(sidecar)
             ours.append(load.window(sidecar.url + HOOKS, body, 64, seconds))
             costs.append(spent.micros(ours[-1].requests))
-            nothing.append(load.window(empty, body, 64, seconds))
+            nothing.append(load.window(empty.url, body, 64, seconds))
         drain = timed(lambda: drained(sidecar))
         sent = sum(one.requests - one.errors for one in (before, *ours))
         missing = {name: sent - count for name, count in {**sinks.counts(), "store": sidecar.count()}.items()}
@@ -124,20 +121,6 @@ def refused(windows: list[load.Window]) -> str:
     """A note when something was not answered with success."""
     errors = sum(one.errors for one in windows)
     return f"{errors} not answered with 2xx" if errors else ""
-
-
-def bare_append_ms(body: bytes) -> float:
-    """Median milliseconds of an append and fdatasync of the same bytes, where the journal is."""
-    times = []
-    with scratch() as folder:
-        file = os.open(Path(folder) / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for _ in range(APPENDS):
-            began = time.perf_counter()
-            os.write(file, body)
-            os.fdatasync(file)
-            times.append((time.perf_counter() - began) * 1000)
-        os.close(file)
-    return statistics.median(times)
 
 
 @contextmanager

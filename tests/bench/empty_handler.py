@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 import uvloop
@@ -30,14 +30,21 @@ async def handler(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+class Running(NamedTuple):
+    """Where it answers, and its process id."""
+
+    url: str
+    pid: int
+
+
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """Its URL, as long as it runs, in a process of its own."""
+def running() -> Iterator[Running]:
+    """A process of its own, as long as the block lasts."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.empty_handler", str(port)])
     try:
         until(lambda: process.pid in processes() and _answers(port), "the empty handler listens")
-        yield f"http://127.0.0.1:{port}/"
+        yield Running(f"http://127.0.0.1:{port}/", process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -7,11 +7,11 @@ that neighbours of the machine count for little.
 import contextlib
 
 from tests.bench import load
-from tests.bench.ack import HOOKS
 from tests.bench.bodies import of_size
 from tests.bench.lines import Line, Options, median
 from tests.bench.machine import Spent
 from tests.bench.million import wait_for_store
+from tests.bench.paced import HOOKS
 from tests.bench.sinks import all_sinks, drained
 from tests.sidecar_process import Sidecar, running_sidecar
 

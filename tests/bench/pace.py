@@ -3,23 +3,20 @@
 `uv run python -m tests.bench --only pace`, or `--only soak`.
 """
 
-import http.client
 import statistics
-import threading
 import time
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from tests.background import beside
-from tests.bench.ack import HOOKS
-from tests.bench.bodies import encoded, events
+from tests.bench.bodies import of_size
+from tests.bench.least import append_share, handler_share
 from tests.bench.lines import Line, Options, median
 from tests.bench.machine import both, p, private_mb, processor_seconds, share
 from tests.bench.million import private
+from tests.bench.paced import PER_SECOND, Paced
 from tests.bench.sinks import Sinks, all_sinks, drained
 from tests.sidecar_process import Sidecar, running_sidecar
 
-PER_SECOND = 100
 SOAK_SECONDS = 600
 SAMPLE_SECONDS = 10
 
@@ -32,33 +29,6 @@ class Sample(NamedTuple):
     share: float
     front_share: float
     micros: float
-
-
-class Paced:
-    """Posts distinct native events at a steady pace over one connection; keeps what each took, in milliseconds."""
-
-    def __init__(self, url: str, per_second: float = PER_SECOND) -> None:
-        self._where = urlsplit(url)
-        self._pause = 1 / per_second
-        self.times: list[float] = []
-        self.refused = 0
-
-    def run(self, over: threading.Event) -> None:
-        """One after the other."""
-        assert self._where.hostname
-        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=60)
-        following = time.monotonic()
-        for event in events():
-            if over.is_set():
-                return
-            body, sent = encoded(event), time.perf_counter()
-            connection.request("POST", HOOKS, body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            self.times.append((time.perf_counter() - sent) * 1000)
-            self.refused += answer.status != 204
-            following += self._pause
-            over.wait(max(0.0, following - time.monotonic()))
 
 
 def run(options: Options) -> list[Line]:
@@ -80,10 +50,13 @@ def paced(options: Options, seconds: int, sample: int, *, at_rest: bool) -> list
             samples = [sampled(sidecar, traffic, sample) for _ in range(seconds // sample)]
         drained(sidecar)
         lines += arrived(sidecar, sinks, traffic)
+    least = options.of(10, 3)
+    handler, append = handler_share(PER_SECOND, least), append_share(of_size(1_000), PER_SECOND, least)
     title = f"at {PER_SECOND} events/s, all sinks, {seconds} s"
     front, total = [one.front_mb for one in samples], [one.front_mb + one.worker_mb for one in samples]
     shares = f"front {statistics.median(one.front_share for one in samples):.1f}, worker "
-    shares += f"{statistics.median(one.share - one.front_share for one in samples):.1f}"
+    shares += f"{statistics.median(one.share - one.front_share for one in samples):.1f}; at that pace an empty "
+    shares += f"handler takes {handler:.1f}, a bare append + fdatasync {append:.1f}"
     return [
         *lines,
         median(

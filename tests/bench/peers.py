@@ -18,10 +18,12 @@ from pathlib import Path
 import httpx
 
 from tests.bench import load
-from tests.bench.ack import HOOKS, bare_append_ms, performance
+from tests.bench.ack import performance
 from tests.bench.bodies import of_size
+from tests.bench.least import bare_append_ms
 from tests.bench.lines import Line, Options, median
 from tests.bench.machine import both, private_mb, wait_until
+from tests.bench.paced import HOOKS
 from tests.bench.spelling import for_older_python
 from tests.processes import processes
 from tests.servers import free_port, scratch
