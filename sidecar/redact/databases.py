@@ -10,8 +10,8 @@ from typing import Any
 
 from sidecar.redact.scanners import Gate, HyperscanScanner, PythonScanner, Scanner
 
-_MOST_KEPT = 4
-"""Two for the rules at hand, and those of the version or policy before."""
+_MOST_KEPT = 2
+"""That of the rules at hand, and that of the version or policy before."""
 
 
 def scanner_for(gates: Sequence[Gate], *, prefer: str = "", cache: Path | None = None) -> Scanner:

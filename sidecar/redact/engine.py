@@ -54,11 +54,13 @@ class Engine:
     def __init__(self, rules: Sequence[Rule], *, prefer: str = "", cache: Path | None = None) -> None:
         gated = [rule for rule in rules if rule.finder not in {"numbers", "field"}]
         gates, self._finders = _gates(gated, self.find)
+        self._digits = len(gates)
+        gates.append(Gate(b"", pattern=GATE))  # in the same scan: a second one costs nearly as much as the first
+        self._finders.append(())
         self._sizes = [gate.size for gate in gates]
         self._numbers = Numbers(rule for rule in rules if rule.finder == "numbers")
-        self._literals = scanner_for(gates, prefer=prefer, cache=cache)
-        self._digits = scanner_for([Gate(b"", pattern=GATE)], prefer=prefer, cache=cache)
-        self.name = self._literals.name
+        self._scanner = scanner_for(gates, prefer=prefer, cache=cache)
+        self.name = self._scanner.name
 
     def find(self, data: bytes, until: float | None = None) -> list[Found]:
         """Spans to take out, ascending and without overlap, each with the rule that names it.
@@ -72,14 +74,14 @@ class Engine:
             OutOfTimeError: more time than the budget.
         """
         limit = min(FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
-        hits = self._literals.scan(data, limit)
-        digits = self._digits.scan(data, limit)
+        hits = self._scanner.scan(data, limit)
+        digits = [end for gate, end in hits if gate == self._digits]
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
         if until is None:
-            until = self.deadline(len(data)) if len(hits) + len(digits) > _CHECK_EVERY else 0.0
+            until = self.deadline(len(data)) if len(hits) > _CHECK_EVERY else 0.0
         found = self._by_literals(data, hits, until)
         if digits:
-            self._by_numbers(data, [end for _, end in digits], found, until)
+            self._by_numbers(data, digits, found, until)
         return resolve(found) if found else found
 
     def deadline(self, size: int) -> float:
