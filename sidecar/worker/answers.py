@@ -161,7 +161,7 @@ class Answers:
         behind = max(0, after_seq - self._loader.cursor)
         self._audit.before(query)
         try:
-            with contextlib.closing(self._store.cursor()) as cursor:
+            with self._store.room.enough(), contextlib.closing(self._store.cursor()) as cursor:
                 answer = run(cursor, query, seconds=seconds, max_rows=max_rows)
         except QueryFailedError as error:
             self._store.doubt(error.__context__ or error)

@@ -1,5 +1,6 @@
 """The store's own consumer: from the journal into DuckDB, in batches, rows and cursors in one transaction."""
 
+import contextlib
 import math
 import threading
 import time
@@ -107,7 +108,9 @@ class Loader:
             self._meter.feed(batch)
             self._meter.note(notes)
             if batch or notes:
-                self._load(batch, notes)
+                with self._store.room.enough() if self._memory_failures else contextlib.nullcontext():
+                    self._load(batch, notes)
+            self._store.room.settle()
         except LeanvibeError as error:
             self._failed(notes, str(error))
             self._consider_giving_up(error)

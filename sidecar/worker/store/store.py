@@ -16,6 +16,7 @@ from sidecar.otel.model import Span
 from sidecar.worker.store import reading, sealed
 from sidecar.worker.store.notebook import DeadLetter, Notes
 from sidecar.worker.store.payloads import is_large, parts_of
+from sidecar.worker.store.room import Room
 from sidecar.worker.store.rows import counter_of, counter_row, moment, row_of, span_of, span_row
 from sidecar.worker.store.trouble import UnstorableError, as_store_error, not_opened
 
@@ -31,7 +32,7 @@ class Store:
 
     Args:
         path: the DuckDB file; made when missing.
-        memory_mb: DuckDB's memory limit.
+        memory_mb: DuckDB's memory limit while somebody asks; see `Room`.
 
     Raises:
         BrokenStoreError: the file holds no store that can be opened.
@@ -56,8 +57,13 @@ class Store:
             self._connection.execute(_sql("views.sql"))
             readable = [f"{self.folder}/", f"{sealed.as_pattern(self.folder)}/"]
             self._connection.execute("SET GLOBAL allowed_directories = ?", [readable])
-            for closed in ("enable_external_access = false", "lock_configuration = true"):
+            for closed in (
+                "allowed_configs = ['memory_limit']",  # no query may set anything: only a SELECT is let through
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
                 self._connection.execute(f"SET GLOBAL {closed}")
+            self.room = Room(self.cursor(), memory_mb)
             self.sealed_through = max((file.last_seq for file in sealed.listed(self._connection)), default=0)
             """The highest sequence number that is sealed; others below it may be hot."""
         except (duckdb.Error, OSError) as error:
@@ -183,7 +189,7 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with as_store_error("read"), contextlib.closing(self.cursor()) as cursor:
+        with as_store_error("read"), self.room.enough(), contextlib.closing(self.cursor()) as cursor:
             try:
                 yield cursor
             except duckdb.Error as error:
@@ -276,5 +282,6 @@ def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
         "preserve_insertion_order": False,
-        "allocator_background_threads": True,  # gives back what a large query took, within seconds
+        "checkpoint_threshold": "8MB",  # what is not checkpointed yet is in memory, in about as many bytes
+        "allocator_background_threads": True,  # gives back what is free without being asked
     }

@@ -93,7 +93,7 @@ class Upkeep:
         Raises:
             StoreError: some of it could not be done; it is tried again.
         """
-        with as_store_error("seal"):
+        with as_store_error("seal"), self._store.room.enough():
             self._seal_ended_days()
             self._relieve_hot()
             self._retain()
@@ -107,7 +107,7 @@ class Upkeep:
             StoreError: the store itself cannot be read.
         """
         self._store.doubted.clear()
-        with as_store_error("verify"):
+        with as_store_error("verify"), self._store.room.enough():
             folder = self._store.folder
             sealed.leave_out_broken(
                 self._connection, folder, lambda file: sealed.trouble_within(self._connection, folder, file)
