@@ -18,13 +18,12 @@ from sidecar.worker.deliver.sink import Outcome, Sink
 from sidecar.worker.deliver.stage import Stage
 from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
+from sidecar.worker.traffic import Traffic
 
 REST_SECONDS = 0.5
 """Between two batches of a sink that is less than one behind: few large ones cost less than many small ones."""
 SHARE = 8.0
 """Rest after a batch while events come in, for each second of CPU that it took: others need the machine then."""
-QUIET_SECONDS = 1.0
-"""Without a new event for so long, a sink that catches up takes the machine."""
 UNEXPECTED_ATTEMPTS = 3
 """How often an exporter may fail in a way that it should not before the batch is taken to be at fault."""
 
@@ -74,8 +73,7 @@ class EventStreamProcessor(Generic[Item]):
         self._batch_size = batch_size
         self._stop = threading.Event()
         self._give_up_at = float("inf")
-        self._newest = 0
-        self._busy_until = float("-inf")
+        self._traffic = Traffic(reader.last_seq)
         self._rng = random.Random()  # noqa: S311  jitter is no secret
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
 
@@ -114,12 +112,11 @@ class EventStreamProcessor(Generic[Item]):
 
     def _rest(self, spent: float) -> float:
         """Seconds until the next batch, after one that took so much CPU."""
-        with contextlib.suppress(LeanvibeError):  # the next batch says it
-            newest = self._reader.last_seq()
-            if newest != self._newest:
-                self._newest, self._busy_until = newest, time.monotonic() + QUIET_SECONDS
-        pause = spent * SHARE if time.monotonic() < self._busy_until else 0.0
-        behind = self._newest - self.state.seq
+        try:
+            pause = spent * SHARE if self._traffic.flows() else 0.0
+        except LeanvibeError:  # the next batch says it
+            return REST_SECONDS
+        behind = self._traffic.newest - self.state.seq
         return max(REST_SECONDS, pause) if behind < self._batch_size else pause
 
     def _restore(self) -> bool:

@@ -16,11 +16,16 @@ from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store.notebook import DeadLetter, Notebook, Notes, dead_letter
 from sidecar.worker.store.store import STORE, Store
 from sidecar.worker.store.trouble import InvalidatedStoreError, StoreMemoryError, UnstorableError
+from sidecar.worker.traffic import Traffic
 
 BATCH_EVENTS = 2000
 BATCH_BYTES = 8 * 1024 * 1024
 REST_SECONDS = 0.8
 """Between two batches at rest: few large transactions cost less than many small ones."""
+SHARE = 2.0
+"""Rest after a full batch for each second of CPU that it took: in a burst those who wait for an answer come first."""
+FAR_BEHIND = 100_000
+"""Events behind from which on the loader takes what it can get: the journal has an end."""
 MEMORY_ATTEMPTS = 5
 """Batches in a row that DuckDB may refuse for want of memory before the store is opened with more."""
 REFUSED_PAYLOAD = msgspec.Raw(b'{"content_dropped":{"reason":"refused_by_store"}}')
@@ -48,6 +53,7 @@ class Loader:
     ) -> None:
         self._store = store
         self._reader = reader
+        self._traffic = Traffic(reader.last_seq)
         self._notebook = notebook
         self._meter = meter
         self._give_up = give_up
@@ -90,14 +96,23 @@ class Loader:
 
     def _run(self) -> None:
         while True:
-            stopping = self._stopping
+            stopping, begun = self._stopping, time.thread_time()
             loaded = self._step()
             if _is_full(loaded) and time.monotonic() < self._give_up_at:
+                self._wake.wait(self._rest(time.thread_time() - begun))  # not at all once somebody waits for events
                 continue
             if stopping:
                 return
             self._wake.wait(REST_SECONDS)
             self._wake.clear()
+
+    def _rest(self, spent: float) -> float:
+        """Seconds until the next batch, after a full one that took so much CPU."""
+        try:
+            flows = self._traffic.flows()
+        except LeanvibeError:  # the next batch says it
+            return 0.0
+        return spent * SHARE if flows and self._traffic.newest - self.cursor < FAR_BEHIND else 0.0
 
     def _step(self) -> list[HookEvent]:
         """One transaction with what is there; what could not be written is tried again at the next step."""

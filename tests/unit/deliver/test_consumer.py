@@ -128,7 +128,7 @@ def test_a_sink_that_has_caught_up_gathers(path: Path, monkeypatch: pytest.Monke
 
 def test_a_sink_that_catches_up_in_quiet_takes_the_machine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When nothing comes in there is nobody to rest for."""
-    monkeypatch.setattr(module, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr("sidecar.worker.traffic.QUIET_SECONDS", -1.0)
 
     assert [0.0, 0.0] == rests_of(path, monkeypatch)[:2]
 

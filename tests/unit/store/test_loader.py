@@ -23,14 +23,19 @@ BODY = {"session_id": "s", "hook_event_name": "Notification"}
 class EndlessJournal:
     """A journal that somebody appends to as fast as it is read, a given number of events at a time."""
 
-    def __init__(self, events_at_once: int) -> None:
+    def __init__(self, events_at_once: int, newest: int = 0) -> None:
         self._events_at_once = events_at_once
+        self._newest = newest
         self._event = recorded.event(BODY, 0, 1)
 
     def after(self, seq: int, *, limit: int, max_bytes: int) -> list[HookEvent]:  # noqa: ARG002  the reader's
         """The next events; there always are some."""
         numbers = range(seq + 1, seq + 1 + min(limit, self._events_at_once))
         return [msgspec.structs.replace(self._event, seq=n, event_id=f"e{n}") for n in numbers]
+
+    def last_seq(self) -> int:
+        """The newest number that is told of."""
+        return self._newest
 
 
 @pytest.fixture(name="store")
@@ -50,3 +55,24 @@ def test_a_loader_ends_though_the_journal_does_not(store: Store, events_at_once:
     loader.close(0.2)
 
     assert [(loader.cursor,)] == store.fetch("SELECT max(seq) FROM events")
+
+
+@pytest.mark.parametrize(
+    ("newest", "rest"),
+    [(1, 0.5 * loading.SHARE), (loading.FAR_BEHIND, 0.0)],
+    ids=["in a burst", "far behind"],
+)
+def test_a_burst_comes_before_its_loading(store: Store, newest: int, rest: float) -> None:
+    """While events come in a full batch is followed by a rest, unless the loader is far behind; in quiet by none."""
+    journal = cast("JournalReader", EndlessJournal(loading.BATCH_EVENTS, newest))
+    loader = Loader(store, journal, Notebook(), Meter(store))
+
+    assert rest == loader._rest(0.5)
+
+
+def test_in_quiet_nobody_is_made_room_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there before, such as a backlog at the start, is loaded as fast as it goes."""
+    monkeypatch.setattr("sidecar.worker.traffic.QUIET_SECONDS", 0.0)
+    loader = Loader(store, cast("JournalReader", EndlessJournal(1, 5)), Notebook(), Meter(store))
+
+    assert 0.0 == loader._rest(0.5)
