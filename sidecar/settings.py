@@ -8,7 +8,7 @@ import os
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -193,11 +193,6 @@ class Settings(BaseSettings):
     def as_json(self) -> str:
         """Every value as JSON, for the worker. Holds secrets: only ever over a pipe."""
         return self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The settings that `as_json` wrote, untouched by environment or file."""
-        return cls.model_validate_json(text)
 
 
 def load(config_file: Path | None = None, **flags: Any) -> Settings:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import log, wire
@@ -22,7 +22,6 @@ from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
-from sidecar.settings import Settings
 from sidecar.worker.answers import Answers
 from sidecar.worker.ceiling import limit_memory
 from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
@@ -30,6 +29,7 @@ from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.replay import Replayer
 from sidecar.worker.deliver.sink import Sink, built_or_broken
 from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
+from sidecar.worker.given import settings_of
 from sidecar.worker.measure.exporter import NAME as METRICS_SINK
 from sidecar.worker.measure.exporter import MetricExporter, interval_of
 from sidecar.worker.measure.meter import Meter
@@ -41,6 +41,9 @@ from sidecar.worker.store.retention import Bounds, Need
 from sidecar.worker.store.store import FILE_NAME as STORE_FILE
 from sidecar.worker.store.store import Store
 from sidecar.worker.store.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from sidecar.settings import Settings
 
 NICE = 10
 """Below the front and the agent, above what only runs when nothing else does."""
@@ -62,7 +65,7 @@ Sinks = dict[str, EventStreamProcessor[Any]]
 
 def main() -> None:
     """Runs the worker; exits 0 when told to stop, 1 with one line on stderr when it cannot start."""
-    settings = Settings.from_json(sys.stdin.buffer.readline().decode())
+    settings = settings_of(sys.stdin.buffer.readline())
     os.umask(0o077)
     log.configure(settings.log_level)
     limit_memory(settings.worker_memory_mb)
@@ -73,7 +76,7 @@ def main() -> None:
         sys.exit(f"worker: {error}")
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: "Settings") -> None:
     store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -165,7 +168,7 @@ def _step_back() -> None:
         os.nice(NICE)
 
 
-def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
+def sink_builders(settings: "Settings", environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
     """What builds the exporter of each sink that is switched on, by name. The only place that names exporters."""
     built: dict[str, Callable[[], Sink[Any]]] = {}
     if settings.redis_url:
@@ -182,7 +185,7 @@ def sink_builders(settings: Settings, environment: Mapping[str, str]) -> dict[st
 
 
 def build_sinks(
-    settings: Settings,
+    settings: "Settings",
     builders: Mapping[str, Callable[[], Sink[Any]]],
     reader: Callable[[], Reader],
     notebook: Notebook,
@@ -201,7 +204,7 @@ def build_sinks(
     }
 
 
-def build_upkeep(settings: Settings, store: Store, sinks: Sinks) -> Upkeep:
+def build_upkeep(settings: "Settings", store: Store, sinks: Sinks) -> Upkeep:
     """The store's upkeep, within the settings' bounds, for these sinks."""
     journal = JournalReader(settings.data_dir / JOURNAL_FILE)
 
@@ -220,7 +223,9 @@ def _stage(name: str, *, capture_content: bool) -> Stage[Any]:
     return LogStage(capture_content=capture_content) if name == "otlp-logs" else EventStage()
 
 
-def build_metric_exporter(settings: Settings, environment: Mapping[str, str], meter: Meter) -> MetricExporter | None:
+def build_metric_exporter(
+    settings: "Settings", environment: Mapping[str, str], meter: Meter
+) -> MetricExporter | None:
     """The running periodic export of metrics; None when it is not switched on."""
     standard = otel_variables(settings, environment)
     if not otlp_wanted(standard, METRICS_SINK):
@@ -231,7 +236,7 @@ def build_metric_exporter(settings: Settings, environment: Mapping[str, str], me
     return exporter
 
 
-def otel_variables(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+def otel_variables(settings: "Settings", environment: Mapping[str, str]) -> dict[str, str]:
     """The standard variables: those of the environment that are not empty, and the endpoint of our own setting."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
 

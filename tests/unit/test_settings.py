@@ -1,5 +1,7 @@
 """Laws of the settings: one declaration, clear precedence, complaints that name key and source."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from sidecar import resources
 from sidecar.errors import SettingsError
 from sidecar.settings import PREFIX, Settings, load
 from sidecar.settings_file import defaults_toml
+from sidecar.worker.given import settings_of
 
 
 def test_runs_without_configuration() -> None:
@@ -82,11 +85,18 @@ def test_data_dir_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_settings_survive_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker gets exactly the front's settings, whatever its environment says."""
+    """The worker gets exactly the front's settings, whatever its environment says, and of the same types."""
     settings = load(port=5, allowed_hosts=["a", "b"])
     monkeypatch.setenv("LEANVIBE_PORT", "6")
 
-    assert settings == Settings.from_json(settings.as_json())
+    assert dict(settings) == vars(settings_of(settings.as_json().encode()))
+
+
+def test_the_worker_does_without_what_checks_settings() -> None:
+    """They are checked once, and the worker is the larger process already."""
+    words = "import sys, sidecar.worker.main; sys.exit('pydantic' in sys.modules)"
+
+    assert 0 == subprocess.run([sys.executable, "-c", words], check=False).returncode
 
 
 def test_every_setting_is_explained() -> None:
