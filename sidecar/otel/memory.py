@@ -8,7 +8,7 @@ from sidecar.otel import semconv
 from sidecar.otel.model import Span, SpanLink
 from sidecar.otel.scope import Scope
 
-MAX_SPAN_IDS = 50_000
+MAX_SPAN_IDS = 20_000
 """Ids of spans that left: a repeat of an event among them makes no second span."""
 
 MAX_SESSIONS = 4_096
