@@ -29,8 +29,13 @@ PROGRESS_SECONDS = 1.0
 REPORT_SECONDS = 5.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
-DUCKDB_MALLOC = "dirty_decay_ms:200,muzzy_decay_ms:0,narenas:2"
-"""How jemalloc, which DuckDB brings along, gives back what is free (jemalloc's TUNING.md)."""
+WORKER_MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "524288",
+    "MALLOC_TRIM_THRESHOLD_": "524288",
+    "DUCKDB_JE_MALLOC_CONF": "dirty_decay_ms:200,muzzy_decay_ms:0,narenas:2",
+}
+"""How glibc, and jemalloc, which DuckDB brings along, give back what is free (mallopt(3), jemalloc's TUNING.md)."""
 BLOCKED_SECONDS = 60.0
 """A running worker that is silent for so long is ended. Longer than any store takes to open."""
 
@@ -200,4 +205,4 @@ def _environment() -> dict[str, str]:
     for ever when a batch comes each second.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith(PREFIX)}
-    return {"MALLOC_ARENA_MAX": "2", "DUCKDB_JE_MALLOC_CONF": DUCKDB_MALLOC, **kept}
+    return {**WORKER_MALLOC, **kept}
