@@ -118,7 +118,9 @@ class Settings(BaseSettings):
         30, gt=0, le=36_500, description="Days after which events are deleted, with the sealed file that they are in."
     )
     store_memory_mb: int = Field(
-        128, ge=32, description="DuckDB's memory limit in MB while somebody asks; a quarter of it at rest."
+        128,
+        ge=32,
+        description="DuckDB's memory limit in MB while somebody asks; a quarter of it, but 24 at least, at rest.",
     )
     worker_memory_mb: int = Field(
         3072, ge=512, description="Ceiling of the worker's address space in MB (where the system has one)."

@@ -81,7 +81,7 @@ class Acknowledger:
         self.commit_ns = commit_ns
         if isinstance(answer, NotDurableError):
             for waiting in gathered:
-                waiting.done(answer)
+                self._tell(waiting.done, answer)
             return
         appended = iter(answer)
         fresh: list[HookEvent] = []
@@ -91,11 +91,15 @@ class Acknowledger:
                 numbered.append(msgspec.structs.replace(event, seq=seq))
                 if not repeated:
                     fresh.append(numbered[-1])
-            try:
-                done(numbered)
-            except Exception as error:  # noqa: BLE001  one that fails fails alone
-                self._loop.call_exception_handler({"message": "an acknowledgement failed", "exception": error})
+            self._tell(done, numbered)
         self._loop.call_soon(self._publish, fresh)  # whoever waits for an answer comes first
+
+    def _tell(self, done: Done, answer: list[HookEvent] | NotDurableError) -> None:
+        """One that fails fails alone."""
+        try:
+            done(answer)
+        except Exception as error:  # noqa: BLE001  the others wait too
+            self._loop.call_exception_handler({"message": "an acknowledgement failed", "exception": error})
 
 
 class _Waiting(NamedTuple):

@@ -6,6 +6,8 @@ from sidecar.front.bounded_http import BoundedHttpProtocol
 from sidecar.front.connections import Phase
 from sidecar.front.known_heads import KnownHeads, Parts, parts_of
 
+CLOSE = b"\r\nconnection: close\r\n"
+
 
 class HookProtocol(BoundedHttpProtocol):
     """Takes what `heads` know between two requests; everything else goes the ordinary way of ASGI.
@@ -23,7 +25,7 @@ class HookProtocol(BoundedHttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes it, holds it back, or feeds the parser and learns from what it found."""
-        if self._taken:
+        if self._taken or self._later:
             self._later += data
             self.flow.pause_reading()
             return
@@ -44,8 +46,9 @@ class HookProtocol(BoundedHttpProtocol):
         return self._is_welcome and self._waits_for() is Phase.IDLE and not self.transport.is_closing()
 
     def _is_whole(self) -> bool:
-        """Whether the parser has read to the end of a request."""
-        return not self._in_head and not self._in_body and not self.transport.is_closing()
+        """Whether the parser has read to the end of a request, after which another may come."""
+        is_read = not self._in_head and not self._in_body and not self.transport.is_closing()
+        return is_read and self.cycle is not None and self.cycle.keep_alive
 
     def _take(self, parts: Parts) -> bool:
         take = self._heads.get(parts.key)
@@ -64,7 +67,7 @@ class HookProtocol(BoundedHttpProtocol):
         self._taken = False
         if self.transport.is_closing():
             return
-        self.transport.write(response)
+        self.transport.write(response.replace(b"\r\n", CLOSE, 1) if self._is_last else response)
         self.server_state.total_requests += 1
         if self._is_last:
             self.transport.close()

@@ -1,7 +1,7 @@
 """Heads of requests that were read before: an agent sends the same one with every hook, but for the body's length.
 
 The same bytes mean the same request, so what a parser and the guards found once need not be found again. That is
-two thirds of what HTTP costs.
+two thirds of what HTTP costs. Head and body must come in one read, as clients send what is small.
 """
 
 import re
@@ -63,7 +63,10 @@ class KnownHeads:
         return self._known.get(key)
 
     def learn(self, parts: Parts, scope: Scope) -> None:
-        """Remembers a head that the parser has read as one whole request, unless that depends on more than itself."""
+        """Remembers a head that the parser has read as one whole request of a connection that stays open.
+
+        Not one whose body ends by another rule than its length.
+        """
         if not _frames_itself(parts, scope):
             return
         take = self._examine(scope)
@@ -78,13 +81,8 @@ class KnownHeads:
 
 
 def _frames_itself(parts: Parts, scope: Scope) -> bool:
-    """Whether the length that we saw is the one that counts, and the connection stays open."""
+    """Whether the length that we saw is the one that counts."""
     headers = dict(scope["headers"])
     named = Counter(name for name, _ in scope["headers"])
-    return (
-        scope["http_version"] == "1.1"
-        and named[b"content-length"] == 1
-        and headers[b"content-length"] == parts.length
-        and headers.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-        and _SPECIAL.isdisjoint(headers)
-    )
+    is_named = named[b"content-length"] == 1 and headers[b"content-length"] == parts.length
+    return is_named and _SPECIAL.isdisjoint(headers)

@@ -99,9 +99,11 @@ class HookEventProcessor:
             if isinstance(answer, NotDurableError):
                 done(self._not_taken(answer))
             else:
-                self._finish([prepared], answer, started)
-                self._note(prepared, started, started, time.perf_counter_ns() - queued)
-                done(None)
+                try:
+                    self._finish([prepared], answer, started)
+                    self._note(prepared, started, started, time.perf_counter_ns() - queued)
+                finally:
+                    done(None)  # it is durable, whatever became of the counting
 
         self._acknowledger.queue([prepared.event], answered, given=prepared.given)
         return True

@@ -74,7 +74,7 @@ class Engine:
             OutOfTimeError: more time than the budget.
         """
         limit = min(FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
-        hits = self._scanner.scan(data, limit)
+        hits = self._scanner.scan(data, 2 * limit)  # for literals and for numbers
         digits = [end for gate, end in hits if gate == self._digits]
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
         if until is None:

@@ -4,7 +4,6 @@ import http.client
 import re
 import socket
 import time
-from contextlib import closing
 
 import pytest
 
@@ -94,18 +93,31 @@ def test_a_known_head_goes_with_the_token_that_it_holds() -> None:
     """After a rotation an open connection with the old token sends nothing more."""
     with running_sidecar({"LEANVIBE_INGEST": "token"}) as closed:
         old = (closed.data_dir / "ingest-token").read_text().strip()
-        with closing(http.client.HTTPConnection("127.0.0.1", closed.port, timeout=SECONDS)) as connection:
-            before = [status(connection, old) for _ in range(3)]
+        request_ = post(BODY, f"Authorization: Bearer {old}")
+        with socket.create_connection(("127.0.0.1", closed.port), timeout=SECONDS) as connection:
+            before = [status(connection, request_) for _ in range(3)]
             assert closed.post("/api/v1/access/rotate", {"tokens": ["ingest"]}, headers=closed.bearer).is_success
-            after = status(connection, old)
+            after = status(connection, request_)
 
     assert ([204, 204, 204], 401) == (before, after)
 
 
-def status(connection: http.client.HTTPConnection, token: str) -> int:
-    """Of one event that is sent with this token."""
-    connection.request("POST", NATIVE, BODY, {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
-    with connection.getresponse() as found:
+def test_what_is_too_large_is_so_under_a_known_head_too() -> None:
+    """With a limit below what the short way takes, a larger body leaves its ids only, however it comes."""
+    with running_sidecar({"LEANVIBE_MAX_BODY_BYTES": "1024"}) as small:
+        large = BODY.replace(b'"Read"', b'"Read","tool_input":{"file_path":"%s"}' % (b"x" * 2000))
+        with socket.create_connection(("127.0.0.1", small.port), timeout=SECONDS) as connection:
+            assert [204] * 4 == [status(connection, post(body)) for body in (BODY, BODY, large, large)]
+        rows = small.sql("SELECT payload FROM events ORDER BY seq")
+
+    assert [False, False, True, True] == ["over_size_limit" in row[0] for row in rows]
+
+
+def status(connection: socket.socket, request_: bytes) -> int:
+    """Of one request, sent in one piece over a connection that stays."""
+    connection.sendall(request_)
+    with http.client.HTTPResponse(connection, method="POST") as found:
+        found.begin()
         found.read()
         return found.status
 

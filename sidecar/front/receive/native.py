@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from sidecar.agents import normaliser_of
 from sidecar.errors import IngestError
+from sidecar.front.admission import FREE_BYTES
 from sidecar.front.known_heads import Answer, Take
 from sidecar.front.processor import HookEventProcessor
 from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
@@ -55,6 +56,8 @@ class NativeHooks:
     def taker_of(self, scope: HTTPScope, headers: Mapping[bytes, bytes]) -> Take | None:
         """What takes the bodies of requests with this head, when nothing is unusual about it."""
         if scope["method"] != "POST" or not _is_ours(scope["path"]) or not _OF_ONE_EVENT.isdisjoint(headers):
+            return None
+        if self._max_body_bytes < FREE_BYTES:  # a body under a known head may have as much
             return None
         try:
             normalise = normaliser_of(_agent(scope["path"]))

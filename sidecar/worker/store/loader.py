@@ -24,7 +24,7 @@ REST_SECONDS = 0.8
 """Between two batches at rest: few large transactions cost less than many small ones."""
 SHARE = 2.0
 """Rest after a full batch for each second of CPU that it took: in a burst those who wait for an answer come first."""
-FAR_BEHIND = 100_000
+FAR_BEHIND = 50_000
 """Events behind from which on the loader takes what it can get: the journal has an end."""
 MEMORY_ATTEMPTS = 5
 """Batches in a row that DuckDB may refuse for want of memory before the store is opened with more."""
@@ -99,15 +99,19 @@ class Loader:
             stopping, begun = self._stopping, time.thread_time()
             loaded = self._step()
             if _is_full(loaded) and time.monotonic() < self._give_up_at:
-                self._wake.wait(self._rest(time.thread_time() - begun))  # not at all once somebody waits for events
+                self._wake.wait(
+                    self._rest(len(loaded), time.thread_time() - begun)
+                )  # not at all once somebody waits for events
                 continue
             if stopping:
                 return
             self._wake.wait(REST_SECONDS)
             self._wake.clear()
 
-    def _rest(self, spent: float) -> float:
-        """Seconds until the next batch, after a full one that took so much CPU."""
+    def _rest(self, count: int, spent: float) -> float:
+        """Seconds until the next batch, after a full one of so many events that took so much CPU."""
+        if count < BATCH_EVENTS:  # large events: the journal's end, which is one of bytes, may be near
+            return 0.0
         try:
             flows = self._traffic.flows()
         except LeanvibeError:  # the next batch says it

@@ -12,7 +12,7 @@ import msgspec
 from sidecar.events import HookEvent
 
 INLINE_BYTES = 16 * 1024
-"""A larger payload is kept in parts: 2,048 rows of this size are half of the default memory limit."""
+"""A larger payload is kept in parts: 2,048 rows of this size are the default memory limit at rest."""
 PART_CHARS = 4096
 HEAD_CHARS = 1000
 HEAD_BYTES = INLINE_BYTES // 2

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import duckdb
 
+from sidecar.worker.store.trouble import as_store_error
+
 AT_REST = 4
 """At rest one part in so many of the most: loading and checkpoints need no more, and DuckDB fills what it may use."""
 LEAST_MB = 24
@@ -29,11 +31,16 @@ class Room:
 
     @contextlib.contextmanager
     def enough(self) -> Iterator[None]:
-        """The whole of it for what is done within; others may do something at the same time."""
-        with self._lock:
-            self._users += 1
-            self._limit(self._most_mb)
+        """The whole of it for what is done within; others may do something at the same time.
+
+        Raises:
+            StoreError: the database is of no use any more.
+        """
         try:
+            with self._lock:
+                self._users += 1
+                with as_store_error("make room in"):
+                    self._limit(self._most_mb)
             yield
         finally:
             with self._lock:

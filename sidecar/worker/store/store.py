@@ -225,9 +225,11 @@ class Store:
         return [event for event in events if event.seq not in known]
 
     def _replace_spans(self, spans: dict[tuple[str, str], Span]) -> None:
-        """A span that is exported again, after a crash or by a replay, takes the place of its row."""
+        """A span that is exported again, after a crash or a late event, takes the place of its row."""
         ids = [list(column) for column in zip(*spans, strict=True)]
-        self._connection.execute(_FORGET_SPANS, ids)
+        ends = [span.end_ns // 1000 for span in spans.values()]
+        around = (moment(min(ends) - SPAN_DRIFT_US), moment(max(ends) + SPAN_DRIFT_US))
+        self._connection.execute(_FORGET_SPANS, [*around, *ids])
         _append(self._connection, "spans", [span_row(span) for span in spans.values()])
 
     def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
@@ -268,7 +270,12 @@ def _sql(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-_FORGET_SPANS = "DELETE FROM spans WHERE (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))"
+SPAN_DRIFT_US = 3 * 24 * 3600 * 1_000_000
+"""A span that is exported again ends when it did before, or some days later: DuckDB need not read all others."""
+_FORGET_SPANS = """
+DELETE FROM spans
+WHERE ended_at BETWEEN ? AND ? AND (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))
+"""
 
 
 def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:

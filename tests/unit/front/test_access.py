@@ -11,6 +11,7 @@ import pytest
 from sidecar.audit.trail import AuditTrail
 from sidecar.errors import AuditError
 from sidecar.front.auditor import MAX_COARSE, Auditor
+from sidecar.front.known_heads import KnownHeads, parts_of
 from sidecar.front.receive.access import AccessGuard
 from sidecar.front.receive.guards import access_policy
 from sidecar.redact import PIIRedactor
@@ -20,6 +21,7 @@ SOCKET = {
     "type": "websocket", "path": "/api/v1/websocket/observability", "query_string": b"", "client": ("127.0.0.1", 1),
     "headers": [(b"host", b"127.0.0.1"), (b"authorization", b"Bearer old")],
 }  # fmt: skip
+HOOK = b"POST /api/v1/hooks/claude-code HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 WHO = {"actor": "token", "origin": "127.0.0.1"}
 
 
@@ -62,6 +64,19 @@ def test_a_token_that_ends_while_the_record_is_written_opens_nothing() -> None:
         guard.policy = replace(guard.policy, token=NEW)
 
     assert ["websocket.close"] == opened(changed)
+
+
+def test_new_tokens_make_known_heads_forgotten() -> None:
+    """What the old token let through is looked at anew."""
+    guard = AccessGuard(None, access_policy("127.0.0.1", [], OLD), None)  # type: ignore[arg-type]
+    guard.heads = KnownHeads(lambda _: lambda _body, _answer: True)
+    parts = parts_of(HOOK)
+    assert parts
+    guard.heads.learn(parts, {"headers": [(b"content-length", b"2")]})
+    assert guard.heads.get(parts.key)
+
+    guard.policy = replace(guard.policy, token=NEW)
+    assert guard.heads.get(parts.key) is None
 
 
 def test_what_cannot_be_recorded_opens_nothing() -> None:

@@ -63,11 +63,12 @@ def test_a_loader_ends_though_the_journal_does_not(store: Store, events_at_once:
     ids=["in a burst", "far behind"],
 )
 def test_a_burst_comes_before_its_loading(store: Store, newest: int, rest: float) -> None:
-    """While events come in a full batch is followed by a rest, unless the loader is far behind; in quiet by none."""
+    """While events come in a full batch is followed by a rest, unless it is far behind or they are large."""
     journal = cast("JournalReader", EndlessJournal(loading.BATCH_EVENTS, newest))
     loader = Loader(store, journal, Notebook(), Meter(store))
 
-    assert rest == loader._rest(0.5)
+    assert rest == loader._rest(loading.BATCH_EVENTS, 0.5)
+    assert 0.0 == loader._rest(loading.BATCH_EVENTS - 1, 0.5)  # full of bytes
 
 
 def test_in_quiet_nobody_is_made_room_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +76,4 @@ def test_in_quiet_nobody_is_made_room_for(store: Store, monkeypatch: pytest.Monk
     monkeypatch.setattr("sidecar.worker.traffic.QUIET_SECONDS", 0.0)
     loader = Loader(store, cast("JournalReader", EndlessJournal(1, 5)), Notebook(), Meter(store))
 
-    assert 0.0 == loader._rest(0.5)
+    assert 0.0 == loader._rest(loading.BATCH_EVENTS, 0.5)
