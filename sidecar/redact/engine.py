@@ -74,8 +74,10 @@ class Engine:
             OutOfTimeError: more time than the budget.
         """
         limit = min(FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
-        hits = self._scanner.scan(data, 2 * limit)  # for literals and for numbers
+        hits = self._scanner.scan(data, 2 * limit)
         digits = [end for gate, end in hits if gate == self._digits]
+        if max(len(digits), len(hits) - len(digits)) > limit:  # each kind has its own
+            raise TooManyError
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
         if until is None:
             until = self.deadline(len(data)) if len(hits) > _CHECK_EVERY else 0.0
