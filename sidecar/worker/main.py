@@ -70,10 +70,14 @@ def main() -> None:
     log.configure(settings.log_level)
     limit_memory(settings.worker_memory_mb)
     _step_back()
+    code = 0
     try:
         asyncio.run(_run(settings))
     except LeanvibeError as error:
-        sys.exit(f"worker: {error}")
+        code = 1
+        sys.stderr.write(f"worker: {error}\n")
+    sys.stderr.flush()
+    os._exit(code)  # all is flushed; DuckDB's binding would print pages about what threads that never end still hold
 
 
 async def _run(settings: "Settings") -> None:

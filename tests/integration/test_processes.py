@@ -98,6 +98,16 @@ def test_stopping_is_orderly(sidecar: Sidecar) -> None:
     assert 100 == sidecar.start().count()
 
 
+def test_a_stop_says_nothing_that_is_of_no_use(tmp_path: Path) -> None:
+    """Whoever ends it with Ctrl-C after a query sees no page of what libraries complain about at their end."""
+    with running_sidecar(home=tmp_path) as sidecar:
+        assert 0 == sidecar.count()
+        os.kill(sidecar.worker_pid, signal.SIGINT)  # as a terminal does: to all of them
+        sidecar.stop()
+        assert "nanobind" not in sidecar.output()
+        assert "leaked" not in sidecar.output()
+
+
 def test_a_killed_front_loses_nothing(sidecar: Sidecar) -> None:
     """After SIGKILL under load the worker ends by itself, and every event that was acknowledged is there."""
     acknowledged: list[int] = []
