@@ -151,8 +151,8 @@ def _end_after(seconds: float) -> None:
 async def _until(stopped: asyncio.Event) -> None:
     """Returns when it is set: by SIGTERM, SIGINT, the end of stdin, or a store that must be opened anew."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows' loops take none: there the end of stdin says it
+    if sys.platform != "win32":  # whose loops take no signals: there the end of stdin says it
+        for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
     threading.Thread(target=_wait_for_front, args=(loop, stopped), daemon=True).start()
     await stopped.wait()
