@@ -127,7 +127,9 @@ def decoded(body: bytes) -> Any:
     try:
         return decode(body)
     except ValueError as error:
-        raise BadRequestError(f"the body is not usable JSON: {error}") from None
+        raise BadRequestError(
+            f"the body is not usable JSON: {error}", hint="send a JSON object in UTF-8, or one a line as NDJSON"
+        ) from None
 
 
 def _with_beside(payload: dict[str, Any], beside: Mapping[str, str]) -> dict[str, Any]:
