@@ -57,6 +57,9 @@ class Answer(msgspec.Struct, omit_defaults=True):
     hint: str = ""
 
 
+GONE = (OSError, EOFError, RuntimeError)
+"""What a closed stream raises. RuntimeError is uvloop's word for one that was closed before the first write."""
+
 Handler = Callable[[str, dict[str, Any]], Awaitable[Any]]
 _encoder = msgspec.json.Encoder()
 
@@ -66,7 +69,7 @@ async def serve(data_dir: Path, handler: Handler) -> asyncio.Server:
     address, listener = _listen(data_dir)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        gone_or_foreign = contextlib.suppress(OSError, EOFError, msgspec.MsgspecError)  # nobody is there to be told
+        gone_or_foreign = contextlib.suppress(*GONE, msgspec.MsgspecError)  # nobody is there to be told
         with contextlib.closing(writer), gone_or_foreign:
             question = msgspec.json.decode(await _receive(reader), type=Question)
             if hmac.compare_digest(question.token.encode(), address.token.encode()):
@@ -90,7 +93,7 @@ async def ask(data_dir: Path, op: str, args: dict[str, Any], seconds: float) -> 
         answer = msgspec.json.decode(body, type=Answer)
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoWorkerError("the worker is not up", hint="it is started by itself; try again in a moment") from None
-    except (OSError, EOFError, TimeoutError, msgspec.MsgspecError) as error:
+    except (*GONE, msgspec.MsgspecError) as error:
         raise WorkerUnavailableError(
             f"the worker does not answer ({type(error).__name__})", hint="it is started again by itself; try again"
         ) from error

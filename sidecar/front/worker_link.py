@@ -154,7 +154,7 @@ class WorkerLink:
             sys.executable, "-P", "-m", "sidecar.worker.main", stdin=asyncio.subprocess.PIPE, env=_environment()
         )
         assert process.stdin is not None  # noqa: S101  asked for above
-        with contextlib.suppress(OSError):  # it died at once: wait() says so
+        with contextlib.suppress(*wire.GONE):  # it died at once: wait() says so
             process.stdin.write(self._settings.as_json().encode() + b"\n")
             await process.stdin.drain()
         return process

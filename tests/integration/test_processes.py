@@ -46,6 +46,35 @@ def test_killing_the_worker_changes_no_answer(sidecar: Sidecar) -> None:
     assert 205 == sidecar.sql("SELECT count(DISTINCT event_id) FROM events")[0][0]
 
 
+DIES_AT_ONCE = """
+import asyncio
+spawn = asyncio.create_subprocess_exec
+spawned = []
+
+async def kill_the_first(*args, **options):
+    process = await spawn(*args, **options)
+    spawned.append(process)
+    if len(spawned) == 1:
+        process.kill()
+        await process.wait()
+        await asyncio.sleep(0.1)
+    return process
+
+asyncio.create_subprocess_exec = kill_the_first
+"""
+
+
+def test_a_worker_killed_before_it_read_its_settings_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that ends as it starts, for want of memory say, is not the last one."""
+    (tmp_path / "sitecustomize.py").write_text(DIES_AT_ONCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with running_sidecar() as sidecar:
+        assert answers_sql(sidecar)
+        assert "was ended by SIGKILL" in sidecar.output()
+
+
 def _stored(sidecar: Sidecar) -> int:
     answer = sidecar.ask("SELECT count(*) FROM events")
     return int(answer.json()["rows"][0][0]) if answer.is_success else 0
