@@ -28,7 +28,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._all = connections
         self._phase: Phase | None = None
         self._bucket = connections.bucket()
-        self._is_welcome = True
+        self._is_welcome: bool | None = None
+        """Whether it may ask; None until it does."""
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
@@ -42,7 +43,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Comes in, or learns that there is no room."""
         super().connection_made(transport)
         self._phase = Phase.HEAD
-        self._is_welcome = self._all.enter(self)
+        self._is_welcome = None if self._all.enter(self) else False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Makes room."""
@@ -75,7 +76,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, then looks whether the head has grown too long, and what is waited for now."""
-        if not self._is_welcome:
+        if not self._may_ask():
             self._turn_away()
             return
         super().data_received(data)
@@ -121,6 +122,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if phase is Phase.HEAD and self._in_head and not self.transport.is_closing():
             self.transport.write(TIMED_OUT)
         self.transport.close()
+
+    def _may_ask(self) -> bool:
+        if self._is_welcome is None:
+            self._is_welcome = self._all.admit()
+        return self._is_welcome
 
     def _turn_away(self) -> None:
         """Whatever was asked: later."""

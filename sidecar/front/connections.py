@@ -97,7 +97,7 @@ class Connections:
 
     def enter(self, connection: Connection) -> bool:
         """Takes in a new one; false when it can only be told to try again."""
-        has_room = (len(self._phase) < self.limits.connections or self._make_room()) and not self._is_crowded()
+        has_room = len(self._phase) < self.limits.connections or self._make_room()
         self.move(connection, Phase.HEAD)
         if not self._sweeping:
             self._sweeping = True
@@ -105,6 +105,13 @@ class Connections:
         if not has_room:
             self.turned_away["too_many_connections"] += 1
         return has_room
+
+    def admit(self) -> bool:
+        """Whether one more may ask. Looked at when it first does: hundreds may have come in together before."""
+        is_crowded = self._is_crowded()
+        if is_crowded:
+            self.turned_away["too_many_connections"] += 1
+        return not is_crowded
 
     def move(self, connection: Connection, phase: Phase) -> None:
         """From now on it waits for this."""

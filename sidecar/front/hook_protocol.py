@@ -43,7 +43,7 @@ class HookProtocol(BoundedHttpProtocol):
             super().shutdown()
 
     def _is_between_requests(self) -> bool:
-        return self._is_welcome and self._waits_for() is Phase.IDLE and not self.transport.is_closing()
+        return self._may_ask() and self._waits_for() is Phase.IDLE and not self.transport.is_closing()
 
     def _is_whole(self) -> bool:
         """Whether the parser has read to the end of a request, after which another may come."""

@@ -50,7 +50,7 @@ def come(connections: Connections) -> bool:
     """A new client comes; whether it may stay."""
 
     async def enter() -> bool:
-        return connections.enter(Client())
+        return connections.enter(Client()) and connections.admit()
 
     return asyncio.run(enter())
 
@@ -94,6 +94,21 @@ def test_a_crowd_of_busy_ones_is_not_made_larger() -> None:
     assert not come(connections)
     clock.now += 1.5
     assert come(connections)
+
+
+def test_who_came_in_before_the_crowd_is_counted_when_it_asks() -> None:
+    """Of many that came in together and ask together, as many are let through as may be busy."""
+    connections = Connections(LIMITS, Clock())
+    clients = [Client() for _ in range(4)]
+    for client in clients:
+        connections.move(client, Phase.HEAD)
+    admitted = []
+    for client in clients:
+        admitted.append(connections.admit())
+        if admitted[-1]:
+            connections.move(client, Phase.BUSY)
+    assert [True, True, True, False] == admitted
+    assert {"too_many_connections": 1} == dict(connections.turned_away)
 
 
 @pytest.mark.parametrize(("phase", "seconds"), [(Phase.HEAD, 10.0), (Phase.BODY, 10.0), (Phase.DEAF, DEAF_SECONDS)])
