@@ -66,6 +66,10 @@ class Acknowledger:
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
         entries = [entry for waiting in gathered for entry in waiting.entries]
+        alone = self._journal.append_now(entries) if len(entries) == 1 else None
+        if alone is not None:
+            self._resolve(gathered, alone, self._journal.commit_ns)
+            return
         try:
             self._journal.append(entries, partial(self._committed, gathered))
         except NotDurableError as error:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apsw
 
+from sidecar.errors import NotDurableError
 from sidecar.journal.schema import transaction
 
 ROWS_AT_ONCE = 64
@@ -70,6 +71,16 @@ def _insert_given(connection: apsw.Connection, entry: Entry, now: int) -> Append
     seq = connection.last_insert_rowid()
     connection.execute(_REMEMBER, (entry.event_id, seq, now))
     return Appended(seq, repeated=False)
+
+
+def refusal(error: Exception) -> NotDurableError:
+    """What whoever waits is told of an insertion that failed."""
+    if isinstance(error, NotDurableError):
+        return error
+    return NotDurableError(
+        f"the journal could not be written: {type(error).__name__}",
+        hint="check the free space and the rights of the data directory",
+    )
 
 
 @cache

@@ -1,6 +1,7 @@
 """Appending: one thread commits everything that waits in one transaction, then acknowledges all of it.
 
-At rest a single event commits at once; under load the groups grow by themselves (group commit).
+At rest a single event commits at once, on the caller's own thread; under load the groups grow by themselves (group
+commit).
 """
 
 import contextlib
@@ -17,8 +18,9 @@ import apsw
 
 from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance
-from sidecar.journal.insertion import Appended, Entry, insert_all
+from sidecar.journal.insertion import Appended, Entry, insert_all, refusal
 from sidecar.journal.recovery import OpenJournal, is_damage, open_journal
+from sidecar.journal.schema import BUSY_TIMEOUT_MS
 
 MAX_WAITING_BYTES = 128 * 1024 * 1024
 """Bodies waiting for a commit; beyond it an append is refused instead of growing the process."""
@@ -34,6 +36,13 @@ PAUSE_SECONDS = 0.003
 URGENT_SHARE = 4
 """Above this part of its bound the journal is trimmed whatever comes in."""
 GIVEN_ID_SECONDS = 24 * 3600
+CALM_NS = 2_000_000
+"""Since the last commit; events that come faster are better committed while the caller takes in the next ones."""
+MAX_NOW_BYTES = 64 * 1024
+"""What is larger takes long to write, and others wait for the caller's thread."""
+SLOW_COMMIT_NS = 5_000_000
+WARY_NS = 1_000_000_000
+"""After a commit slower than that it takes so long to be calm."""
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
 
@@ -68,7 +77,10 @@ class JournalWriter:
         self._lock = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         """Not empty when there is something to look at: faster than a condition, and events wait for it."""
+        self._in_use = threading.Lock()
+        """Held by the thread that uses the connection; whoever waits for it may not be waited for."""
         self._closing = False
+        self._calm_from = 0
         self._passed = 0
         self._stored = 0
         self._trimming = False
@@ -101,6 +113,20 @@ class JournalWriter:
             self._waiting_bytes += size
         self._wake_up()
 
+    def append_now(self, entries: Sequence[Entry]) -> list[Appended] | None:
+        """Appends on the caller's thread: at rest two changes of threads cost as much as the commit.
+
+        None when it is not calm, or did not work out. Nothing was taken then, and `append` tells why.
+        """
+        size = sum(len(entry.body) for entry in entries)
+        is_calm = size <= MAX_NOW_BYTES and not self._waiting and time.perf_counter_ns() > self._calm_from
+        if not is_calm or not self._in_use.acquire(blocking=False):
+            return None
+        try:
+            return None if self._closing else self._commit_now(entries, size)
+        finally:
+            self._in_use.release()
+
     def trim(self, passed: int, stored: int = 0) -> None:
         """Lets rows go, in small slices between groups.
 
@@ -119,15 +145,18 @@ class JournalWriter:
             self._closing = True
         self._wake_up()
         self._thread.join()
-        self._checkpointer.close()
-        self._connection.close()
+        with self._in_use:
+            self._checkpointer.close()
+            self._connection.close()
 
     def _run(self) -> None:
-        while (group := self._next_group()) is not None:
-            if group:
-                self._commit(group)
-            if self._trimming and (not group or self._used > self._max_bytes):
-                self._trim_slice()
+        while self._has_work():
+            with self._in_use:
+                group = self._next_group()
+                if group:
+                    self._commit(group)
+                if self._trimming and (not group or self._used > self._max_bytes):
+                    self._trim_slice()
 
     def _wake_up(self) -> None:
         if self._wake.empty():  # else the thread has not looked yet since it was woken last
@@ -142,48 +171,69 @@ class JournalWriter:
             return False
         return True
 
-    def _next_group(self) -> list[_Waiting] | None:
-        """What waits, at most `MAX_GROUP` requests; empty when there is time to trim; None when closed."""
+    def _has_work(self) -> bool:
+        """Returns once something waits or there is time to trim; false when closed."""
         while True:
             closing = self._closing  # once it is set nothing is added any more
             if self._waiting:
-                break
+                return True
             if closing:
-                return None
+                return False
             if not self._rest() and self._trimming:
-                return []
+                return True
+
+    def _next_group(self) -> list[_Waiting]:
+        """What waits, at most `MAX_GROUP` requests."""
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
             self._waiting_bytes -= sum(waiting.size for waiting in group)
             return group
 
+    def _commit_now(self, entries: Sequence[Entry], size: int) -> list[Appended] | None:
+        started = time.perf_counter_ns()
+        self._connection.set_busy_timeout(0)
+        try:
+            appended = self._insert_all(entries, size)
+        except Exception:  # noqa: BLE001  the journal's thread comes to the same end, and tells why
+            return None
+        finally:
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        self._committed(appended, started)
+        self._checkpointer.after_commit(self._connection)
+        return appended
+
     def _commit(self, group: list[_Waiting]) -> None:
         started = time.perf_counter_ns()
         try:
-            results = self._insert_all(group)
+            entries = [entry for waiting in group for entry in waiting.entries]
+            appended = self._insert_all(entries, sum(waiting.size for waiting in group))
         except Exception as error:  # noqa: BLE001  whatever it is, everyone must be told and the thread go on
-            refusal = _refusal(error)
-            self.last_error = str(refusal)
-            _tell(group, [refusal] * len(group))
+            refused = refusal(error)
+            self.last_error = str(refused)
+            _tell(group, [refused] * len(group))
             if is_damage(error):
                 self._mend()
             return
-        self.commit_ns = time.perf_counter_ns() - started
-        self.last_error = None
-        newest = max(one.seq for appended in results for one in appended)  # a repeat keeps its old number
-        self.last_seq = max(self.last_seq, newest)
-        _tell(group, results)
+        self._committed(appended, started)
+        following = iter(appended)
+        _tell(group, [list(islice(following, len(waiting.entries))) for waiting in group])
         self._checkpointer.after_commit(self._connection)
 
-    def _insert_all(self, group: list[_Waiting]) -> list[list[Appended]]:
+    def _insert_all(self, entries: Sequence[Entry], size: int) -> list[Appended]:
         """One synced transaction, and a mark above its numbers."""
-        self._keep_room(sum(waiting.size for waiting in group))
-        entries = [entry for waiting in group for entry in waiting.entries]
+        self._keep_room(size)
         appended = insert_all(self._connection, entries, int(time.time()))
         with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again
             self._mark.keep_above(max(one.seq for one in appended))
-        following = iter(appended)
-        return [list(islice(following, len(waiting.entries))) for waiting in group]
+        return appended
+
+    def _committed(self, appended: Sequence[Appended], started_ns: int) -> None:
+        now = time.perf_counter_ns()
+        self.commit_ns = now - started_ns
+        self._calm_from = now + (WARY_NS if self.commit_ns > SLOW_COMMIT_NS else CALM_NS)
+        self.last_error = None
+        newest = max(one.seq for one in appended)  # a repeat keeps its old number
+        self.last_seq = max(self.last_seq, newest)
 
     def _keep_room(self, size: int) -> None:
         """Refuses what a full journal cannot take; its size is only looked up after each `MEASURE_BYTES`."""
@@ -240,12 +290,3 @@ def _tell(group: Sequence[_Waiting], answers: Sequence[list[Appended] | NotDurab
     for waiting, answer in zip(group, answers, strict=True):
         with contextlib.suppress(RuntimeError):  # the event loop that waited is closed: nobody is left to be told
             waiting.done(answer)
-
-
-def _refusal(error: Exception) -> NotDurableError:
-    if isinstance(error, NotDurableError):
-        return error
-    return NotDurableError(
-        f"the journal could not be written: {type(error).__name__}",
-        hint="check the free space and the rights of the data directory",
-    )

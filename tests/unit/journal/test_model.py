@@ -47,6 +47,14 @@ class JournalModel(RuleBasedStateMachine):
             highest = appended.seq
             self.acknowledged[appended.seq] = event_id
 
+    @rule(size=st.integers(2, 100_000))
+    def append_now(self, size: int) -> None:
+        """On the caller's thread all of it or nothing is taken, and then it is still to be appended."""
+        entry = Entry(f"e{len(self.acknowledged)}", bytes(size))
+        (appended,) = self.journal.append_now([entry]) or append(self.journal, entry)
+        assert max(self.acknowledged, default=0) < appended.seq
+        self.acknowledged[appended.seq] = entry.event_id
+
     @rule(key=st.integers(0, 3))
     def append_given(self, key: int) -> None:
         """An id that a client gave is taken once, and answered with the same number for ever."""

@@ -161,6 +161,46 @@ def test_a_clock_set_back_changes_no_order(journal: JournalWriter, monkeypatch: 
     assert [Appended(1, repeated=True)] == append(journal, Entry("mine", b"{}", given=True))
 
 
+def test_at_rest_the_caller_appends(journal: JournalWriter, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a calm moment an event is appended on the caller's thread: it is there when that returns."""
+    monkeypatch.setattr(writer, "CALM_NS", 0)
+    assert [Appended(1, repeated=False)] == journal.append_now([Entry("one", b"{}")])
+    assert [Appended(2, repeated=False)] == append(journal, Entry("two", b"{}"))
+    assert [Appended(3, repeated=False)] == journal.append_now([Entry("three", b"{}")])
+    reader = JournalReader(path)
+    assert [1, 2, 3] == [event.seq for event in reader.after(0, limit=10)]
+    reader.close()
+    assert 3 == journal.last_seq
+
+
+@pytest.mark.parametrize(("what", "value"), [("CALM_NS", 10**12), ("SLOW_COMMIT_NS", 0), ("MAX_NOW_BYTES", 1)])
+def test_without_calm_the_caller_does_not_append(
+    journal: JournalWriter, monkeypatch: pytest.MonkeyPatch, what: str, value: int
+) -> None:
+    """Just after a commit, for a while after a slow one, and what is large: that is the journal's own thread's."""
+    monkeypatch.setattr(writer, "CALM_NS", 0)
+    monkeypatch.setattr(writer, what, value)
+    append(journal, *entries(1))
+
+    assert journal.append_now([Entry("later", b"{}")]) is None
+    assert [Appended(2, repeated=False)] == append(journal, Entry("later", b"{}"))
+
+
+def test_the_caller_never_waits_for_the_journal(journal: JournalWriter) -> None:
+    """While its thread uses the file, while another process writes it, and when it fails, nothing is taken."""
+    with journal._in_use:
+        assert journal.append_now([Entry("a", b"{}")]) is None
+    other = schema.open_for_writing(journal.path)
+    with schema.transaction(other):
+        assert journal.append_now([Entry("a", b"{}")]) is None
+    other.close()
+    journal._connection.execute("PRAGMA query_only=1")
+    assert journal.append_now([Entry("a", b"{}")]) is None
+    journal._connection.execute("PRAGMA query_only=0")
+
+    assert [Appended(1, repeated=False)] == journal.append_now([Entry("a", b"{}")])
+
+
 def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many bytes wait, an append is refused at once instead of growing the process."""
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 10)
@@ -189,6 +229,7 @@ def test_closed_journal_refuses(path: Path) -> None:
 
     with pytest.raises(NotDurableError):
         append(journal, Entry("late", b"{}"))
+    assert journal.append_now([Entry("late", b"{}")]) is None
 
 
 def test_a_journal_that_cannot_be_had(tmp_path: Path) -> None:
