@@ -11,8 +11,9 @@ from sidecar.otel.scope import Scope
 MAX_SPAN_IDS = 20_000
 """Ids of spans that left: a repeat of an event among them makes no second span."""
 
-MAX_SESSIONS = 4_096
-MAX_TURNS_PER_SESSION = 32
+MAX_SESSIONS = 1_024
+MAX_TURNS_PER_SESSION = 8
+"""A third of a kilobyte each; an event that comes later than so many turns finds no turn before its own."""
 
 
 def is_turn_root(span: Span) -> bool:
@@ -22,8 +23,9 @@ def is_turn_root(span: Span) -> bool:
 
 @dataclass(slots=True)
 class Departed:
-    """The ids of spans that have left, by trace, and the traces of which a turn's root has."""
+    """The ids of spans that have left, by trace, and the traces of which a turn's root has; the last `most` spans."""
 
+    most: int = MAX_SPAN_IDS
     _traces: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)
     _sealed: set[str] = field(default_factory=set)
     _size: int = 0
@@ -50,7 +52,7 @@ class Departed:
         return fresh
 
     def _forget(self) -> None:
-        while self._size > MAX_SPAN_IDS and len(self._traces) > 1:
+        while self._size > self.most and len(self._traces) > 1:
             trace_id, forgotten = self._traces.popitem(last=False)
             self._sealed.discard(trace_id)
             self._size -= len(forgotten)

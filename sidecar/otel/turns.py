@@ -13,7 +13,7 @@ from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
 from sidecar.otel.early import GRACE_US, LONG_TURNS, Early
 from sidecar.otel.kinds import Kind, kind_of
-from sidecar.otel.memory import Departed, Session, Sessions, is_turn_root
+from sidecar.otel.memory import MAX_SPAN_IDS, Departed, Session, Sessions, is_turn_root
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import OpenTurn
 from sidecar.otel.scope import Scope, scope_of
@@ -22,6 +22,9 @@ from sidecar.otel.turn import Surroundings
 
 MAX_HELD = 50_000
 """Digests held over all open turns, half a kilobyte each; beyond it the one quiet longest leaves as it is."""
+
+SPARE_DUE = 256
+"""Entries of the queue beyond two for each open turn, until the stale ones are looked for."""
 
 SETTLE_US = 1_000_000
 """How far the wall clock is trusted less than the events' own times: an event may still be on its way."""
@@ -37,9 +40,12 @@ class TurnAssembler:
     Args:
         capture_content: puts prompts, answers, tool inputs and results on spans, capped.
         early: from when on finished calls leave before their turn.
+        remembered: of so many spans that left last none leaves again, when an event is repeated or comes late.
     """
 
-    def __init__(self, *, capture_content: bool = False, early: Early = LONG_TURNS) -> None:
+    def __init__(
+        self, *, capture_content: bool = False, early: Early = LONG_TURNS, remembered: int = MAX_SPAN_IDS
+    ) -> None:
         self.dropped_events = 0
         self.evicted_turns = 0
         self._capture = capture_content
@@ -49,7 +55,7 @@ class TurnAssembler:
         self._due: list[tuple[int, int, Scope]] = []
         self._count = itertools.count()
         self._sessions = Sessions()
-        self._departed = Departed()
+        self._departed = Departed(remembered)
 
     def feed(self, events: Sequence[HookEvent], now_us: int) -> list[Span]:
         """Takes events and returns the spans of the turns that are closed by now.
@@ -151,6 +157,14 @@ class TurnAssembler:
         if turn.queued is None or due < turn.queued:
             turn.queued = due
             heapq.heappush(self._due, (due, next(self._count), turn.scope))
+            if len(self._due) > 2 * len(self._turns) + SPARE_DUE:
+                self._forget_stale()
+
+    def _forget_stale(self) -> None:
+        """Drops what no turn waits for any more: each leaves an entry half an hour ahead when it is closed."""
+        queued = {turn.scope: turn.queued for turn in self._turns.values()}
+        self._due = [entry for entry in self._due if queued.get(entry[2]) == entry[0]]
+        heapq.heapify(self._due)
 
     def _leave_due(self, at: int) -> list[Span]:
         left: list[Span] = []

@@ -22,6 +22,8 @@ MAX_SESSIONS = 4096
 """Sessions remembered as seen; one that comes back after so many others counts as new."""
 
 MAX_SHOWN = 20
+REMEMBERED_SPANS = 2_000
+"""Of calls that ended: only an event that comes late could count one again, a repeat of the journal's is not read."""
 NANOS_PER_MICRO = 1000
 
 
@@ -77,7 +79,7 @@ class Meter:
     def __init__(self, stored: Stored) -> None:
         self.written: Numbers = stored.counters()
         self.running: tuple[Running, ...] = ()
-        self._assembler = TurnAssembler(early=AT_ONCE)
+        self._assembler = TurnAssembler(early=AT_ONCE, remembered=REMEMBERED_SPANS)
         self._tally = Tally(self.written)
         self._sessions = OrderedDict.fromkeys(reversed(stored.recent_sessions(MAX_SESSIONS)))
         self._seq, state = stored.cursors().get(METER, (0, None))

@@ -188,6 +188,19 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 5 == turns.dropped_events
 
 
+def test_closed_turns_leave_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many turns close, what is still to be looked at grows with the open ones only, and all close."""
+    monkeypatch.setattr("sidecar.otel.turns.SPARE_DUE", 8)
+    turns, left = TurnAssembler(), []
+    for number in range(200):
+        for seq, name in enumerate(("UserPromptSubmit", "Stop")):
+            body = {"session_id": "s", "prompt_id": f"p{number}", "hook_event_name": name}
+            left += turns.feed([recorded.event(body, 3 * number, 2 * number + seq)], 0)
+        assert len(turns._due) <= 2 * turns.open_turns + 8
+    left += turns.feed([], recorded.event(body, 3 * 200, 400).received_at + FAR)
+    assert 200 == len({span.trace_id for span in left if span.parent_span_id is None})
+
+
 def test_another_end_of_a_known_call_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound, what tells again of a call that has ended is no call that is dropped; a new one is."""
     monkeypatch.setattr("sidecar.otel.open_turn.MAX_DIGESTS", 20)
