@@ -8,7 +8,7 @@ import duckdb
 
 from sidecar.worker.store.trouble import as_store_error
 
-AT_REST = 4
+AT_REST = 5
 """At rest one part in so many of the most: loading and checkpoints need no more, and DuckDB fills what it may use."""
 LEAST_MB = 24
 

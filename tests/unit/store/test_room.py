@@ -24,13 +24,13 @@ def limit(store: Store) -> str:
 
 
 def test_a_reader_has_all_of_it_and_nobody_afterwards(store: Store) -> None:
-    """The limit is a quarter while nobody asks, the whole as long as one of several does."""
-    assert "30.5 MiB" == limit(store)
+    """The limit is a fifth while nobody asks, the whole as long as one of several does."""
+    assert "23.8 MiB" == limit(store)
     with store.room.enough():
         with store.room.enough():
             assert "122.0 MiB" == limit(store)
         assert "122.0 MiB" == limit(store)
-    assert "30.5 MiB" == limit(store)
+    assert "23.8 MiB" == limit(store)
     assert [("122.0 MiB",)] == store.fetch(LIMIT)
 
 
@@ -38,7 +38,7 @@ def test_it_is_had_again_after_an_error(store: Store) -> None:
     """A query that fails takes the rest away from nobody."""
     with pytest.raises(duckdb.Error), store.room.enough():
         store.cursor().execute("SELECT 1 FROM nowhere")
-    assert "30.5 MiB" == limit(store)
+    assert "23.8 MiB" == limit(store)
 
 
 class Busy:
@@ -50,7 +50,7 @@ class Busy:
 
     def execute(self, statement: str) -> None:
         """Takes a limit that is high enough."""
-        if "32MB" in statement and not self.is_over:
+        if "25MB" in statement and not self.is_over:
             raise duckdb.OutOfMemoryException("could not free up enough memory")
         self.limits.append(statement)
 
@@ -67,7 +67,7 @@ def test_what_is_in_use_is_taken_back_later() -> None:
     busy.is_over = True
     room.settle()
     room.settle()
-    assert ["SET GLOBAL memory_limit = '32MB'"] == busy.limits
+    assert ["SET GLOBAL memory_limit = '25MB'"] == busy.limits
 
 
 def test_a_small_setting_is_not_divided(tmp_path: Path) -> None:
