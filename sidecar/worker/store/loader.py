@@ -20,8 +20,8 @@ from sidecar.worker.traffic import Traffic
 
 BATCH_EVENTS = 2000
 BATCH_BYTES = 8 * 1024 * 1024
-REST_SECONDS = 0.8
-"""Between two batches at rest: few large transactions cost less than many small ones."""
+REST_SECONDS = 2.0
+"""Between two batches at rest: few large transactions cost less than many small ones, and who asks does not wait."""
 SHARE = 2.0
 """Rest after a full batch for each second of CPU that it took: in a burst those who wait for an answer come first."""
 FAR_BEHIND = 50_000
@@ -32,7 +32,7 @@ REFUSED_PAYLOAD = msgspec.Raw(b'{"content_dropped":{"reason":"refused_by_store"}
 
 
 class Loader:
-    """A thread that keeps the store at most a second behind the journal.
+    """A thread that keeps the store a few seconds behind the journal, and not at all once somebody waits.
 
     Args:
         store: written only by this thread.
