@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,12 @@ def by_trace(events: tuple[HookEvent, ...]) -> dict[str, list[HookEvent]]:
     for one in events:
         traces[one.trace_id or ""].append(one)
     return dict(traces)
+
+
+def stored_since(held: Mapping[str, int], events: Sequence[HookEvent]) -> list[HookEvent]:
+    """What the store gives a restart: of the sessions of held traces the events since those began."""
+    begun: dict[str, int] = {}
+    for one in events:
+        if (at := held.get(str(one.trace_id))) is not None:
+            begun[one.session_id] = min(at, begun.get(one.session_id, at))
+    return [one for one in events if one.received_at >= begun.get(one.session_id, one.received_at + 1)]

@@ -12,7 +12,7 @@ MAX_SPAN_IDS = 20_000
 """Ids of spans that left: a repeat of an event among them makes no second span."""
 
 MAX_SESSIONS = 1_024
-MAX_TURNS_PER_SESSION = 8
+MAX_TURNS_PER_SESSION = 16
 """A third of a kilobyte each; an event that comes later than so many turns finds no turn before its own."""
 
 

@@ -27,10 +27,14 @@ _ENDS_ALL_CALLS = _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}
 
 @dataclass(slots=True)
 class OpenTurn:
-    """State of one open turn; `start` is the receipt of its first event that shapes it, None before."""
+    """State of one open turn; `start` is the receipt of its first event that shapes it, None before.
+
+    `first_at` and `last_at` are the receipts of the earliest and the latest event of all.
+    """
 
     scope: Scope
     session: Session
+    first_at: int
     last_at: int
     start: int | None = None
     root_id: str = ""
@@ -57,7 +61,7 @@ class OpenTurn:
         if one.event_id in self.digests:
             return 0
         before = len(self.digests)
-        self.last_at = max(self.last_at, one.at)
+        self.first_at, self.last_at = min(self.first_at, one.at), max(self.last_at, one.at)
         self._note(one)
         if self._keeps(one):
             self.digests[one.event_id] = one

@@ -6,7 +6,7 @@ outage gives the same spans as running along. The wall clock is asked only when 
 
 import heapq
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
@@ -73,9 +73,32 @@ class TurnAssembler:
             left += self._take(event)
         return left
 
-    def open_traces(self) -> list[str]:
-        """The traces still held: after a restart, all stored events of their sessions are fed again."""
-        return sorted({scope.trace_id for scope in self._turns})
+    def open_traces(self) -> dict[str, int]:
+        """The traces still held, and since when, in microseconds since the epoch.
+
+        After a restart the stored events of their sessions from then on are fed again.
+        """
+        since: dict[str, int] = {}
+        for scope, turn in self._turns.items():
+            trace_id = scope.trace_id
+            since[trace_id] = min(turn.first_at, since.get(trace_id, turn.first_at))
+        return since
+
+    def restore(self, held: Container[str], stored: Iterable[Sequence[HookEvent]], at: int = 0) -> list[Span]:
+        """Opens the turns again that were open before a restart, and no others.
+
+        Args:
+            held: their traces.
+            stored: the events of their sessions since they began, in order.
+            at: up to when what was due had left, in microseconds since the epoch.
+
+        Returns:
+            Spans that are not known to have left before.
+        """
+        left = [span for page in stored if page for span in self.feed(page, 0)] + self._leave_due(at)
+        for scope in [scope for scope in self._turns if scope.trace_id not in held]:
+            self._drop(self._turns[scope])
+        return left
 
     def remember(self, spans: Iterable[Span]) -> None:
         """Tells of spans that left before a restart: they never leave again, and later turns link to them.
@@ -90,10 +113,6 @@ class TurnAssembler:
     def is_sealed(self, trace_id: str) -> bool:
         """Whether a turn of that trace has left, as far as is remembered."""
         return trace_id in self._departed
-
-    def advance(self, at: int) -> list[Span]:
-        """Lets what is due before `at` (microseconds since the epoch) leave, as an event of that time would."""
-        return self._leave_due(at)
 
     @property
     def under_way(self) -> list[OpenTurn]:
@@ -142,7 +161,7 @@ class TurnAssembler:
     def _add(self, scope: Scope, session: Session, one: Digest) -> None:
         turn = self._turns.get(scope)
         if turn is None:
-            turn = self._turns[scope] = OpenTurn(scope, session, one.at)
+            turn = self._turns[scope] = OpenTurn(scope, session, one.at, one.at)
             session.open.add(scope)
         dropped, start = turn.dropped, turn.start
         self._held += turn.add(one)
@@ -201,14 +220,17 @@ class TurnAssembler:
         return self._departed.leave(turn.parts.place(fresh, turn.root_id))
 
     def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
-        del self._turns[turn.scope]
-        self._held -= len(turn.digests)
-        turn.session.open.discard(turn.scope)
+        self._drop(turn)
         if turn.start is None:
             return []
         previous = turn.session.previous(turn.root_id, turn.start)
         around = Surroundings(previous, turn.cut_short if cut_short is None else cut_short)
         return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
+
+    def _drop(self, turn: OpenTurn) -> None:
+        del self._turns[turn.scope]
+        self._held -= len(turn.digests)
+        turn.session.open.discard(turn.scope)
 
     def _evict(self) -> list[Span]:
         left: list[Span] = []

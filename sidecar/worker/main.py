@@ -28,7 +28,7 @@ from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
 from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.replay import Replayer
 from sidecar.worker.deliver.sink import Sink, built_or_broken
-from sidecar.worker.deliver.stage import EventStage, LogStage, Stage, TraceStage
+from sidecar.worker.deliver.stage import EventStage, Held, LogStage, Stage, TraceStage
 from sidecar.worker.given import settings_of
 from sidecar.worker.measure.exporter import NAME as METRICS_SINK
 from sidecar.worker.measure.exporter import MetricExporter, interval_of
@@ -119,10 +119,10 @@ def _give_up(store: Path, loop: asyncio.AbstractEventLoop, stopped: asyncio.Even
 
 
 def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
-    def restore(traces: Sequence[str], up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
+    def restore(held: Held, up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
         if not loader.wait_for(up_to, RESTORE_SECONDS):
             raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
-        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces, up_to)
+        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(held, up_to)
 
     cursors, dead = store.cursors(), store.dead_letter_counts()
     for name, sink in sinks.items():

@@ -15,7 +15,7 @@ from sidecar.otel.log_model import LogRecord
 from sidecar.otel.model import Span
 from sidecar.worker.deliver.retry import delay
 from sidecar.worker.deliver.sink import Outcome, Sink
-from sidecar.worker.deliver.stage import Stage
+from sidecar.worker.deliver.stage import Held, Stage
 from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 from sidecar.worker.traffic import Traffic
@@ -29,7 +29,7 @@ UNEXPECTED_ATTEMPTS = 3
 
 Item = TypeVar("Item", bound=HookEvent | Span | LogRecord)
 Result = TypeVar("Result")
-Restore = Callable[[Sequence[str], int], tuple[list[Span], Iterable[Sequence[HookEvent]]]]
+Restore = Callable[[Held, int], tuple[list[Span], Iterable[Sequence[HookEvent]]]]
 """The spans that were exported last, and, up to that sequence number, the stored events of these traces' sessions."""
 
 
@@ -123,8 +123,8 @@ class EventStreamProcessor(Generic[Item]):
         """Without the events of its open turns a sink must not go on: it would send those turns in parts."""
         kept_state, restore = self._resume
         if kept_state is not None:
-            traces = self._stage.held_traces(kept_state)
-            self._stage.restore(*restore(traces, self.state.seq))
+            held = self._stage.held(kept_state)
+            self._stage.restore(held, *restore(held, self.state.seq))
         return True
 
     def _start_sink(self) -> bool:

@@ -1,7 +1,7 @@
 """What happens between the journal and an exporter: events in, items to export out."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -13,6 +13,8 @@ from sidecar.otel.model import Span
 from sidecar.otel.turns import TurnAssembler
 
 Item = TypeVar("Item")
+Held = Mapping[str, int]
+"""Traces of turns that are not over → the receipt of their first event, in microseconds since the epoch."""
 
 
 class Stage(Protocol[Item]):
@@ -24,10 +26,10 @@ class Stage(Protocol[Item]):
     def state(self) -> str | None:
         """What must be kept with the cursor so that `restore` can rebuild what is held back; JSON."""
 
-    def held_traces(self, state: str) -> list[str]:
-        """The traces whose stored events `restore` needs, from a kept state."""
+    def held(self, state: str) -> Held:
+        """The traces whose stored events `restore` needs, and since when, from a kept state."""
 
-    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
+    def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Learns what left before, and takes the stored events of the held traces' sessions again, page by page."""
 
 
@@ -37,11 +39,11 @@ class _Stateless:
     def state(self) -> None:
         """Nothing is held back."""
 
-    def held_traces(self, state: str) -> list[str]:  # noqa: ARG002  the protocol's
+    def held(self, state: str) -> Held:  # noqa: ARG002  the protocol's
         """Nothing is held back."""
-        return []
+        return {}
 
-    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
+    def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Nothing is held back."""
 
 
@@ -85,14 +87,14 @@ class TraceStage:
         return early + self._assembler.feed(events, time.time_ns() // 1000)
 
     def state(self) -> str:
-        """The traces that are still open."""
+        """The traces that are still open, and since when."""
         return msgspec.json.encode(self._assembler.open_traces()).decode()
 
-    def held_traces(self, state: str) -> list[str]:
-        """The traces that were open."""
-        return msgspec.json.decode(state, type=list[str])
+    def held(self, state: str) -> Held:
+        """The traces that were open, and since when."""
+        return msgspec.json.decode(state, type=dict[str, int])
 
-    def restore(self, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
+    def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Opens the turns again that were open; a span that left before does not leave again."""
         self._assembler.remember(left)
-        self._early = [span for page in stored if page for span in self._assembler.feed(page, 0)]
+        self._early = self._assembler.restore(held, stored)

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -37,11 +37,14 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct):
-    """What is kept with the cursor: when counting began, up to when spans have left, which traces were open."""
+    """What is kept with the cursor: when counting began, up to when spans have left, which traces were open.
+
+    `held` says since when they were.
+    """
 
     since: int
     at: int
-    held: list[str]
+    held: dict[str, int]
 
 
 class Notes(Protocol):
@@ -63,8 +66,8 @@ class Stored(Protocol):
     def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
         """The last sessions, newest first, as (agent, session)."""
 
-    def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterable[Sequence[HookEvent]]:
-        """All events up to `up_to` of the sessions of these traces, a page at a time."""
+    def sessions_of_traces(self, since: Mapping[str, int], up_to: int) -> Iterable[Sequence[HookEvent]]:
+        """The events of the sessions of these traces, each since that time and up to `up_to`, a page at a time."""
 
 
 class Meter:
@@ -84,12 +87,11 @@ class Meter:
         self._sessions = OrderedDict.fromkeys(reversed(stored.recent_sessions(MAX_SESSIONS)))
         self._seq, state = stored.cursors().get(METER, (0, None))
         now = time.time_ns() // NANOS_PER_MICRO
-        self._kept = msgspec.json.decode(state, type=_Kept) if state else _Kept(now, 0, [])
+        self._kept = msgspec.json.decode(state, type=_Kept) if state else _Kept(now, 0, {})
         self._moved = False
         self._unmeasured = 0
-        for page in stored.sessions_of_traces(self._kept.held, self._seq):
-            self._assembler.feed(page, 0)  # what leaves again was counted before
-        self._assembler.advance(self._kept.at)
+        events = stored.sessions_of_traces(self._kept.held, self._seq)
+        self._assembler.restore(self._kept.held, events, self._kept.at)  # what leaves again was counted before
         self._look()
 
     @property

@@ -1,11 +1,11 @@
 """Events out of the store, a page at a time, with as little in memory as a page holds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sidecar.events import HookEvent
 from sidecar.worker.store.payloads import MARK, joined
-from sidecar.worker.store.rows import COLUMNS, event_of
+from sidecar.worker.store.rows import COLUMNS, event_of, moment
 
 PAGE_EVENTS = 100
 """Rows read at once with their payloads, which may be megabytes each."""
@@ -15,6 +15,12 @@ Row = tuple[Any, ...]
 Fetch = Callable[[str, Sequence[Any]], list[Row]]
 _PAYLOAD = COLUMNS.index("payload")
 _ALL = f"SELECT {', '.join(COLUMNS)} FROM events_stored"
+_SIZES_SINCE = """
+SELECT seq, size_bytes FROM events_stored
+JOIN (SELECT unnest($3) AS session_id, unnest($4) AS begun) AS held USING (session_id)
+WHERE seq <= $1 AND received_at >= $2 AND received_at >= begun
+ORDER BY seq
+"""
 
 
 def rows_where(
@@ -56,28 +62,40 @@ def events_where(
     return [event_of(row) for row in rows]
 
 
-def sessions_of_traces(fetch: Fetch, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
-    """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
-    sessions = _sessions(fetch, trace_ids)
+def sessions_of_traces(fetch: Fetch, since: Mapping[str, int], up_to: int) -> Iterator[list[HookEvent]]:
+    """The events of the sessions of these traces, a page at a time.
+
+    Args:
+        fetch: reads the store.
+        since: each trace, and from which receipt on, in microseconds since the epoch.
+        up_to: the last sequence number.
+    """
+    sessions = _sessions(fetch, since)
     if not sessions:
         return
-    chosen = "session_id IN (SELECT unnest(?)) AND seq <= ?"
-    sizes = fetch(f"SELECT seq, size_bytes FROM events_stored WHERE {chosen} ORDER BY seq", [sessions, up_to])
+    begun = [moment(at) for at in sessions.values()]
+    sizes = fetch(_SIZES_SINCE, [up_to, min(begun), list(sessions), begun])
     while sizes:
         page = _within(sizes[:PAGE_EVENTS], PAGE_BYTES)
         sizes = sizes[len(page) :]
         yield [event_of(row) for row in rows_of(fetch, page)]
 
 
-def _sessions(fetch: Fetch, trace_ids: Sequence[str]) -> list[str]:
-    """The sessions of traces: sealed days are asked only for those that the hot part does not know."""
+def _sessions(fetch: Fetch, since: Mapping[str, int]) -> dict[str, int]:
+    """The sessions of traces and their earliest time.
+
+    Sealed days are asked only for those that the hot part does not know.
+    """
     found: set[tuple[str, str]] = set()
     for table in ("events_hot", "events_stored"):
-        missing = list(set(trace_ids) - {trace for trace, _ in found})
+        missing = list(set(since) - {trace for trace, _ in found})
         if missing:
             query = f"SELECT DISTINCT trace_id, session_id FROM {table} WHERE trace_id IN (SELECT unnest(?))"
             found.update((trace, session) for trace, session in fetch(query, [missing]))
-    return sorted({session for _, session in found})
+    sessions: dict[str, int] = {}
+    for trace, session in sorted(found):
+        sessions[session] = min(since[trace], sessions.get(session, since[trace]))
+    return sessions
 
 
 def _within(sizes: Sequence[Row], max_bytes: int) -> list[int]:

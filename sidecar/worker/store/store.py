@@ -132,9 +132,9 @@ class Store:
         """How many dead letters each sink has left."""
         return dict(self.fetch("SELECT sink, count(*) FROM dead_letters GROUP BY sink"))
 
-    def sessions_of_traces(self, trace_ids: Sequence[str], up_to: int) -> Iterator[list[HookEvent]]:
-        """All events up to `up_to`, a sequence number, of the sessions of these traces, a page at a time."""
-        return reading.sessions_of_traces(self.fetch, trace_ids, up_to)
+    def sessions_of_traces(self, since: Mapping[str, int], up_to: int) -> Iterator[list[HookEvent]]:
+        """The events of the sessions of these traces; as `reading.sessions_of_traces`."""
+        return reading.sessions_of_traces(self.fetch, since, up_to)
 
     def events_between(self, after: int, before: int, *, limit: int, max_bytes: int) -> list[HookEvent]:
         """Events with numbers between the two, both left out, oldest first: at most `limit`, about `max_bytes`."""

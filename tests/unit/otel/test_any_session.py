@@ -14,7 +14,7 @@ from sidecar.otel.kinds import GUIDE, NATIVE
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import IDLE_US
 from sidecar.otel.turns import TurnAssembler
-from tests.recorded import event
+from tests.recorded import event, stored_since
 
 FEW = st.sampled_from(["a", "b", "c"])
 JSON = st.recursive(
@@ -105,10 +105,10 @@ def test_a_restart_changes_nothing(events: list[HookEvent], cut: int) -> None:
     before, left = TurnAssembler(), []
     for one in events[:cut]:
         left += before.feed([one], 0)
-    held = {one.session_id for one in events if one.trace_id in before.open_traces()}
+    held = before.open_traces()
     after = TurnAssembler()
     after.remember(left)
-    left += after.feed([one for one in events[:cut] if one.session_id in held], 0)
+    left += after.restore(held, [stored_since(held, events[:cut])])
     for one in events[cut:]:
         left += after.feed([one], 0)
     left += finish(after, events)

@@ -98,10 +98,10 @@ def restarted(events: list[HookEvent], cut: int, early: Early) -> list[Span]:
     before, left = TurnAssembler(early=early), []
     for one in events[:cut]:
         left += before.feed([one], 0)
-    held = set(before.open_traces())
+    held = before.open_traces()
     after = TurnAssembler(early=early)
     after.remember(left)
-    left += after.feed([one for one in events[:cut] if one.trace_id in held], 0)
+    left += after.restore(held, [recorded.stored_since(held, events[:cut])])
     for one in events[cut:]:
         left += after.feed([one], 0)
     return left + after.feed([], max(one.received_at for one in events) + 2 * IDLE_US)

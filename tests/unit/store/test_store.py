@@ -52,11 +52,11 @@ def test_events_come_back_as_they_went_in(store: Store) -> None:
     expected = [msgspec.structs.replace(event, trace_id="t") for event in recorded_events(205)]
     store.load(expected, Notes())
 
-    found = [event for page in store.sessions_of_traces(["t"], up_to=205) for event in page]
+    found = [event for page in store.sessions_of_traces({"t": 0}, up_to=205) for event in page]
 
     assert [comparable(event) for event in expected] == [comparable(event) for event in found]
-    assert 100 == sum(map(len, store.sessions_of_traces(["t"], up_to=100)))
-    assert [] == list(store.sessions_of_traces([], up_to=100))
+    assert 100 == sum(map(len, store.sessions_of_traces({"t": 0}, up_to=100)))
+    assert [] == list(store.sessions_of_traces({}, up_to=100))
 
 
 def test_a_session_comes_back_with_any_of_its_traces(store: Store) -> None:
@@ -65,7 +65,18 @@ def test_a_session_comes_back_with_any_of_its_traces(store: Store) -> None:
     own = [msgspec.structs.replace(one, session_id="s", trace_id="t1"), msgspec.structs.replace(two, session_id="s")]
     store.load([*own, msgspec.structs.replace(other, session_id="o", trace_id="t2")], Notes())
 
-    assert [[1, 2]] == [[event.seq for event in page] for page in store.sessions_of_traces(["t1"], up_to=9)]
+    assert [[1, 2]] == [[event.seq for event in page] for page in store.sessions_of_traces({"t1": 0}, up_to=9)]
+
+
+def test_a_session_comes_back_from_where_its_turn_began(store: Store) -> None:
+    """What a session did before the earliest of its named traces is not read: an open turn needs nothing of it."""
+    one, two, three, other = (msgspec.structs.replace(event, session_id="s") for event in recorded_events(4))
+    turns = [msgspec.structs.replace(event, trace_id=f"t{event.seq}") for event in (one, two, three)]
+    store.load([*turns, msgspec.structs.replace(other, session_id="o", trace_id="t4")], Notes())
+
+    since = {"t2": two.received_at, "t3": three.received_at, "t4": other.received_at}
+    assert [[2, 3, 4]] == [[event.seq for event in page] for page in store.sessions_of_traces(since, up_to=9)]
+    assert [[2]] == [[event.seq for event in page] for page in store.sessions_of_traces(since, up_to=2)]
 
 
 def test_rows_cursors_and_notes_are_one_transaction(store: Store) -> None:
