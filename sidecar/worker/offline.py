@@ -22,7 +22,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         StoreError: the store cannot be opened.
     """
     store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
-    with contextlib.closing(store):
+    with contextlib.closing(store), store.room.enough():
         journal = settings.data_dir / JOURNAL_FILE
         if journal.exists():
             loader = Loader(store, JournalReader(journal), Notebook(), Meter(store))

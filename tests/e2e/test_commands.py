@@ -94,6 +94,19 @@ def test_sql_opens_the_files_of_a_stopped_sidecar() -> None:
     assert ["session_id", "s"] == shown.stdout.split()
 
 
+def test_sql_of_a_stopped_sidecar_has_the_memory_of_a_running_one() -> None:
+    """Every column of whole sessions is answered from the files, as it is while a sidecar runs."""
+    with running_sidecar() as sidecar:
+        for body in recorded_payloads():
+            sidecar.post_native(body)
+        sidecar.stop()
+
+        shown = leanvibe("sql", "SELECT * FROM events ORDER BY seq DESC", "--format", "csv", *on(sidecar))
+
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert 206 <= len(shown.stdout.splitlines())
+
+
 def test_status_tells_how_it_is(played: Sidecar) -> None:
     """Running and healthy: exit code 0, every part named."""
     shown = leanvibe("status", *on(played))
