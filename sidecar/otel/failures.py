@@ -39,7 +39,8 @@ _EXIT = re.compile(r"Exit code (-?\d{1,10})(?:\n|$)")
 _TIMED_OUT = re.compile(r"timed? ?out", re.IGNORECASE)
 _DENIED = re.compile(
     r"permission to use .{1,300}\bdenied|doesn't want to (?:proceed|take this action)|"
-    r"requested permissions? to|blocked by hook|hook error|tool use was rejected",
+    r"requested permissions? to|\brequires? (?:approval|permission)|\b(?:has been|was) denied\b|\bdenied by\b|"
+    r"blocked by|hook error|tool use was rejected|user rejected",
     re.IGNORECASE,
 )
 _USE_ERROR = "<tool_use_error>"

@@ -73,13 +73,22 @@ def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
     return Turn(ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish))
 
 
+_STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
+
+
 def finisher(digests: Sequence[Digest]) -> Digest | None:
-    """The Stop that ended the turn; None while there is none, or when the main agent went on after it."""
+    """The Stop that ended the turn; None while there is none, or when the main agent went on after it.
+
+    A turn that only compacts, by `/compact`, has no Stop: the end of the last compaction is its own.
+    """
+    kinds = {one.kind for one in digests}
+    only_compacts = Kind.COMPACT_END in kinds and kinds.isdisjoint({Kind.OPEN, Kind.PRE})
+    stops, goes_on = (_STOPS | {Kind.COMPACT_END}, Kind.COMPACT_START) if only_compacts else (_STOPS, Kind.PRE)
     last = None
     for one in digests:
-        if one.kind in {Kind.STOP, Kind.STOP_FAILURE}:
+        if one.kind in stops:
             last = one
-        elif one.kind is Kind.PRE and one.owner is None:
+        elif one.kind is goes_on and one.owner is None:
             last = None
     return last
 

@@ -190,6 +190,23 @@ def test_nested_subagents() -> None:
     ] == path
 
 
+def test_a_turn_that_only_compacts_is_completed() -> None:
+    """`/compact` has no Stop: the turn ends with the compaction, however the session goes on; without its end not."""
+    turn = script(
+        (1, "PreCompact", {"trigger": "manual"}),
+        (2, "SubagentStop", {"agent_id": "a", "agent_type": ""}),
+        (3, "PostCompact", {"trigger": "manual"}),
+        (9, "SessionEnd", {"reason": "other"}),
+    )
+    root = spans_of_turn(turn, Surroundings(cut_short=True))[-1]
+    assert ("completed", (1.0, 3.0)) == (root.attributes[semconv.TURN_OUTCOME], pytest.approx(seconds(root)))
+    assert SpanStatus.ERROR is not root.status
+
+    again = [*turn, event({"session_id": "s", "prompt_id": "p", "hook_event_name": "PreCompact"}, 4, 9)]
+    for cut in (again, [one for one in turn if one.hook_event_name != "PostCompact"]):
+        assert "interrupted" == spans_of_turn(cut)[-1].attributes[semconv.TURN_OUTCOME]
+
+
 def test_compaction() -> None:
     """PreCompact to PostCompact is a span below the turn; one that never ends lasts as long as the turn."""
     turn = script(
@@ -254,7 +271,21 @@ def test_failures(error: str, interrupted: bool, expected: tuple[str, int | None
         ("Permission to use Bash with command x has been denied.", "permission_denied"),
         (f"Permission to use Bash with command {'x ' * 99} has been denied.", "permission_denied"),
         ("Claude requested permissions to use Bash, but you haven't granted it yet.", "permission_denied"),
+        ("This command requires approval", "permission_denied"),
+        (
+            "This Bash command contains multiple operations. The following part requires approval: exit 3",
+            "permission_denied",
+        ),
+        ("Command contains subexpressions that require approval", "permission_denied"),
+        ("WebSearchTool requires permission.", "permission_denied"),
+        (
+            "Permission for this action was denied by the Claude Code auto mode classifier. Reason: x",
+            "permission_denied",
+        ),
+        ("File is in a directory that is denied by your permission settings.", "permission_denied"),
+        ("Skill execution blocked by permission rules", "permission_denied"),
         ("total 12\ndrwxr-xr-x", None),
+        ("approval.py\npermissions.py", None),
     ],
 )
 def test_verdicts(shown: str, expected: str | None) -> None:
