@@ -21,6 +21,8 @@ CHECK_STEPS = 10_000
 SALVAGE_ROWS = 1000
 """Rows saved in one transaction."""
 
+_FROM_OUTSIDE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
+"""What SQLite says when the new file cannot be written, whatever is in the old one."""
 DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 _SAVE = "INSERT OR IGNORE INTO journal(seq, event_id, body) VALUES (?, ?, ?)"
 
@@ -67,9 +69,7 @@ def open_journal(path: Path) -> OpenJournal:
     connection = _sound(path)
     recovery = None
     if connection is None:
-        aside = _move_aside(path)
-        connection = open_for_writing(path)
-        recovery = _save_what_can_be_read(connection, aside)
+        connection, recovery = _begun_anew(path)
         LOGGER.error("%s", recovery)
     if recovery or not maintenance.highest_seq(connection):
         _number_above(connection, mark.value)
@@ -109,15 +109,50 @@ def _passes_check(connection: apsw.Connection) -> bool:
         connection.set_progress_handler(None)
 
 
+def _begun_anew(path: Path) -> tuple[apsw.Connection, Recovery]:
+    """A new journal with what can be read of the damaged one, which is put back when that cannot be written now.
+
+    Else the next opening would find a sound journal that lacks it, and would give its numbers again.
+    """
+    aside = _move_aside(path)
+    connection = None
+    try:
+        connection = open_for_writing(path)
+        return connection, _save_what_can_be_read(connection, aside)
+    except (*_FROM_OUTSIDE, JournalError) as error:
+        if connection is not None:
+            connection.close(force=True)
+        _put_back(aside, path)
+        raise JournalError(
+            f"cannot begin the damaged journal {path} anew: {type(error).__name__}", hint="check the free space"
+        ) from error
+
+
 def _move_aside(path: Path) -> Path:
     """Keeps the file and its log under names that SQLite opens together; the index of the log is of no use."""
     aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
-    for suffix in ("", "-wal"):
-        file = path.with_name(path.name + suffix)
-        if file.exists():
-            file.replace(aside.with_name(aside.name + suffix))
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    try:
+        for file, target in _files(path, aside):
+            if file.exists():
+                file.replace(target)
+        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    except OSError as error:
+        raise JournalError(f"cannot move the damaged journal {path} aside: {error.strerror}") from error
     return aside
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    with contextlib.suppress(OSError):
+        for target, file in _files(path, aside):
+            target.unlink(missing_ok=True)
+            if file.exists():
+                file.replace(target)
+        path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+def _files(path: Path, aside: Path) -> Iterator[tuple[Path, Path]]:
+    """Database and log, under the one name and the other."""
+    return ((path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)) for suffix in ("", "-wal"))
 
 
 def _save_what_can_be_read(connection: apsw.Connection, aside: Path) -> Recovery:

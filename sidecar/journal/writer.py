@@ -191,13 +191,14 @@ class JournalWriter:
 
     def _commit_now(self, entries: Sequence[Entry], size: int) -> list[Appended] | None:
         started = time.perf_counter_ns()
-        self._connection.set_busy_timeout(0)
         try:
-            appended = self._insert_all(entries, size)
+            self._connection.set_busy_timeout(0)
+            try:
+                appended = self._insert_all(entries, size)
+            finally:
+                self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         except Exception:  # noqa: BLE001  the journal's thread comes to the same end, and tells why
             return None
-        finally:
-            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         self._committed(appended, started)
         self._checkpointer.after_commit(self._connection)
         return appended
@@ -209,9 +210,10 @@ class JournalWriter:
             appended = self._insert_all(entries, sum(waiting.size for waiting in group))
         except Exception as error:  # noqa: BLE001  whatever it is, everyone must be told and the thread go on
             refused = refusal(error)
-            self.last_error = str(refused)
+            is_closed = isinstance(error, apsw.ConnectionClosedError)  # mending has failed, and said why
+            self.last_error = self.last_error if is_closed else str(refused)
             _tell(group, [refused] * len(group))
-            if is_damage(error):
+            if is_closed or is_damage(error):
                 self._mend()
             return
         self._committed(appended, started)
@@ -266,11 +268,11 @@ class JournalWriter:
             return
         self._mended_at = time.monotonic()
         self._checkpointer.close()
-        self._connection.close(force=True)
         try:
+            self._connection.close(force=True)
             self._use(open_journal(self.path))
-        except JournalError as error:
-            self.last_error = str(error)
+        except Exception as error:  # noqa: BLE001  the thread must go on: the next append tries again
+            self.last_error = str(error) if isinstance(error, JournalError) else str(refusal(error))
 
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""
