@@ -93,7 +93,7 @@ async def ask(data_dir: Path, op: str, args: dict[str, Any], seconds: float) -> 
         answer = msgspec.json.decode(body, type=Answer)
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoWorkerError("the worker is not up", hint="it is started by itself; try again in a moment") from None
-    except (*GONE, msgspec.MsgspecError) as error:
+    except (*GONE, ValueError, OverflowError, msgspec.MsgspecError) as error:  # an address file may hold anything
         raise WorkerUnavailableError(
             f"the worker does not answer ({type(error).__name__})", hint="it is started again by itself; try again"
         ) from error

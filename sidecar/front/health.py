@@ -14,6 +14,7 @@ from sidecar.front.stages import StageTimes
 
 LAG_WARNING_EVENTS = 10_000
 ORDER = ("healthy", "degraded", "unhealthy")
+NO_TROUBLES: Mapping[str, str | None] = {"audit": None, "tasks": None}
 
 
 class Journal(Protocol):
@@ -78,7 +79,7 @@ def health_answer(
     worker: Worker,
     live_clients: int,
     redaction_engine: str = "hyperscan",
-    audit_trouble: str | None = None,
+    troubles: Mapping[str, str | None] = NO_TROUBLES,
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
@@ -88,7 +89,7 @@ def health_answer(
         worker: how the worker is.
         live_clients: connected WebSocket clients.
         redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
-        audit_trouble: why the audit trail cannot be written; None when it can.
+        troubles: part of the front → what is wrong with it; None when nothing is.
     """
     last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
     components: dict[str, dict[str, Any]] = {
@@ -98,7 +99,7 @@ def health_answer(
         "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
-        "audit": {"status": "degraded", "error": audit_trouble} if audit_trouble else {"status": "healthy"},
+        **{name: _part(trouble) for name, trouble in troubles.items()},
     }
     known = progress or {}
     components.update({one["name"]: _export(one) for one in known.get("exports", [])})
@@ -117,6 +118,10 @@ def health_answer(
             "oldest": [_turn(turn, time.time()) for turn in known.get("turns", [])],
         },
     }
+
+
+def _part(trouble: str | None) -> dict[str, Any]:
+    return {"status": "degraded", "error": trouble} if trouble else {"status": "healthy"}
 
 
 def _journal(journal: Journal) -> dict[str, Any]:
