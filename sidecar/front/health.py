@@ -48,6 +48,14 @@ class Worker(Protocol):
     def trouble(self) -> str | None:
         """Why it does not answer, in one line."""
 
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+
+    @property
+    def last_ending(self) -> str | None:
+        """How the one before ended, and why; None when there was none."""
+
 
 def performance_answer(performance: Performance, stages: Mapping[str, StageTimes] | None = None) -> dict[str, Any]:
     """`GET /hook-performance`, in the guide's shape; with `stages` also where the time goes, in milliseconds."""
@@ -91,12 +99,12 @@ def health_answer(
         redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
         troubles: part of the front → what is wrong with it; None when nothing is.
     """
-    last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
+    last_seq, progress = journal.last_seq, worker.progress
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
         "redaction": {"status": "healthy", "engine": redaction_engine},
         "journal": _journal(journal),
-        "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
+        "worker": _worker(worker),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
         **{name: _part(trouble) for name, trouble in troubles.items()},
@@ -132,6 +140,12 @@ def _journal(journal: Journal) -> dict[str, Any]:
     if journal.last_error:
         shown |= {"status": "unhealthy", "error": journal.last_error}
     return shown
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    told = {"last_ending": worker.last_ending, "error": worker.trouble}
+    shown = {"status": "healthy" if worker.progress else "degraded", "starts": worker.starts}
+    return shown | {name: text for name, text in told.items() if text}
 
 
 def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
-from sidecar.errors import LeanvibeError
+from sidecar.errors import said_of
 from sidecar.log import LOGGER
 
 FIRST_WAIT_SECONDS = 0.2
@@ -60,13 +58,3 @@ class Tasks:
             LOGGER.error("%s is begun again: %s", name, said)
         self.failures[name] += 1
         self._reasons[name] = (said, time.monotonic() + wait + STEADY_SECONDS)
-
-
-def said_of(error: Exception) -> str:
-    """An error in one line. Of what is not our own, the kind and place only: its text may quote an event."""
-    if isinstance(error, LeanvibeError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return str(error.strerror).encode(errors="replace").decode()  # a file may be called anything
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

@@ -147,7 +147,9 @@ class WorkerLink:
         self.starts += 1
         self._heard_at = self._started_at = time.monotonic()
         LOGGER.info("worker %s started", self._process.pid)
-        return _ending(await self._process.wait())
+        ending = _ending(await self._process.wait())
+        word = wire.last_word(self._settings.data_dir)
+        return f"{ending}: {word}" if word else ending
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's own called like one of our packages must not shadow it

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from sidecar.errors import StartError
+from sidecar.errors import StartError, said_of
 from sidecar.front import tasks as module
-from sidecar.front.tasks import Tasks, said_of
+from sidecar.front.tasks import Tasks
 
 
 @pytest.fixture(autouse=True)
