@@ -234,6 +234,21 @@ def test_a_log_that_cannot_be_taken_over_costs_no_answer(
     assert [3, 4] == [appended.seq for appended in append(journal, *entries(4)[2:])]
 
 
+def test_a_reader_finds_back_to_its_file(journal: JournalWriter, path: Path) -> None:
+    """A folder in the journal's place is said, and the file is read again once it is back."""
+    append(journal, *entries(2))
+    reader = JournalReader(path)
+    path.rename(path.with_name("away"))
+    path.mkdir()
+    with pytest.raises(JournalError):
+        reader.after(0, limit=10)
+    path.rmdir()
+    path.with_name("away").rename(path)
+
+    assert [1, 2] == [event.seq for event in reader.after(0, limit=10)]
+    reader.close()
+
+
 def test_closed_journal_refuses(path: Path) -> None:
     """After closing, which may be done twice, nothing is taken."""
     journal = JournalWriter(path)
