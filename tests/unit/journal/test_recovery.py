@@ -171,3 +171,42 @@ def disk_is_full(connection: apsw.Connection, _: Path) -> Recovery:
     """Stands for a disk that fills up while rows are saved."""
     connection.execute("INSERT INTO journal(event_id, body) VALUES ('part', x'00')")
     raise apsw.FullError("database or disk is full")
+
+
+@pytest.mark.parametrize("in_place", ["nothing", "folder", "another"])
+def test_a_file_taken_away_is_made_anew(path: Path, in_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is acknowledged into a file that is not there any more; what was in it is saved, and numbers go on."""
+    monkeypatch.setattr(writer, "MEND_SECONDS", 0.0)
+    journal = JournalWriter(path)
+    newest = append(journal, Entry("last", b"{}"))[0].seq
+    for file in path.parent.glob("journal.*"):
+        file.unlink()
+    if in_place == "another":
+        JournalWriter(path).close()
+    if in_place == "folder":
+        path.mkdir()
+        refused(journal)
+        until(lambda: "cannot open" in (journal.last_error or ""), "it is said why")
+        path.rmdir()
+    else:
+        refused(journal)
+    until(lambda: takes(journal), "it is made anew")
+
+    found = numbers(path)
+    assert [*range(1, newest + 1)] == found[:newest]
+    assert [journal.last_seq] == found[newest:]
+    assert "taken away" in (journal.recovery or "")
+    journal.close()
+
+
+def refused(journal: JournalWriter) -> None:
+    assert journal.append_now([Entry("now", b"{}")]) is None
+    with pytest.raises(NotDurableError):
+        append(journal, Entry("lost", b"{}"))
+
+
+def takes(journal: JournalWriter) -> bool:
+    try:
+        return bool(append(journal, Entry("next", b"{}")))
+    except NotDurableError:
+        return False
