@@ -27,6 +27,9 @@ LeanvibeError
     └── PermanentExportError trying again cannot help: the batch is refused as it is
 """
 
+import traceback
+from pathlib import Path
+
 
 class LeanvibeError(Exception):
     """What went wrong, on what, and what to do about it.
@@ -163,3 +166,15 @@ class SignalNotTakenError(TransientExportError):
 
 class PermanentExportError(ExportError):
     """The sink will never take this batch as it is."""
+
+
+def said_of(error: Exception) -> str:
+    """Any error in one line. Of what is not our own, the kind and place only: its text may quote an event."""
+    if isinstance(error, LeanvibeError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        file = error.filename2 or error.filename
+        said = f"{file}: {error.strerror}" if file else str(error.strerror)
+        return said.encode(errors="replace").decode()  # a file may be called anything
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

@@ -4,6 +4,7 @@ What is not redacted may be kept as names and ids in the form of ids, never as c
 sidecar takes each file in once. Standard library only: forwarders write this.
 """
 
+import errno
 import json
 import os
 import re
@@ -20,6 +21,8 @@ MAX_BYTES = 4096
 """Of one file; a larger one is none of ours."""
 
 NAMES = ("hook_event_name", "session_id", "prompt_id", "agent_id", "agent_type", "tool_name", "tool_use_id")
+FOR_NOW = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Of a file that cannot be read: it may be later, and what is in it is not lost."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -54,21 +57,36 @@ def waiting(data_dir: Path, *, before: float = float("inf")) -> Iterator[Path]:
     Args:
         data_dir: whose spool it is.
         before: seconds since the epoch; files written later are left out.
+
+    Raises:
+        OSError: the folder is there and cannot be read.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(data_dir / FOLDER) if entry.stat().st_mtime < before)
-    except OSError:
+        names = sorted(
+            entry.name
+            for entry in os.scandir(data_dir / FOLDER)
+            if entry.stat(follow_symlinks=False).st_mtime < before
+        )
+    except FileNotFoundError:
         return
     yield from (data_dir / FOLDER / name for name in names if name.endswith(".json"))
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """One spooled event, checked as strictly as it was written; None when it is none."""
+    """One spooled event, checked as strictly as it was written; None when it is none.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
     try:
         facts = json.loads(private.read(path, MAX_BYTES))
-        if not _is_id(facts["event_id"]) or not isinstance(facts["forwarded_at"], int):
+        if not _is_id(facts["event_id"]) or not isinstance(facts["forwarded_at"], int) or facts["forwarded_at"] < 0:
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        if error.errno in FOR_NOW:
+            raise
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return metadata(facts, facts["event_id"], facts["forwarded_at"])
 

@@ -23,6 +23,8 @@ from sidecar.errors import LeanvibeError, WorkerUnavailableError
 
 ADDRESS_FILE = "worker.json"
 SOCKET_FILE = "worker.sock"
+WORD_FILE = "worker.ending"
+MAX_WORD_BYTES = 1000
 MAX_MESSAGE = 96 * 1024 * 1024
 MAX_UNIX_PATH = 100
 """Bytes; the system's own limit is 104 (macOS) or 108 (Linux)."""
@@ -93,13 +95,29 @@ async def ask(data_dir: Path, op: str, args: dict[str, Any], seconds: float) -> 
         answer = msgspec.json.decode(body, type=Answer)
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoWorkerError("the worker is not up", hint="it is started by itself; try again in a moment") from None
-    except (*GONE, msgspec.MsgspecError) as error:
+    except (*GONE, ValueError, OverflowError, msgspec.MsgspecError) as error:  # an address file may hold anything
         raise WorkerUnavailableError(
             f"the worker does not answer ({type(error).__name__})", hint="it is started again by itself; try again"
         ) from error
     if answer.error is not None:
         raise _error_class(answer.error)(answer.message, hint=answer.hint)
     return answer.ok
+
+
+def leave_word(data_dir: Path, reason: str) -> None:
+    """Leaves the front the reason of a worker that ends. On a full disk the front only learns the exit code."""
+    with contextlib.suppress(OSError):
+        private.replace(data_dir / WORD_FILE, reason.encode(errors="replace")[:MAX_WORD_BYTES])
+
+
+def last_word(data_dir: Path) -> str | None:
+    """What a worker that has ended left, once."""
+    try:
+        word = private.read(data_dir / WORD_FILE, MAX_WORD_BYTES).decode(errors="replace")
+        (data_dir / WORD_FILE).unlink()
+    except OSError:
+        return None
+    return word or None
 
 
 async def _exchange(data_dir: Path, op: str, args: dict[str, Any]) -> bytes:

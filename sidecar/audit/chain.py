@@ -67,7 +67,7 @@ def record_of(line: bytes) -> dict[str, Any] | None:
     """The decoded record; None when it is none."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     good = isinstance(record, dict) and isinstance(record.get("seq"), int) and isinstance(record.get("prev"), str)
     return record if good else None

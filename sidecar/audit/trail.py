@@ -164,7 +164,7 @@ class AuditTrail:
             return Head(int(kept["seq"]), str(kept["hash"]), int(kept["first"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return Head(-1, "unreadable")
 
     def _keep(self, head: Head) -> None:

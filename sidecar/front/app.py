@@ -32,6 +32,7 @@ from sidecar.front.receive.read_routes import read_routes
 from sidecar.front.receive.replay_route import replay_route
 from sidecar.front.rotation import rotate_route
 from sidecar.front.status_routes import status_routes
+from sidecar.front.tasks import Tasks
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
 from sidecar.redact import PIIRedactor
@@ -49,6 +50,7 @@ class Front:
     codes: OneTimeCodes
     auditor: Auditor
     connections: Connections
+    tasks: Tasks
 
     def page_link(self) -> str:
         """Path and query that open the page once."""
@@ -69,13 +71,15 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
     codes = OneTimeCodes()
     acknowledger = Acknowledger(journal, hub.publish)
     processor = HookEventProcessor(redactor, acknowledger, monitor, settings.host_name, hub.alert)
-    worker = WorkerLink(settings, journal.trim)
+    tasks = Tasks()
+    worker = WorkerLink(settings, journal.trim, tasks)
 
     def health() -> dict[str, object]:
-        return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine, auditor.trouble)
+        told = {"audit": auditor.trouble, "tasks": tasks.trouble}
+        return health_answer(monitor.snapshot(), journal, worker, hub.clients, redactor.engine, told)
 
     connections = Connections(connection_limits(settings))
-    gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub, connections)
+    gatherer = Gatherer(settings, monitor, processor.stages, journal, worker, hub, connections, tasks)
     worker.tell(gatherer.own)
 
     def current_policy() -> AccessPolicy:
@@ -117,7 +121,7 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
     hooks = NativeHooks(app, processor, settings.max_body_bytes)
     admitted = BodyAdmission(hooks, settings.max_buffered_mb << 20, connections.turned_away)
     guard = AccessGuard(admitted, current_policy(), auditor)
-    return Front(guard, worker, processor, journal, codes, auditor, connections)
+    return Front(guard, worker, processor, journal, codes, auditor, connections, tasks)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

@@ -12,7 +12,7 @@ from typing import Any
 from litestar.types import Scope
 
 from sidecar.audit.trail import AuditTrail
-from sidecar.errors import AuditError
+from sidecar.errors import AuditError, said_of
 from sidecar.redact import PIIRedactor
 
 MAX_WAITING = 256
@@ -123,6 +123,9 @@ class Auditor:
             head = self._trail.append(action, who, self._kept(detail))
         except OSError as error:
             self.trouble = f"the audit trail cannot be written: {error.strerror or error}"
+            raise AuditError(self.trouble, hint=HINT) from None
+        except Exception as error:  # noqa: BLE001  what is in the files may be anything; nothing is done unrecorded
+            self.trouble = f"the audit trail cannot be continued: {said_of(error)}"
             raise AuditError(self.trouble, hint=HINT) from None
         self.trouble = None
         return head.seq

@@ -148,10 +148,12 @@ class Connections:
                 self._end(connection, Phase.BODY, Phase.BODY.value)
 
     def _sweep_again(self) -> None:
-        self.sweep()
-        self._sweeping = bool(self._phase)
-        if self._sweeping:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_again)
+        try:
+            self.sweep()
+        finally:  # one that cannot be hung up on has left, and must not be the last
+            self._sweeping = bool(self._phase)
+            if self._sweeping:
+                asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_again)
 
     def _end_older(self, phase: Phase, than: float) -> None:
         waiting = self._in[phase]

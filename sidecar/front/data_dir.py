@@ -132,8 +132,9 @@ def note_policy(path: Path, policy: str) -> None:
 
 
 def withdraw(path: Path) -> None:
-    """Removes `server.json`."""
-    (path / SERVER_FILE).unlink(missing_ok=True)
+    """Removes `server.json`. One that stays names a process that is gone, and keeps nothing from ending in order."""
+    with contextlib.suppress(OSError):
+        (path / SERVER_FILE).unlink(missing_ok=True)
 
 
 def running(path: Path) -> dict[str, Any] | None:

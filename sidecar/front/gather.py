@@ -12,6 +12,7 @@ from sidecar.front.live.hub import LiveHub
 from sidecar.front.metrics import Facts, own_metrics
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.stages import Stages
+from sidecar.front.tasks import Tasks
 from sidecar.front.worker_link import WorkerLink
 from sidecar.journal import JournalWriter
 from sidecar.otel.metric_model import Metric
@@ -32,6 +33,7 @@ class Gatherer:
         worker: what became of it.
         hub: who watches.
         connections: who is connected, and who was sent away.
+        tasks: what had to be begun again.
         since: when this process began.
     """
 
@@ -42,6 +44,7 @@ class Gatherer:
     worker: WorkerLink
     hub: LiveHub
     connections: Connections
+    tasks: Tasks
     since: float = field(default_factory=time.time)
 
     def own(self) -> list[Metric]:
@@ -58,6 +61,7 @@ class Gatherer:
             live_clients=self.hub.clients,
             connections=len(self.connections),
             turned_away=dict(self.connections.turned_away),
+            task_failures=dict(self.tasks.failures),
             footprint=footprint_of(self.settings.data_dir),
             journal_lost=self.journal.lost,
         )

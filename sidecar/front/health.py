@@ -14,6 +14,7 @@ from sidecar.front.stages import StageTimes
 
 LAG_WARNING_EVENTS = 10_000
 ORDER = ("healthy", "degraded", "unhealthy")
+NO_TROUBLES: Mapping[str, str | None] = {"audit": None, "tasks": None}
 
 
 class Journal(Protocol):
@@ -47,6 +48,14 @@ class Worker(Protocol):
     def trouble(self) -> str | None:
         """Why it does not answer, in one line."""
 
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+
+    @property
+    def last_ending(self) -> str | None:
+        """How the one before ended, and why; None when there was none."""
+
 
 def performance_answer(performance: Performance, stages: Mapping[str, StageTimes] | None = None) -> dict[str, Any]:
     """`GET /hook-performance`, in the guide's shape; with `stages` also where the time goes, in milliseconds."""
@@ -78,7 +87,7 @@ def health_answer(
     worker: Worker,
     live_clients: int,
     redaction_engine: str = "hyperscan",
-    audit_trouble: str | None = None,
+    troubles: Mapping[str, str | None] = NO_TROUBLES,
 ) -> dict[str, Any]:
     """`GET /health`: every component and sink with its lag, the whole as bad as its worst part. Pure.
 
@@ -88,17 +97,17 @@ def health_answer(
         worker: how the worker is.
         live_clients: connected WebSocket clients.
         redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
-        audit_trouble: why the audit trail cannot be written; None when it can.
+        troubles: part of the front → what is wrong with it; None when nothing is.
     """
-    last_seq, progress, trouble = journal.last_seq, worker.progress, worker.trouble
+    last_seq, progress = journal.last_seq, worker.progress
     components: dict[str, dict[str, Any]] = {
         "hook_processor": {"status": performance.health},
         "redaction": {"status": "healthy", "engine": redaction_engine},
         "journal": _journal(journal),
-        "worker": {"status": "healthy" if progress else "degraded"} | ({"error": trouble} if trouble else {}),
+        "worker": _worker(worker),
         "store": _store(progress, last_seq),
         "live": {"status": "healthy", "clients": live_clients},
-        "audit": {"status": "degraded", "error": audit_trouble} if audit_trouble else {"status": "healthy"},
+        **{name: _part(trouble) for name, trouble in troubles.items()},
     }
     known = progress or {}
     components.update({one["name"]: _export(one) for one in known.get("exports", [])})
@@ -119,6 +128,10 @@ def health_answer(
     }
 
 
+def _part(trouble: str | None) -> dict[str, Any]:
+    return {"status": "degraded", "error": trouble} if trouble else {"status": "healthy"}
+
+
 def _journal(journal: Journal) -> dict[str, Any]:
     """Unhealthy while nothing can be made durable; degraded after a damaged file was moved aside."""
     shown: dict[str, Any] = {"status": "healthy", "last_seq": journal.last_seq}
@@ -127,6 +140,12 @@ def _journal(journal: Journal) -> dict[str, Any]:
     if journal.last_error:
         shown |= {"status": "unhealthy", "error": journal.last_error}
     return shown
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    told = {"last_ending": worker.last_ending, "error": worker.trouble}
+    shown = {"status": "healthy" if worker.progress else "degraded", "starts": worker.starts}
+    return shown | {name: text for name, text in told.items() if text}
 
 
 def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageTotal, ...] = ()
     connections: int = 0
     turned_away: Mapping[str, int] = {}
+    task_failures: Mapping[str, int] = {}
     journal_lost: int = 0
     """Events of a damaged journal that could not be read."""
 
@@ -113,6 +114,8 @@ def _host(facts: Facts) -> Iterator[Metric]:
     yield _gauge("leanvibe.http.connections", "Open HTTP connections.", [(facts.connections,)])
     away = "Clients that were sent away or hung up on, by reason."
     yield _counter("leanvibe.clients.turned_away", away, facts.turned_away.items(), ("reason",))
+    failed = "How often a task of the front failed and was begun again."
+    yield _counter("leanvibe.task.failures", failed, facts.task_failures.items(), ("task",))
     yield _gauge("leanvibe.live.clients", "Connected WebSocket clients.", [(facts.live_clients,)])
     yield _counter("leanvibe.worker.starts", "How often the worker was started.", [(facts.worker_starts,)])
     yield _gauge("leanvibe.worker.up", "1 while the worker answers.", [(facts.progress is not None,)])

@@ -27,7 +27,7 @@ from sidecar.front.live.protocol import FeedProtocol
 from sidecar.front.on_record import own_process, started
 from sidecar.front.open_files import raise_limit
 from sidecar.front.redaction import redactor_of
-from sidecar.front.spooled import keep_taking_in
+from sidecar.front.spooled import SpoolIntake
 from sidecar.journal import JournalWriter
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.settings import Settings
@@ -91,14 +91,14 @@ async def _serve(settings: Settings, sockets: Sockets, announce: Announce, profi
     url = listen.url_of(settings, sockets.tcp.getsockname()[1] if sockets.tcp else 0)
     data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest, **_ways(settings))
     front.worker.start()
-    spooled = asyncio.create_task(keep_taking_in(settings.data_dir, front.processor))
+    front.tasks.begin("spool", SpoolIntake(settings.data_dir, front.processor).keep_looking)
     _settle()
     announce(url, url + front.page_link())
     try:
         async with recording.recorded(profile):
             await server.serve(sockets=[sockets.tcp] if sockets.tcp else [])
     finally:
-        spooled.cancel()
+        await front.tasks.end()
         data_dir.withdraw(settings.data_dir)
         auditor.record("stop", own_process())
         await front.close()

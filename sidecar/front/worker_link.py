@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar import wire
 from sidecar.errors import LeanvibeError
+from sidecar.front.tasks import Tasks
 from sidecar.log import LOGGER
 from sidecar.otel.metric_model import Metric
 from sidecar.settings import PREFIX, Settings
@@ -46,13 +47,14 @@ class WorkerLink:
     Args:
         settings: handed to the worker over its stdin, never on its command line.
         passed: told each time how far every consumer has safely come, and how far the store.
+        tasks: where it goes on, whatever a worker or its start may bring.
     """
 
-    def __init__(self, settings: Settings, passed: Callable[[int, int], None]) -> None:
+    def __init__(self, settings: Settings, passed: Callable[[int, int], None], tasks: Tasks) -> None:
         self._settings = settings
         self._passed = passed
         self._process: asyncio.subprocess.Process | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = tasks
         self._stopping = False
         self._progress: dict[str, Any] | None = None
         self._progress_at = 0.0
@@ -87,7 +89,8 @@ class WorkerLink:
 
     def start(self) -> None:
         """Begins watching; returns at once, ingest does not wait for the worker."""
-        self._tasks = [asyncio.create_task(self._keep_running()), asyncio.create_task(self._follow_progress())]
+        self._tasks.begin("worker", self._keep_running)
+        self._tasks.begin("worker-progress", self._follow_progress)
 
     def tell(self, report: Callable[[], list[Metric]]) -> None:
         """Names what gives the front's metrics, for a worker that exports them too."""
@@ -112,9 +115,7 @@ class WorkerLink:
     async def stop(self) -> None:
         """Tells the worker to flush and end; kills it when it does not within `STOP_SECONDS`."""
         self._stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -146,7 +147,9 @@ class WorkerLink:
         self.starts += 1
         self._heard_at = self._started_at = time.monotonic()
         LOGGER.info("worker %s started", self._process.pid)
-        return _ending(await self._process.wait())
+        ending = _ending(await self._process.wait())
+        word = wire.last_word(self._settings.data_dir)
+        return f"{ending}: {word}" if word else ending
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's own called like one of our packages must not shadow it
@@ -161,15 +164,16 @@ class WorkerLink:
 
     async def _follow_progress(self) -> None:
         while True:
-            try:
-                raw = await self.ask("progress", self._news(), PROGRESS_SECONDS * 2)
-            except LeanvibeError:
-                self._end_if_blocked()
-            else:
-                self._progress = msgspec.json.decode(raw)
-                self._progress_at = self._heard_at = time.monotonic()
-                self._passed(self._progress["passed"], self._progress["store_seq"])
+            self._end_if_blocked()
+            with contextlib.suppress(LeanvibeError):  # a state: it is asked again
+                self._heed(await self.ask("progress", self._news(), PROGRESS_SECONDS * 2))
             await asyncio.sleep(PROGRESS_SECONDS)
+
+    def _heed(self, raw: msgspec.Raw) -> None:
+        progress = msgspec.json.decode(raw)
+        self._passed(progress["passed"], progress["store_seq"])
+        self._progress = progress
+        self._progress_at = self._heard_at = time.monotonic()
 
     def _news(self) -> dict[str, Any]:
         """The front's metrics now and then, if the worker said that it exports them."""

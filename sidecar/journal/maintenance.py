@@ -97,9 +97,12 @@ class Checkpointer:
         self._thread.start()
 
     def after_commit(self, connection: apsw.Connection) -> None:
-        """Called by the committing thread: starts a checkpoint in the background when the log has grown."""
+        """Called by the committing thread: starts a checkpoint in the background when the log has grown.
+
+        One that fails, on a full disk say, loses nothing and raises nothing: what is committed stays in the log.
+        """
         if self._pages > WAL_LIMIT_PAGES:
-            with contextlib.suppress(apsw.BusyError):
+            with contextlib.suppress(apsw.Error):
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         elif self._pages > CHECKPOINT_PAGES:
             self._wake.set()

@@ -67,9 +67,9 @@ class JournalReader:
         """Opens the file anew when another stands under its name: a damaged journal was moved aside."""
         inode = _inode(self._path)
         if inode != self._inode:
+            following = open_for_reading(self._path)  # first: the old one may come back
             self._connection.close()
-            self._connection = open_for_reading(self._path)
-            self._inode = inode
+            self._connection, self._inode = following, inode
 
     def close(self) -> None:
         """Releases the file. Safe to call twice."""

@@ -19,7 +19,7 @@ import apsw
 from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance
 from sidecar.journal.insertion import Appended, Entry, insert_all, refusal
-from sidecar.journal.recovery import OpenJournal, is_damage, open_journal
+from sidecar.journal.recovery import OpenJournal, inode_of, is_damage, open_journal, reopened
 from sidecar.journal.schema import BUSY_TIMEOUT_MS
 
 MAX_WAITING_BYTES = 128 * 1024 * 1024
@@ -191,13 +191,14 @@ class JournalWriter:
 
     def _commit_now(self, entries: Sequence[Entry], size: int) -> list[Appended] | None:
         started = time.perf_counter_ns()
-        self._connection.set_busy_timeout(0)
         try:
-            appended = self._insert_all(entries, size)
+            self._connection.set_busy_timeout(0)
+            try:
+                appended = self._insert_all(entries, size)
+            finally:
+                self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         except Exception:  # noqa: BLE001  the journal's thread comes to the same end, and tells why
             return None
-        finally:
-            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         self._committed(appended, started)
         self._checkpointer.after_commit(self._connection)
         return appended
@@ -209,9 +210,10 @@ class JournalWriter:
             appended = self._insert_all(entries, sum(waiting.size for waiting in group))
         except Exception as error:  # noqa: BLE001  whatever it is, everyone must be told and the thread go on
             refused = refusal(error)
-            self.last_error = str(refused)
+            is_closed = isinstance(error, apsw.ConnectionClosedError)  # mending has failed, and said why
+            self.last_error = self.last_error if is_closed else str(refused)
             _tell(group, [refused] * len(group))
-            if is_damage(error):
+            if is_closed or is_damage(error) or self._is_gone():
                 self._mend()
             return
         self._committed(appended, started)
@@ -221,6 +223,8 @@ class JournalWriter:
 
     def _insert_all(self, entries: Sequence[Entry], size: int) -> list[Appended]:
         """One synced transaction, and a mark above its numbers."""
+        if self._is_gone():
+            raise NotDurableError("the journal's file was taken away", hint="it is made anew; try again in a moment")
         self._keep_room(size)
         appended = insert_all(self._connection, entries, int(time.time()))
         with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again
@@ -247,12 +251,16 @@ class JournalWriter:
                 hint="see leanvibe status for what holds the store up, or raise LEANVIBE_JOURNAL_MAX_MB",
             )
 
+    def _is_gone(self) -> bool:
+        return inode_of(self.path) != self._inode
+
     def _measure(self) -> None:
         self._used = maintenance.used_bytes(self._connection)
         self._unmeasured = 0
 
     def _use(self, opened: OpenJournal) -> None:
         self._connection, self._mark = opened.connection, opened.mark
+        self._inode = inode_of(self.path)
         self._measure()
         self.last_seq = maintenance.highest_seq(opened.connection)
         self._checkpointer = maintenance.Checkpointer(self.path, opened.connection)
@@ -266,11 +274,10 @@ class JournalWriter:
             return
         self._mended_at = time.monotonic()
         self._checkpointer.close()
-        self._connection.close(force=True)
         try:
-            self._use(open_journal(self.path))
-        except JournalError as error:
-            self.last_error = str(error)
+            self._use(reopened(self.path, self._connection, self._inode, self.last_seq))
+        except Exception as error:  # noqa: BLE001  the thread must go on: the next append tries again
+            self.last_error = str(error) if isinstance(error, JournalError) else str(refusal(error))
 
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from exporters.registry import EXPORTERS, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import LeanvibeError, StoreError
+from sidecar.errors import StoreError, said_of
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
+from sidecar.worker import ending
 from sidecar.worker.answers import Answers
 from sidecar.worker.ceiling import limit_memory
 from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
@@ -64,18 +65,19 @@ Sinks = dict[str, EventStreamProcessor[Any]]
 
 
 def main() -> None:
-    """Runs the worker; exits 0 when told to stop, 1 with one line on stderr when it cannot start."""
+    """Runs the worker; exits 0 when told to stop, otherwise with one line on stderr: 1, or `ending.FAULT`."""
     settings = settings_of(sys.stdin.buffer.readline())
     os.umask(0o077)
     log.configure(settings.log_level)
+    ending.watch_threads(settings.data_dir)
     limit_memory(settings.worker_memory_mb)
     _step_back()
     code = 0
     try:
         asyncio.run(_run(settings))
-    except LeanvibeError as error:
+    except Exception as error:  # noqa: BLE001  the text of one that is not our own may quote an event
         code = 1
-        sys.stderr.write(f"worker: {error}\n")
+        ending.say(settings.data_dir, said_of(error))
     sys.stderr.flush()
     os._exit(code)  # all is flushed; DuckDB's binding would print pages about what threads that never end still hold
 
@@ -154,7 +156,7 @@ async def _until(stopped: asyncio.Event) -> None:
     if sys.platform != "win32":  # whose loops take no signals: there the end of stdin says it
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-    threading.Thread(target=_wait_for_front, args=(loop, stopped), daemon=True).start()
+    threading.Thread(target=_wait_for_front, args=(loop, stopped), name=ending.FRONT, daemon=True).start()
     await stopped.wait()
 
 

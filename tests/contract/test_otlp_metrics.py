@@ -1,6 +1,7 @@
 """Metrics over OTLP against a real receiver."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,26 @@ def test_export_goes_on_after_a_failure(receiver: OtlpReceiver, sink: OtlpExport
     exporter.close(5.0)
     assert {"leanvibe.turns", "leanvibe.lag"} == set(receiver.metrics)
     assert (1, "up") == (exporter.state.retries, exporter.state.state)
+
+
+def test_a_fault_of_ours_ends_no_export(receiver: OtlpReceiver, sink: OtlpExporter) -> None:
+    """Counting that fails as it never should is said, without a word of any event, and the next time is tried."""
+    found: Iterator[Sequence[Metric]] = iter([METRICS])
+
+    def gather() -> Sequence[Metric]:
+        said.append(exporter.state.last_error)
+        return next(found) if len(said) > 1 else _raise(KeyError("secret"))
+
+    said: list[str | None] = []
+    exporter = MetricExporter(sink, gather, 0.05)
+    exporter.start()
+    until(lambda: receiver.metrics, "an export after the fault")
+    exporter.close(5.0)
+    assert [None, "unexpected KeyError"] == said[:2]
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def test_the_last_numbers_leave_when_it_stops(receiver: OtlpReceiver, sink: OtlpExporter) -> None:

@@ -65,6 +65,7 @@ def test_a_worker_that_dies_at_every_start_holds_up_nothing(tmp_path: Path) -> N
         (sidecar.data_dir / "store.duckdb").rmdir()
 
         assert "started again" in part["error"]
+        assert "store.duckdb" in part["error"]
         until(lambda: "lag_events" in sidecar.health()["components"]["store"], "it is up", sidecar.output)
         until(events(sidecar), "all are stored", sidecar.output)
 

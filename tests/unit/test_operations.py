@@ -67,6 +67,7 @@ def exposed(accept: str = "") -> str:
         worker_starts=1,
         live_clients=0,
         footprint=Footprint(),
+        task_failures={"spool": 1},
     )
     tally = Tally({})
     exemplar = Exemplar(1.0, "a" * 32, "b" * 16, 1)

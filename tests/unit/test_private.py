@@ -18,7 +18,8 @@ from tests.privileges import as_root, nobody
 NAMES = (
     JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", "journal.mark", STORE, f"{STORE}.wal", "store.opening", "token",
     "ingest-token", state_dir.SERVER_FILE, state_dir.POLICY_FILE, state_dir.HASH_KEY_FILE, data_dir.LOCK_FILE,
-    wire.ADDRESS_FILE, wire.SOCKET_FILE, spool.FOLDER, f"{spool.FOLDER}/event.json", "cache/rules.hsdb", "hooks",
+    wire.ADDRESS_FILE, wire.SOCKET_FILE, wire.WORD_FILE,
+    spool.FOLDER, f"{spool.FOLDER}/event.json", "cache/rules.hsdb", "hooks",
     "instance_id", "hook.log", LOG_FILE, "audit.jsonl", "audit.head", "anything",
 )  # fmt: skip
 

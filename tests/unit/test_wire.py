@@ -77,6 +77,17 @@ def test_nobody_there(tmp_path: Path) -> None:
         asyncio.run(wire.ask(tmp_path, "echo", {}, 1))
 
 
+@pytest.mark.parametrize(
+    "address", [b"", b"[" * 10_000, b'{"port": 99999}', b'{"path": "a\\u0000b"}', b'{"path": "\xff"}']
+)
+def test_an_address_may_be_anything(tmp_path: Path, address: bytes) -> None:
+    """A file that names no worker is as good as a worker that does not answer."""
+    (tmp_path / wire.ADDRESS_FILE).write_bytes(address)
+
+    with pytest.raises(WorkerUnavailableError):
+        asyncio.run(wire.ask(tmp_path, "echo", {}, 1))
+
+
 def test_who_does_not_know_the_token_is_not_answered(tmp_path: Path) -> None:
     """On TCP a question without the token gets no answer."""
     place = long(tmp_path)

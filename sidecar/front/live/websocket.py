@@ -77,7 +77,7 @@ async def _feed(
         if after is not None:
             position = await replay.catch_up(subscription, filters, after)
             await socket.send_text(msgspec.json.encode({"live": True, "seq": position}).decode())
-    except LeanvibeError:
+    except (LeanvibeError, msgspec.MsgspecError):  # the second: a page that is none
         await socket.close(TRY_AGAIN, "the store cannot be read")
         return
     while True:

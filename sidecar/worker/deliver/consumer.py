@@ -26,6 +26,8 @@ SHARE = 8.0
 """Rest after a batch while events come in, for each second of CPU that it took: others need the machine then."""
 UNEXPECTED_ATTEMPTS = 3
 """How often an exporter may fail in a way that it should not before the batch is taken to be at fault."""
+UNLIMITED = float("inf")
+"""Of what has no batch that could be at fault: it can only be tried again."""
 
 Item = TypeVar("Item", bound=HookEvent | Span | LogRecord)
 Result = TypeVar("Result")
@@ -101,7 +103,7 @@ class EventStreamProcessor(Generic[Item]):
         self._sink.close()
 
     def _run(self) -> None:
-        if self._attempt(self._restore) is None or self._attempt(self._start_sink) is None:
+        if self._attempt(self._restore, UNLIMITED) is None or self._attempt(self._start_sink, UNLIMITED) is None:
             return
         while True:
             stopping, begun = self._stop.is_set(), time.thread_time()
@@ -139,8 +141,8 @@ class EventStreamProcessor(Generic[Item]):
         """One batch: whether there was anything to do; None when it was given up because of the stop."""
         try:
             events = self._reader.after(self.state.seq, limit=self._batch_size)
-        except LeanvibeError as error:
-            self.state.failed(str(error))
+        except Exception as error:  # noqa: BLE001  memory that a query took, say: the next look may find them
+            self.state.failed(_said(error))
             return False
         self.state.oldest_at = events[0].received_at / 1e6 if events else None
         dead: list[DeadLetter] = []
@@ -155,13 +157,19 @@ class EventStreamProcessor(Generic[Item]):
         return bool(events)
 
     def _fed(self, events: Sequence[HookEvent], dead: list[DeadLetter]) -> list[Item]:
-        """What the stage makes of the events; one that it fails on becomes a dead letter and stops no other."""
+        """What the stage makes of the events; one that it fails on becomes a dead letter and stops no other.
+
+        Raises:
+            MemoryError: no event's fault. The stage may hold part of them: the worker must begin from the cursor.
+        """
         if not events:
             return self._stage.feed(events)
         items: list[Item] = []
         for event in events:
             try:
                 items += self._stage.feed([event])
+            except MemoryError:
+                raise
             except Exception as error:  # noqa: BLE001  the event must not end the thread
                 dead.append(dead_letter(self._name, event, f"cannot be mapped ({type(error).__name__})"))
         return items
@@ -195,8 +203,12 @@ class EventStreamProcessor(Generic[Item]):
         second = self._push(items[middle:]) if first is not None else None
         return None if first is None or second is None else first + second
 
-    def _attempt(self, call: Callable[[], Result]) -> Result | None:
+    def _attempt(self, call: Callable[[], Result], most: float = UNEXPECTED_ATTEMPTS) -> Result | None:
         """Calls the sink until it works, waiting longer each time; None when given up because of the stop.
+
+        Args:
+            call: of the sink.
+            most: how often it may fail in a way that it should not.
 
         Raises:
             PermanentExportError: the sink refuses this batch for ever, or fails on it time and again in a way
@@ -210,7 +222,7 @@ class EventStreamProcessor(Generic[Item]):
                 raise
             except Exception as error:  # whatever it is must not end the thread, unseen
                 failures += 1
-                if _lies_in_the_batch(error) and failures >= UNEXPECTED_ATTEMPTS:
+                if _lies_in_the_batch(error) and failures >= most:
                     raise PermanentExportError(_said(error)) from error
                 self.state.failed(_said(error))
                 self._look_behind()

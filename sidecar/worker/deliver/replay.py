@@ -95,15 +95,11 @@ class Replayer:
             raise ReplayError(f"the sink {name} is not switched on", hint="see leanvibe status for those that are")
         if not lock.acquire(blocking=False):
             raise ReplayError(f"another replay to {name} is under way", hint="wait for it")
-        exporter: Sink[Any] | None = None
-        try:
-            exporter = self._builders[name]()
+        with contextlib.ExitStack() as held:
+            held.callback(lock.release)
+            exporter = held.enter_context(contextlib.closing(self._builders[name]()))
             exporter.start()
             yield exporter
-        finally:
-            if exporter is not None:
-                exporter.close()
-            lock.release()
 
     def _events(self, wanted: Wanted, exporter: Sink[HookEvent]) -> Step:
         events = self._history.events_since(wanted.since, wanted.session_id, wanted.after, STEP_EVENTS)

@@ -50,14 +50,17 @@ class MetricExporter:
             self._export()
 
     def _export(self) -> None:
-        metrics = [metric for metric in (*self.front, *self._gather()) if metric.points]
         try:
+            metrics = [metric for metric in (*self.front, *self._gather()) if metric.points]
             if self.state.state != "up":
                 self._sink.start()
             outcome = self._sink.export(metrics) if metrics else None
         except ExportError as error:
             fatal = isinstance(error, PermanentExportError)
             self.state.failed(f"{error}{'; the next attempt may fare better' if fatal else ''}")
+            return
+        except Exception as error:  # noqa: BLE001  whatever it is must not end the thread, unseen: the next one has all
+            self.state.failed(f"unexpected {type(error).__name__}")
             return
         skipped = outcome.skipped if outcome else 0
         self.state.skip(skipped, outcome.reason if outcome else "")

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.events import HookEvent
+from sidecar.log import LOGGER
 from sidecar.otel.changes import Change, changes_of, session_begun
 from sidecar.otel.early import AT_ONCE
 from sidecar.otel.metric_model import Metric, MetricKind, Point
@@ -87,7 +88,7 @@ class Meter:
         self._sessions = OrderedDict.fromkeys(reversed(stored.recent_sessions(MAX_SESSIONS)))
         self._seq, state = stored.cursors().get(METER, (0, None))
         now = time.time_ns() // NANOS_PER_MICRO
-        self._kept = msgspec.json.decode(state, type=_Kept) if state else _Kept(now, 0, {})
+        self._kept = _kept_of(state) or _Kept(now, 0, {})
         self._moved = False
         self._unmeasured = 0
         events = stored.sessions_of_traces(self._kept.held, self._seq)
@@ -162,6 +163,17 @@ class Meter:
 
     def _look(self) -> None:
         self.running = tuple(_running(turn) for turn in self._assembler.under_way)
+
+
+def _kept_of(state: str | None) -> _Kept | None:
+    """What was kept; None when that cannot be read: then only what the turns of then still do is miscounted."""
+    if state is None:
+        return None
+    try:
+        return msgspec.json.decode(state, type=_Kept)
+    except msgspec.MsgspecError as error:
+        LOGGER.error("the state of the metrics cannot be read, they are counted on without it: %s", error)
+        return None
 
 
 def gauges_of(running: Sequence[Running], now: float) -> list[Metric]:

@@ -3,6 +3,7 @@
 What the journal still holds is then loaded again; what it had already forgotten stays in the file moved aside.
 """
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def open_store(path: Path, memory_mb: int) -> Store:
     try:
         return _opened(path, memory_mb)
     finally:
-        deaths.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is none of ours, and counts none
+            deaths.unlink(missing_ok=True)
 
 
 def broken_note(path: Path) -> str | None:
@@ -78,7 +80,8 @@ def _move_aside(path: Path, reason: str) -> None:
     for file, target in ((path, aside), (_log(path), _log(aside))):
         if file.exists():
             file.replace(target)
-    _steps(path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _steps(path).unlink(missing_ok=True)
     LOGGER.error("the store is begun anew, the old one is kept as %s: %s", aside.name, reason)
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -246,6 +247,60 @@ def test_what_lies_in_the_system_is_tried_for_ever(path: Path, monkeypatch: pyte
 
     assert list(range(1, 101)) == sink.taken
     assert [] == delivery.notebook.take().dead_letters
+
+
+def test_a_start_that_fails_oddly_is_tried_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the sink's start nor reading what was open has a batch at fault: no number of failures ends them."""
+    monkeypatch.setattr(module, "delay", lambda *_: 0.0)
+    odd: list[Exception] = [UnicodeError("label too long")] * 5
+
+    class Odd(MemorySink):
+        def start(self) -> None:
+            """Fails in a way that no sink should."""
+            if odd:
+                raise odd.pop()
+
+    delivery = Delivery(path, sink := Odd())
+    torn = [ValueError()] * 5
+    monkeypatch.setattr(delivery.consumer, "_restore", lambda: _raise(torn.pop()) if torn else True)
+    delivery.run()
+
+    assert list(range(1, 101)) == sink.taken
+    assert 10 == delivery.consumer.state.retries
+
+
+def test_events_that_cannot_be_read_now_are_read_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever keeps a batch from being read, such as memory that a query took, is told and tried again."""
+    monkeypatch.setattr(module, "REST_SECONDS", 0.001)
+    delivery = Delivery(path, sink := MemorySink())
+    reader, errors = delivery.consumer._reader, [MemoryError(), ValueError("secret")]
+    after = reader.after
+    told: list[str | None] = []
+
+    def failing(seq: int, *, limit: int) -> list[HookEvent]:
+        told.append(delivery.consumer.state.last_error)
+        return _raise(errors.pop()) if errors else after(seq, limit=limit)
+
+    monkeypatch.setattr(reader, "after", failing)
+    delivery.run()
+
+    assert list(range(1, 101)) == sink.taken
+    assert [None, "unexpected ValueError", "unexpected MemoryError"] == told[:3]
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def test_want_of_memory_makes_no_dead_letter(path: Path) -> None:
+    """No event is given up for it: the delivery goes no further, so that the worker begins from the cursor."""
+    delivery = Delivery(path, MemorySink())
+    delivery.consumer._stage.feed = lambda events: _raise(MemoryError())  # type: ignore[method-assign]
+
+    with pytest.raises(MemoryError):
+        delivery.consumer._step()
+
+    assert (0, []) == (delivery.consumer.state.seq, delivery.notebook.take().dead_letters)
 
 
 def test_an_event_that_cannot_be_mapped_stops_no_other(path: Path) -> None:

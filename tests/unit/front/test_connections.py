@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sidecar.front import connections as module
 from sidecar.front.bucket import Bucket
 from sidecar.front.connections import DEAF_SECONDS, KEEP_ALIVE_SECONDS, ConnectionLimits, Connections, Phase
 
@@ -214,3 +215,31 @@ def test_the_rate_of_all_counts_too() -> None:
     connections = Connections(ConnectionLimits(4, 3, 100, 10, 10), Clock())
     assert 0 == sum(connections.debt(connections.bucket()) for _ in range(10))
     assert connections.debt(connections.bucket()) > 0
+
+
+def test_one_that_cannot_be_hung_up_on_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transport that fails to close costs nobody the sweeping of the others, then and later."""
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.001)
+
+    class Stuck(Client):
+        def hang_up(self, phase: Phase) -> None:
+            """Fails as a transport of a closed socket does."""
+            super().hang_up(phase)
+            raise RuntimeError("the handler is closed")
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told["exception"]))
+        clock = Clock()
+        connections = Connections(LIMITS, clock)
+        clients = [Stuck(), Client()]
+        for client in clients:
+            connections.enter(client)
+        clock.now += 60
+        async with asyncio.timeout(10):
+            while len(connections):  # noqa: ASYNC110  it sets no event
+                await asyncio.sleep(0)
+        assert [Phase.HEAD] * 2 == [client.ended for client in clients]
+
+    faults: list[Exception] = []
+    asyncio.run(run())
+    assert [RuntimeError] == [type(fault) for fault in faults]

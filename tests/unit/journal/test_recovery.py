@@ -11,9 +11,11 @@ import pytest
 
 from sidecar import events
 from sidecar.errors import NotDurableError
-from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, recovery
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, recovery, writer
+from sidecar.journal.recovery import Recovery
 from tests.recorded_events import recorded_events
 from tests.unit.journal.test_writer import append
+from tests.waiting import until
 
 PAGE = 4096
 
@@ -139,3 +141,72 @@ def test_salvage_finds_all_that_sqlite_can_read(path: Path) -> None:
     with_everything.close()
 
     assert list(range(1, 2001)) == found
+
+
+def test_mending_that_fails_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a damaged journal cannot be begun anew, as on a full disk, appends are refused, each at once.
+
+    Once it can, all that could be read is there, and no number comes twice.
+    """
+    monkeypatch.setattr(writer, "MEND_SECONDS", 0.0)
+    journal = JournalWriter(path)
+    journal._connection.execute("PRAGMA shrink_memory")
+    damage(path, *range(path.stat().st_size // PAGE - 20, path.stat().st_size // PAGE + 1))
+    with monkeypatch.context() as full:
+        full.setattr(recovery, "_save_what_can_be_read", disk_is_full)
+        for number in range(3):
+            with pytest.raises(NotDurableError):
+                append(journal, *(Entry(f"x{number} {place}", b"{}") for place in range(500)))
+            until(lambda: "anew" in (journal.last_error or ""), "it is said why")
+            assert journal.append_now([Entry("now", b"{}")]) is None
+    taken = append(journal, Entry("after", b"{}"), Entry("after that", b"{}"))
+
+    assert taken[0].seq > 2000
+    assert 1900 < len(numbers(path)) < 2002
+    assert journal.last_error is None
+    journal.close()
+
+
+def disk_is_full(connection: apsw.Connection, _: Path) -> Recovery:
+    """Stands for a disk that fills up while rows are saved."""
+    connection.execute("INSERT INTO journal(event_id, body) VALUES ('part', x'00')")
+    raise apsw.FullError("database or disk is full")
+
+
+@pytest.mark.parametrize("in_place", ["nothing", "folder", "another"])
+def test_a_file_taken_away_is_made_anew(path: Path, in_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is acknowledged into a file that is not there any more; what was in it is saved, and numbers go on."""
+    monkeypatch.setattr(writer, "MEND_SECONDS", 0.0)
+    journal = JournalWriter(path)
+    newest = append(journal, Entry("last", b"{}"))[0].seq
+    for file in path.parent.glob("journal.*"):
+        file.unlink()
+    if in_place == "another":
+        JournalWriter(path).close()
+    if in_place == "folder":
+        path.mkdir()
+        refused(journal)
+        until(lambda: "cannot open" in (journal.last_error or ""), "it is said why")
+        path.rmdir()
+    else:
+        refused(journal)
+    until(lambda: takes(journal), "it is made anew")
+
+    found = numbers(path)
+    assert [*range(1, newest + 1)] == found[:newest]
+    assert [journal.last_seq] == found[newest:]
+    assert "taken away" in (journal.recovery or "")
+    journal.close()
+
+
+def refused(journal: JournalWriter) -> None:
+    assert journal.append_now([Entry("now", b"{}")]) is None
+    with pytest.raises(NotDurableError):
+        append(journal, Entry("lost", b"{}"))
+
+
+def takes(journal: JournalWriter) -> bool:
+    try:
+        return bool(append(journal, Entry("next", b"{}")))
+    except NotDurableError:
+        return False

@@ -11,7 +11,7 @@ import pytest
 
 from sidecar import events
 from sidecar.errors import JournalError, NotDurableError
-from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, schema, writer
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, maintenance, schema, writer
 from tests.recorded_events import recorded_events
 
 WAIT = 10.0
@@ -219,6 +219,34 @@ def test_a_failed_commit_is_said_and_taken_back(journal: JournalWriter) -> None:
     journal._connection.execute("PRAGMA query_only=0")
     assert [Appended(1, repeated=False)] == append(journal, Entry("kept", b"{}"))
     assert journal.last_error is None
+
+
+def test_a_log_that_cannot_be_taken_over_costs_no_answer(
+    journal: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long log that a full disk keeps from the file ends neither an append nor the thread that commits."""
+    monkeypatch.setattr(maintenance, "WAL_LIMIT_PAGES", 0)
+    journal._checkpointer.close()
+    monkeypatch.setattr(apsw, "SQLITE_CHECKPOINT_PASSIVE", 99)  # refused, as any other fault of a checkpoint would be
+    append(journal, *entries(2))
+    journal.trim(1)
+
+    assert [3, 4] == [appended.seq for appended in append(journal, *entries(4)[2:])]
+
+
+def test_a_reader_finds_back_to_its_file(journal: JournalWriter, path: Path) -> None:
+    """A folder in the journal's place is said, and the file is read again once it is back."""
+    append(journal, *entries(2))
+    reader = JournalReader(path)
+    path.rename(path.with_name("away"))
+    path.mkdir()
+    with pytest.raises(JournalError):
+        reader.after(0, limit=10)
+    path.rmdir()
+    path.with_name("away").rename(path)
+
+    assert [1, 2] == [event.seq for event in reader.after(0, limit=10)]
+    reader.close()
 
 
 def test_closed_journal_refuses(path: Path) -> None:

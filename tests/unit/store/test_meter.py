@@ -136,3 +136,20 @@ def test_what_runs_now() -> None:
         "leanvibe.permissions.waiting": [((), 2)],
         "leanvibe.permission.waiting": [((), 700)],
     } == found
+
+
+@pytest.mark.parametrize("state", ["", "[]", "{", '{"since": "x"}'])
+def test_a_state_that_cannot_be_read_never_stops_the_store(
+    path: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The numbers that are there stay, and what comes is counted."""
+    store = Store(path, MEMORY_MB)
+    load(store, Meter(store), later(recorded.session("basic")))
+    before = numbers(Meter(store).written)
+    seq = store.cursors()[METER][0]
+    store.load([], Notes(cursors={METER: (seq, state)}))
+    meter = Meter(store)
+    store.close()
+
+    assert (before, seq) == (numbers(meter.written), meter._seq)
+    assert "cannot be read" in caplog.text

@@ -105,3 +105,11 @@ def test_few_deaths_are_no_reason(path: Path) -> None:
 
     assert 3 == events_in(path)
     assert not path.with_suffix(".opening").exists()
+
+
+def test_folders_in_place_of_what_is_noted_stop_nothing(path: Path) -> None:
+    """Deaths and steps are then just not counted."""
+    for name in ("store.opening", "store.memory"):
+        path.with_name(name).mkdir()
+
+    assert 3 == events_in(path)
