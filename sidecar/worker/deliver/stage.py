@@ -92,7 +92,8 @@ class TraceStage:
 
     def held(self, state: str) -> Held:
         """The traces that were open, and since when."""
-        return msgspec.json.decode(state, type=dict[str, int])
+        held = msgspec.json.decode(state, type=dict[str, int] | list[str])
+        return held if isinstance(held, dict) else dict.fromkeys(held, 0)  # without times, as it once was kept
 
     def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
         """Opens the turns again that were open; a span that left before does not leave again."""
