@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from sidecar.redact import assign, boundary, escapes
+from sidecar.redact import armour, assign, boundary, escapes
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS, opaque
 from sidecar.redact.values import REDACTED, is_reference
@@ -39,7 +39,7 @@ def build(rule: Rule, search: escapes.Search) -> Finder:
     """
     if rule.finder == "escapes":
         return escapes.finder(rule, search)
-    makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment}
+    makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment, "armour-end": _armour_end}
     return makers[rule.finder](rule)
 
 
@@ -137,6 +137,15 @@ def _is_root(data: bytes, start: int) -> bool:
 
 def _assignment(_rule: Rule) -> Finder:
     return assign.find
+
+
+def _armour_end(rule: Rule) -> Finder:
+    match = rule.compiled().match
+
+    def find(data: bytes, start: int, _end: int) -> Span | None:
+        return armour.end_of_key(data, start) if match(data, start) else None
+
+    return find
 
 
 def is_redacted(data: bytes, span: Span) -> bool:
