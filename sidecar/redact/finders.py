@@ -16,6 +16,10 @@ _LOCAL_PART = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-'"
     b"\xc3\xc4\xc5" + _CONTINUATION  # Latin letters with accents
 )
+_OTHER_SCRIPT = re.compile(
+    # Greek, Cyrillic, Chinese, Japanese, Korean and others, no signs.
+    rb"(?:[\xce-\xdf][\x80-\xbf]|[\xe0\xe1\xe4-\xed][\x80-\xbf]{2}|\xe3[\x81-\xbf][\x80-\xbf]|[0-9._-]){1,32}\Z"
+)
 _USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
 _LONGEST_USERINFO = 160
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
@@ -86,7 +90,7 @@ def _email(rule: Rule) -> Finder:
         if domain is None:
             return None
         before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
-        local = _local_part(before)
+        local = _local_part(before) or _in_other_script(before)
         begin = start - len(local)
         if not local or local in _NOBODY or _is_userinfo(data[max(0, begin - _LONGEST_USERINFO) : begin], local):
             return None
@@ -112,6 +116,11 @@ def _local_part(before: bytes) -> bytes:
         local = local[colour.end() :] if colour else local
     quoted = _PERCENT.match(local)
     return local[quoted.end() if quoted else 0 :].lstrip(b".'%-" + _CONTINUATION)
+
+
+def _in_other_script(before: bytes) -> bytes:
+    found = _OTHER_SCRIPT.search(before)
+    return found[0].lstrip(b".-_") if found else b""
 
 
 def _home(rule: Rule) -> Finder:

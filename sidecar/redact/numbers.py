@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS
 
-GATE = r"(?:^|[^0-9A-Za-z_]|[A-Z]{2}|[mnrt])[0-9](?:[-. ()/]{0,2}[0-9]){6}"
+GATE = r"(?:^|[^0-9A-Za-z_]|[0-9A-Z][A-Z]|[mnrt])[0-9](?:[-. ()/]{0,2}[0-9]){6}"
 """Seven digits with at most two separators between them, not inside a word; a scanner reports its end.
 
 The letters are those that escaped line ends and terminal colours end with.
