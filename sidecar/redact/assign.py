@@ -12,7 +12,8 @@ Span = tuple[int, int]
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
 _WORDS_IN_FRONT = frozenset(
-    b"api access secret private auth account session bot client app service signing encryption".split()
+    b"api access secret private auth account session bot client app service signing encryption"
+    b" cache primary foreign partition sort idempotency public".split()
 )
 
 _COLOUR = rb"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]"
@@ -21,12 +22,13 @@ _QUOTE = (
     rb"\\{0,7}[\"'`]"  # up to three levels of JSON inside JSON
     rb"|\\{1,7}(?:u002[27]|x2[27])|&(?:quot|apos|\#3[49]|\#[xX]2[27]);|%2[27]"
 )
+_TYPED = rb"\)\.(?:fill|type|send_keys|sendKeys|setValue|set_value)\("
 _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
     rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\x1b\xc2\xe2\xef-]|(?:"
     + _QUOTE
     + rb")\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\][ \t]{0,8}[=:,>%<\xc2\xe2-]"
-    rb"|\\{1,7}[uxe0]|\*\*|&gt;)"
+    rb"|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"']|(?:" + _QUOTE + rb")(?:\)[ ]?(?:or[ ]|\|\||\?\?)|" + _TYPED + rb"))"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
@@ -38,7 +40,7 @@ _TO_VALUE = re.compile(
     + rb""")? \]?  # the end of a quoted name, also in brackets
     (?:"""
     + _COLOUR
-    + rb"""){0,3} (?:\*\*(?=:))?
+    + rb"""){0,3} (?:\*\*(?=:))? (?:[ ]\([\w ./-]{1,24}\)(?=:))?  # also: password (staging):
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
         (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
           | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
@@ -46,14 +48,19 @@ _TO_VALUE = re.compile(
     (?: """
     + _SPACE
     + rb"""{0,8} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
-        | \xef\xbc[\x9a\x9d] ) [>:]? (?:\*\*)?  # full-width signs too
+        | \xef\xbc[\x9a\x9d] | \xe2\x86\x92  # full-width signs and an arrow too
+        | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n\xff]{0,120}\n){0,6}? [^{}\n\xff]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
       | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>\xff]{0,80}> )  # of a table
       | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
                 | </key>\s{0,8}<string> )     # name: X, value:
       | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
-      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was)[ :=]{1,3} )? )
+      | (?P<call> \( ) (?=\\{0,7}["'])  # setPassword("value")
+      | (?P<typed> """
+    + _TYPED
+    + rb""" ) (?=\\{0,7}["'`])  # fill("value")
+      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was|to)[ :=]{1,3} )? )
     )
     (?:[ \t]|\xc2\xa0|"""
     + _COLOUR
@@ -63,7 +70,7 @@ _TO_VALUE = re.compile(
 )
 _BEFORE_VALUE = re.compile(
     rb"""(?x)
-    (?: (?: [bBrRuUfFL] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
+    (?: !!str[ ] )? (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
     (?P<quote> """
     + _QUOTE
     + rb""" | <!\[CDATA\[ )?
@@ -91,8 +98,16 @@ _LONGEST_VALUE = 4096
 _SHORTEST_IN_GAP = 16
 _SHORTEST_TOLD = 6
 _FEWEST_DIGITS = 3
-_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`]\Z")
+_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
+_SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
+_SETS_REACH, _CALL_REACH = 12, 24
 _ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*|v?[0-9]+(?:[.][0-9]+)+.*")  # words, paths, versions
+_COMMAND = re.compile(rb"[a-z][a-z0-9_.-]{0,24}[ ][^`\n\xff]{1,200}`")
+_QUOTES = (b'"', b"'", b"`")
+_ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
+_WORD_AND_NUMBER = re.compile(rb"(?=[^ ]{0,64}[0-9])(?=[^ ]{0,64}[A-Za-z])[^ ]{8,}")
+_BEHIND_TEXT = (b" ", b",", b")", b";")
+_LONGEST_PROMPT = 48
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -113,11 +128,31 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     link = _TO_VALUE.match(data, after)
     if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
         return None
-    if link["gap"] and not link["told"] and name[:1] != b"-" and not _LONG_WORD.match(data, link.end()):
+    at = after - len(name)
+    sets = link["gap"] is not None and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
+    if not (sets or _leads(data, link, at, name, kind)):
         return None
-    if link["arg"] is not None and not _CALL.search(data, max(0, after - len(name) - 8), after - len(name)):
-        return None
-    return _value(data, link, name, kind)
+    return _value(data, link, name, kind, sets=sets)
+
+
+def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field) -> bool:
+    """What stands between the name at that place and its value is enough for a name and a value of that kind."""
+    if link["gap"]:
+        return bool(link["told"]) or name[:1] == b"-" or _near(data, link.end(), kind)
+    if link["arg"] is not None:
+        return _CALL.search(data, max(0, at - _CALL_REACH), at) is not None
+    return link["call"] is None or _takes_secret(name, kind)
+
+
+def _near(data: bytes, at: int, kind: Field) -> bool:
+    """Behind nothing but a space stands a long word, or a password in quotes."""
+    return _LONG_WORD.match(data, at) is not None or (kind is Field.PASSWORD and data[at : at + 1] in _QUOTES)
+
+
+def _takes_secret(name: bytes, kind: Field) -> bool:
+    """What is called takes the secret itself: `setPassword`, `withToken`, or `password` alone."""
+    word = name.lower().rpartition(b".")[2]
+    return word.startswith((b"set", b"with")) or (kind is Field.PASSWORD and word in _ALONE)
 
 
 def _no_field(data: bytes, link: re.Match[bytes], at: int, kind: Field) -> bool:
@@ -147,12 +182,12 @@ def _word_in_front(left: bytes) -> bytes:
     return word + b" " if word.lower() in _WORDS_IN_FRONT else b""
 
 
-def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span | None:
+def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets: bool) -> Span | None:
     opened = _BEFORE_VALUE.match(data, link.end())
     if opened is None:
         return None
     begin = opened.end()
-    if REDACTED.match(data, begin):
+    if REDACTED.match(data, begin) or _quotes_no_value(data, opened, link, name):
         return None
     quote = opened["inner"] or opened["quote"]
     finish = _end_of(data, begin, quote, link["xml"])
@@ -161,13 +196,32 @@ def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field) -> Span
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
-    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper())
-    if link["gap"] is not None and not _by_gap(name, value, quoted=quote is not None, told=told):
+    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper() or quote is not None)
+    flag = b"-" if sets else name
+    if link["gap"] is not None and not _by_gap(flag, value, quoted=quote is not None, told=told):
         return None
-    if (name.lower() == b"key" and is_uuid(value)) or (link["cell"] and not opaque(value)):
+    if (name.lower() == b"key" and is_uuid(value)) or (link["cell"] and not _in_cell(value, kind)):
         return None
     tight = quote is None and _is_tight(name, link)
     return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
+
+
+def _in_cell(value: bytes, kind: Field) -> bool:
+    """A password in a table, not the type of a column such as `varchar(64)`."""
+    return opaque(value) or (
+        kind is Field.PASSWORD and _WORD_AND_NUMBER.match(value) is not None and not value.endswith((b")", b"]"))
+    )
+
+
+def _quotes_no_value(data: bytes, opened: re.Match[bytes], link: re.Match[bytes], name: bytes) -> bool:
+    """The quote ends the text that the name stands in, `read -p "Password: " X`, or begins a command of a shell."""
+    quote, begin = opened["quote"], opened.end()
+    if quote == b"`":
+        return _COMMAND.match(data, begin) is not None
+    if quote is None or link["close"] or opened["inner"] or data[begin : begin + 1] not in _BEHIND_TEXT:
+        return False
+    name_at = link.start() - len(name)
+    return data.rfind(quote, max(0, name_at - _LONGEST_PROMPT), name_at) >= 0
 
 
 def _end_of(data: bytes, begin: int, quote: bytes | None, xml: bytes | None) -> int:

@@ -31,7 +31,7 @@ _LONGEST_PATH = 200
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file"
     rb"|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|cygdrive|system/volumes/data)(?:/[a-z])?"
-    rb"|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[.~/\\]{1,4}|-[A-Za-z]"
+    rb"|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[~/\\]|[.~/\\]{2,24}|-[A-Za-z]"
     rb"|\\{2,8}[a-z0-9.$_-]{1,64}(?:\\{1,4}[a-z0-9._-]{1,40})?)?\Z"  # UNC
 )
 
