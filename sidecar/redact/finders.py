@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from sidecar.redact import armour, assign, boundary, escapes
+from sidecar.redact import armour, assign, base64_text, boundary, escapes
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS, opaque
 from sidecar.redact.values import REDACTED, is_reference
@@ -43,6 +43,8 @@ def build(rule: Rule, search: escapes.Search) -> Finder:
     """
     if rule.finder == "escapes":
         return escapes.finder(rule, search)
+    if rule.finder == "base64":
+        return base64_text.finder(rule, search)
     makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment, "armour-end": _armour_end}
     return makers[rule.finder](rule)
 

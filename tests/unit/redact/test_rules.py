@@ -13,8 +13,8 @@ FEWEST_VENDORS = 150
 
 
 def found(rule: Rule, text: str) -> list[tuple[int, int]]:
-    # What is written with escapes is read by all rules, under the name of the one that saw the escape.
-    rules = shipped() if rule.finder == "escapes" else [rule]
+    # What is written with escapes or in base64 is read by all rules, under the name of the one that saw it.
+    rules = shipped() if rule.finder in {"escapes", "base64"} else [rule]
     return [(start, end) for start, end, by in Engine(rules, prefer="python").find(text.encode()) if by.id == rule.id]
 
 
