@@ -18,7 +18,7 @@ _REFERENCE = re.compile(
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
     | std::|system\.|[*&]?[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
-    | \(|[a-z_][a-z0-9_]{0,40}\[
+    | \(|[a-z_][a-z0-9_]{0,40}\[(?![^\]]{1,40}\][a-z0-9])
     | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
 )
