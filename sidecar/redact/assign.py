@@ -27,8 +27,9 @@ _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
     rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\x1b\xc2\xe2\xef-]|(?:"
     + _QUOTE
-    + rb")\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\][ \t]{0,8}[=:,>%<\xc2\xe2-]"
-    rb"|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"']|(?:" + _QUOTE + rb")(?:\)[ ]?(?:or[ ]|\|\||\?\?)|" + _TYPED + rb"))"
+    + rb")(?:\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
+    + _TYPED
+    + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
@@ -129,7 +130,7 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
         return None
     at = after - len(name)
-    sets = link["gap"] is not None and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
+    sets = bool(link["gap"]) and name.isupper() and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
     if not (sets or _leads(data, link, at, name, kind)):
         return None
     return _value(data, link, name, kind, sets=sets)
