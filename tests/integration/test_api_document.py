@@ -1,11 +1,19 @@
 """Laws of the API's document: it is complete, and every answer to a made-up request is one that it tells of."""
 
-from typing import Any
+import inspect
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
+from litestar.handlers import HTTPRouteHandler
 
+from sidecar.agents import guide
+from sidecar.agents.receipt import Receipt
 from sidecar.front.document import PATHS, document
-from sidecar.front.receive.guards import access_policy, refusal_of
+from sidecar.front.page.routes import access_routes
+from sidecar.front.receive.guards import Refusal, access_policy, refusal_of
+from sidecar.front.receive.read_routes import read_routes
+from sidecar.front.status_routes import status_routes
 from tests.fuzz.api import attack, names, operations
 from tests.integration.ingest import EVENT, GUIDE, NATIVE
 from tests.sidecar_process import LIVE, Sidecar
@@ -43,13 +51,58 @@ def test_every_route_is_in_it(sidecar: Sidecar) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_it_says_who_may(path: str) -> None:
-    """What the document says needs the token is what the guard refuses without."""
-    policy = access_policy("127.0.0.1", [], "right")
-    concrete = path.replace("{agent}", "claude-code").replace("{name}", "x.js")
-    refused = refusal_of(policy, concrete, {b"host": b"localhost"})
+    """What the document says needs a token is what the guard refuses without; `{}` is what settings may close."""
+    always, at_times = refused(path, closed=False), refused(path, closed=True)
     for operation in PATHS[path].values():
-        assert bool(operation["security"]) == (refused is not None)
+        assert bool(operation["security"]) == (at_times is not None)
+        assert ({} in operation["security"]) == (at_times is not None and always is None)
         assert ("401" in operation["responses"]) >= bool(operation["security"])
+
+
+def refused(path: str, *, closed: bool) -> Refusal | None:
+    """Why a request without a token is refused; `closed` where the settings ask for one wherever they can."""
+    policy = access_policy("127.0.0.1", [], "right", "for ingest" if closed else None, closed=closed)
+    concrete = path.replace("{agent}", "claude-code").replace("{name}", "x.js")
+    return refusal_of(policy, concrete, {b"host": b"localhost"})
+
+
+def handlers() -> Iterator[HTTPRouteHandler]:
+    """Those that take filters; their parts are asked for nothing."""
+    none = cast("Any", None)
+    yield from read_routes(none, none, none, 1.0, 1)
+    yield from status_routes(none, none, none, none, none)
+    yield from access_routes(none, none, none)
+
+
+def test_every_filter_is_in_it() -> None:
+    """The parameters that the document names are those that the routes take."""
+    for handler in handlers():
+        taken = set(inspect.signature(handler.fn).parameters) - {"request", "data"}
+        for path in handler.paths:
+            (operation,) = PATHS[path].values()
+            assert taken == {one["name"] for one in operation.get("parameters", ())}, path
+
+
+class Watched(dict[str, Any]):
+    """A payload that knows which of its fields were asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The field, noted."""
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def test_every_field_of_an_event_is_in_it() -> None:
+    """Each field that the guide's format reads is in its schema."""
+    event = Watched(session_id="s")
+    guide.normalise(event, Receipt(event_id="e", received_at=0, host="h", payload=b"{}"))
+    described = document()["components"]["schemas"]["GuideEvent"]["properties"]
+    content = {"parameters", "result"}  # views of the payload, read by SQL
+    assert event.asked | {"event_id"} | content == set(described)
 
 
 def test_other_agents_and_types_are_told_apart(sidecar: Sidecar) -> None:

@@ -9,7 +9,7 @@ Part = dict[str, Any]
 
 WHY = {
     400: "Not usable: no JSON, no object, no session, or a parameter that means nothing.",
-    401: "Reading needs the token, or the page's cookie.",
+    401: "It needs the token (reading: or the page's cookie), and none that is good came along.",
     403: "Not allowed: a web page of another origin, or a statement that is not one reading SELECT.",
     404: "There is no such thing.",
     405: "Another method is meant.",
@@ -23,6 +23,9 @@ WHY = {
     503: "Cannot be made durable, too much to do, or the worker is being started again: try again.",
 }
 GUARDED = (403, 421, 503)
+"""What any path may answer."""
+OURS = (401, *GUARDED)
+"""Answered before a route sees the request, so never in a route's own shape."""
 
 
 def content(schema: Schema, *types: str) -> Part:
@@ -34,7 +37,7 @@ def answers(good: dict[int, Part], *refused: int, error: Schema | None = None) -
     """Every status that may come: the good ones, and the others with `{"error", "hint"}`."""
     shape = error or named("Error")
     bad = {
-        status: {"description": WHY[status], "content": content(shape if status not in GUARDED else named("Error"))}
+        status: {"description": WHY[status], "content": content(shape if status not in OURS else named("Error"))}
         for status in {*refused, *GUARDED}
     }
     return {str(status): part for status, part in sorted({**bad, **good}.items())}

@@ -9,12 +9,16 @@ NDJSON = "application/x-ndjson"
 HTML, SVG = "text/html", "image/svg+xml"
 TOKEN: list[Part] = [{"token": []}, {"cookie": []}]
 ANYONE: list[Part] = []
+SENDER: list[Part] = [{}, {"ingest": []}, {"token": []}]
+"""Anyone on this machine, unless `ingest = "token"`."""
+STATUS: list[Part] = [{}, *TOKEN]
+"""Anyone on this machine, unless `metrics = "token"`."""
 SEQ = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 
 _native: Part = {
     "summary": "Take one event as the agent's hook sends it",
     "description": "Durable when answered. Over the size limit the event is kept without its content.",
-    "security": ANYONE,
+    "security": SENDER,
     "parameters": [
         {"name": "agent", "in": "path", "required": True, "schema": {"type": "string", "enum": ["claude-code"]}},
         {"name": "Idempotency-Key", "in": "header", "required": False, "schema": TEXT},
@@ -25,13 +29,13 @@ _native: Part = {
         {"name": "X-Leanvibe-Enable", "in": "header", "required": False, "schema": TEXT},
     ],
     "requestBody": body(named("NativePayload")),
-    "responses": answers({204: good("It is durable.")}, 400, 404, 405, 415, 500),
+    "responses": answers({204: good("It is durable.")}, 400, 401, 404, 405, 415, 500),
 }
 
 _either = {"anyOf": [named("GuideResult"), named("Error")]}
 _guide: Part = {
     "summary": "Take one event, or an array or NDJSON of many",
-    "security": ANYONE,
+    "security": SENDER,
     "parameters": [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": TEXT}],
     "requestBody": {
         "required": True,
@@ -43,7 +47,7 @@ _guide: Part = {
     "responses": {
         **answers(
             {200: good("What became of it.", {"anyOf": [named("GuideResult"), named("GuideResults")]})},
-            400, 413, 415, 500, error=_either,
+            400, 401, 413, 415, 500, error=_either,
         ),
         "503": good("It cannot be made durable, or there is too much to do.", _either),
     },
@@ -56,7 +60,8 @@ _events: Part = {
         *(query(name, TEXT) for name in ("session_id", "agent", "agent_id", "event_type", "tool_name")),
         query("failed", FLAG),
         query("text", TEXT, "Found anywhere in the payload."),
-        query("since", TEXT, "ISO 8601."),
+        query("since", TEXT, "ISO 8601; received then or later."),
+        query("until", TEXT, "ISO 8601; received before it."),
         query("before", SEQ),
         query("after", SEQ),
         query("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
@@ -99,6 +104,12 @@ def _plain(summary: str, schema: Part, *types: str, security: list[Part] = ANYON
     }
 
 
+_performance: Part = {
+    "summary": "Throughput, latency and success rate",
+    "security": STATUS,
+    "parameters": [query("detail", FLAG, "Also where the time goes, by stage.")],
+    "responses": answers({200: good("It.", named("Performance"))}, 400, 401),
+}
 _new_link: Part = {
     "summary": "A one-time link to the page",
     "security": TOKEN,
@@ -138,12 +149,12 @@ PATHS: dict[str, dict[str, Part]] = {
     f"{API}/events": {"get": _events},
     f"{API}/sql": {"post": _sql},
     f"{API}/replay": {"post": _replay},
-    f"{API}/hook-performance": {"get": _plain("Throughput, latency and success rate", named("Performance"))},
+    f"{API}/hook-performance": {"get": _performance},
     f"{API}/health": {"get": _health},
     f"{API}/page": {"get": _plain("What the page must know", named("PageFacts"), JSON, security=TOKEN)},
     "/metrics": {
         "get": _plain(
-            "Prometheus text or OpenMetrics", TEXT, "text/plain", "application/openmetrics-text",
+            "Prometheus text or OpenMetrics", TEXT, "text/plain", "application/openmetrics-text", security=STATUS,
         )
     },
     "/api/v1/access/codes": {"post": _new_link},
@@ -153,6 +164,6 @@ PATHS: dict[str, dict[str, Part]] = {
     "/": {"get": _plain("The live page", TEXT, HTML)},
     "/favicon.svg": {"get": _plain("Its icon", TEXT, SVG)},
     "/assets/{name}": {"get": _asset},
-    "/schema": {"get": _plain("This document", {"type": "object"})},
-    "/schema/openapi.json": {"get": _plain("This document", {"type": "object"})},
+    "/schema": {"get": _plain("This document", {"type": "object"}, security=STATUS)},
+    "/schema/openapi.json": {"get": _plain("This document", {"type": "object"}, security=STATUS)},
 }  # fmt: skip

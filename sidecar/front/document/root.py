@@ -9,7 +9,8 @@ from sidecar.front.document.schemas import SCHEMAS
 TAP = """A per-host sidecar that takes hook events of coding agents.
 
 Everything is served to names of this machine only, and never to web pages of other origins. Sending events needs
-no token from loopback; reading them does.
+no token from loopback, unless `ingest` is `token`; nor do answers without content, unless `metrics` is `token`. An
+operation that depends on such a setting names both, as `{}` or a token. Reading events needs the token always.
 
 **WebSocket** `GET /api/v1/websocket/observability` with `Upgrade: websocket` is the live feed: redacted events as
 they are acknowledged, each message one JSON object with `events` (oldest first), `dropped` when this client was too
@@ -31,6 +32,11 @@ def document() -> dict[str, Any]:
             "schemas": SCHEMAS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "What `<data-dir>/token` holds."},
+                "ingest": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "What `<data-dir>/ingest-token` holds.",
+                },
                 "cookie": {
                     "type": "apiKey",
                     "in": "cookie",

@@ -51,9 +51,13 @@ SCHEMAS: dict[str, Schema] = {
     "GuideEvent": struct(
         {"session_id": {**TEXT, "minLength": 1}},
         {
+            "event_id": {**TEXT, "description": "A repeat within 24 hours is answered and not stored again."},
             "event_type": TEXT,
+            "hook_event_name": TEXT,
             "agent": TEXT,
             "agent_id": TEXT,
+            "agent_type": TEXT,
+            "cwd": TEXT,
             "tool_name": TEXT,
             "timestamp": TEXT,
             "prompt_id": TEXT,
@@ -120,11 +124,18 @@ SCHEMAS: dict[str, Schema] = {
             ),
             "health": {"enum": ["healthy", "degraded", "unhealthy"]},
             "degradation": struct({"is_degraded": FLAG, "issues": list_of(TEXT), "warnings": list_of(TEXT)}),
-        }
+        },
+        {"stages": {"type": "object", "additionalProperties": named("Stage")}},
     ),
-    "Health": struct(
-        {"status": {"enum": ["healthy", "degraded", "unhealthy"]}, "components": {"type": "object"}}, is_open=True
-    ),
+    "Stage": struct(dict.fromkeys(("p50", "p95", "p99", "max"), NUMBER)),
+    "Health": {
+        **struct(
+            {"status": {"enum": ["healthy", "degraded", "unhealthy"]}, "service": TEXT},
+            {"components": {"type": "object"}},
+            is_open=True,
+        ),
+        "description": "Status and service alone for who has no token where `metrics` is `token`.",
+    },
     "SignIn": struct({"token": TEXT}),
     "Rotation": struct({}, {"tokens": list_of({"enum": ["reading", "ingest"]})}),
     "Rotated": struct({"rotated": list_of(TEXT)}),
