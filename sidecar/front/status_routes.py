@@ -48,6 +48,6 @@ def status_routes(
     @get("/metrics", summary="Prometheus text or OpenMetrics")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         body, content_type = exposition(await gather(), request.headers.get("accept", ""))
-        return Response(body, media_type=content_type)
+        return Response(body, headers={"Content-Type": content_type})  # as a media type it got a second charset
 
     return [hook_performance, health_route, metrics]

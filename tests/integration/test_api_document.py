@@ -19,6 +19,7 @@ from tests.integration.ingest import EVENT, GUIDE, NATIVE
 from tests.sidecar_process import LIVE, Sidecar
 
 CASES = 24
+OPEN_METRICS = "application/openmetrics-text"
 OPERATIONS = dict(operations(document()))
 
 
@@ -47,6 +48,17 @@ def test_every_route_is_in_it(sidecar: Sidecar) -> None:
                 assert 405 == answer.status_code, (method, path)
             else:
                 assert str(answer.status_code) in methods[method.lower()]["responses"], (method, path)
+
+
+def test_types_are_whole(sidecar: Sidecar) -> None:
+    """No answer names its charset twice, and metrics name the version of their format."""
+    for path in (path for path, methods in PATHS.items() if "get" in methods):
+        kind = sidecar.raw("GET", path, headers=sidecar.bearer).headers.get("content-type", "")
+        assert kind.count("charset") <= 1, path
+    for accept, expected in (("", "text/plain; version="), (OPEN_METRICS, f"{OPEN_METRICS}; version=1.")):
+        kind = sidecar.raw("GET", "/metrics", headers={"Accept": accept}).headers["content-type"]
+        assert kind.startswith(expected)
+        assert kind.endswith("; charset=utf-8")
 
 
 @pytest.mark.parametrize("path", PATHS)
