@@ -14,6 +14,11 @@ from sidecar.front.monitor import BUCKETS, Performance, Totals
 from sidecar.front.stages import BOUNDS, StageTotal
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 
+NOTHING_YET = dict.fromkeys(
+    ("content_over_size_limit", "content_of_spooled_event", "spooled_event_unusable", "hooks_disabled"), 0
+)
+"""What the front leaves out, shown before the first time: in a series that begins at 1 an alert sees no increase."""
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the metrics are made of, at `now`, all times in seconds since the epoch.
@@ -88,7 +93,7 @@ def _losses(facts: Facts) -> Iterator[Metric]:
     totals, progress = facts.totals, facts.progress or {}
     skipped = {"not_taken_by_backend": sum(sink["skipped"] for sink in progress.get("sinks", ()))}
     dropped = {
-        "content_over_size_limit": 0,
+        **NOTHING_YET,
         "journal_damaged": facts.journal_lost,
         **totals.dropped,
         **progress.get("dropped", {}),

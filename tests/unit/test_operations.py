@@ -1,18 +1,20 @@
 """Dashboards, alerts and the Collector's configuration name what there is."""
 
+import inspect
 import json
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from sidecar import resources
 from sidecar.events import EventType
+from sidecar.front import metrics
 from sidecar.front.exposition import exposition
 from sidecar.front.footprint import Footprint
 from sidecar.front.metrics import Facts, own_metrics
@@ -23,7 +25,7 @@ from sidecar.otel.instruments import INSTRUMENTS
 from sidecar.otel.metric_model import Exemplar
 from sidecar.otel.tally import Tally, metrics_of
 from sidecar.worker.deliver.state import SinkState
-from sidecar.worker.measure.meter import Running, gauges_of
+from sidecar.worker.measure.meter import Meter, Running, gauges_of
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARDS = ("fleet", "agents", "health")
@@ -147,6 +149,40 @@ def test_every_metric_is_documented() -> None:
     text = (ROOT / "docs" / "telemetry.md").read_text()
     families = {line.split()[2] for line in exposed().splitlines() if line.startswith("# TYPE")}
     assert set() == {name for name in families if name not in text}
+
+
+COUNTED = re.compile(r'\.dropped\(\s*"(\w+)"')
+SHOWN_LATER = {"call_beyond_turn_limit", "turn_left_early_for_memory", "not_measured"}
+"""What the worker leaves out: shown once it answers."""
+
+
+def dropped_in_code() -> set[str]:
+    """Every reason that the code counts something left out under."""
+    counted = {one for path in (ROOT / "sidecar").rglob("*.py") for one in COUNTED.findall(path.read_text())}
+    tables = inspect.getsource(metrics._losses) + inspect.getsource(cast("Any", Meter.dropped).fget)
+    return counted | set(re.findall(r'"(\w+)": ', tables))
+
+
+def reasons_table() -> dict[str, str]:
+    """Each documented reason, and whether it is a choice."""
+    text = (ROOT / "docs" / "telemetry.md").read_text()
+    table = text.partition("| reason | what was left out | a choice |\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+    return {reason.strip("`"): choice for reason, _, choice in rows}
+
+
+def test_every_drop_is_documented() -> None:
+    """docs/telemetry.md has each reason that the code has, no other; the alert passes over exactly the choices."""
+    assert dropped_in_code() == set(reasons_table())
+    (rule,) = (rule for rule in rules() if rule["alert"] == "LeanvibeEventsDropped")
+    (passed_over,) = re.findall(r'reason!~"([^"]*)"', rule["expr"])
+    assert {reason for reason, choice in reasons_table().items() if choice} == set(passed_over.split("|"))
+
+
+def test_drops_are_shown_before_the_first() -> None:
+    """Each reason of the front begins at zero: an alert on an increase sees no series that begins at one."""
+    shown = set(re.findall(r'^leanvibe_dropped_total\{reason="(\w+)"\} 0', exposed(), re.MULTILINE))
+    assert set() == dropped_in_code() - SHOWN_LATER - shown
 
 
 def test_the_collector_has_no_loose_ends() -> None:
