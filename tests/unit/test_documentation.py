@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from sidecar.settings import PREFIX, Settings
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = re.compile(r'^(?:\w*FILE(?:_NAME)?|\w*FOLDER|RECEIPTS) = "([^"]+)"', re.MULTILINE)
 NAMED_AT_ONCE = re.compile(r'data_dir / "([^"]+)"')
@@ -29,3 +31,27 @@ def test_the_data_directory_is_documented() -> None:
     }
     assert named
     assert set() == {*FILES.findall(sources), *NAMED_AT_ONCE.findall(sources)} - named
+
+
+def test_documented_defaults_are_the_settings() -> None:
+    """The number that guide.md gives as a setting's default is the one in settings.py."""
+    rows = table(page("guide"), "| the guide's setting | here | default |")
+    told = {
+        name.removeprefix(PREFIX).lower(): float(default.split()[0])
+        for guides, here, default in rows
+        for name in re.findall(rf"`({PREFIX}\w+)`", guides + here)
+    }
+    assert len(rows) == len(told)
+    assert told == {name: Settings.model_fields[name].default for name in told}
+
+
+def test_defaults_in_brackets_are_the_settings() -> None:
+    """A setting that is followed by a number in brackets, anywhere in the documents, has that default."""
+    text = "".join(path.read_text() for path in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"))
+    told = {
+        (name.lower(), float(number.replace(",", "")))
+        for name, number in re.findall(rf"`(?:{PREFIX})?(\w+)` \((\d[\d,]*)(?=[;,) ])", text)
+        if name.lower() in Settings.model_fields
+    }
+    assert told
+    assert told == {(name, Settings.model_fields[name].default) for name, _ in told}
