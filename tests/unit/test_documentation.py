@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from sidecar.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent.parent
+PAGES = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md")
 FILES = re.compile(r'^(?:\w*FILE(?:_NAME)?|\w*FOLDER|RECEIPTS) = "([^"]+)"', re.MULTILINE)
 NAMED_AT_ONCE = re.compile(r'data_dir / "([^"]+)"')
 
@@ -19,6 +22,23 @@ def table(text: str, head: str) -> list[list[str]]:
     """The cells of each row of the table with this first line."""
     rows = text.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines()[1:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def anchors(text: str) -> set[str]:
+    """The fragments by which GitHub leads to the headings of a page."""
+    heads = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every link to another page of the project leads to a file that is there, and to one of its headings."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        file, _, heading = link.partition("#")
+        target = path.parent / file if file else path
+        if "://" not in link:
+            assert target.exists(), link
+            assert not heading or heading in anchors(target.read_text()), link
 
 
 def test_the_data_directory_is_documented() -> None:
@@ -47,7 +67,7 @@ def test_documented_defaults_are_the_settings() -> None:
 
 def test_defaults_in_brackets_are_the_settings() -> None:
     """A setting that is followed by a number in brackets, anywhere in the documents, has that default."""
-    text = "".join(path.read_text() for path in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"))
+    text = "".join(path.read_text() for path in PAGES)
     told = {
         (name.lower(), float(number.replace(",", "")))
         for name, number in re.findall(rf"`(?:{PREFIX})?(\w+)` \((\d[\d,]*)(?=[;,) ])", text)
