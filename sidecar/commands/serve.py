@@ -19,7 +19,7 @@ from sidecar.settings import Settings, load
     is_flag=False,
     flag_value="leanvibe-profile.svg",
     help="Record where time goes (at most 5 minutes) and write it when stopped: FILE.svg, or FILE.json for "
-    "speedscope.app; without FILE leanvibe-profile.svg. Needs leanvibe-sidecar[profile].",
+    "speedscope.app; without FILE leanvibe-profile.svg. Needs the extra: uv tool install '.[profile]'.",
 )
 @click.option("--uds", help="Unix socket to listen on as well, for you alone (mode 0600).")
 @click.option("--no-tcp", is_flag=True, help="Listen on the Unix socket only.")

@@ -32,7 +32,7 @@ def check(file: Path) -> None:
     if not _py_spy().exists():
         raise StartError(
             "profiling needs py-spy, which is not installed",
-            hint="install the extra: uv tool install 'leanvibe-sidecar[profile]'",
+            hint="install the extra, in the checkout: uv tool install '.[profile]'",
         )
     if not file.parent.is_dir():
         raise StartError(f"{file.parent} is no directory", hint="choose another file with --profile FILE")

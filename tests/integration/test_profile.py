@@ -42,5 +42,5 @@ def test_a_missing_library_is_told_before_anything_starts(tmp_path: Path) -> Non
     )
 
     assert 0 != run.returncode
-    assert "leanvibe-sidecar[profile]" in run.stderr
+    assert "uv tool install '.[profile]'" in run.stderr
     assert not (tmp_path / "data").exists()
