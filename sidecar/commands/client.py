@@ -16,6 +16,10 @@ from sidecar.settings import load
 
 API = "/api/v1/observability"
 TOKEN_VARIABLE = "LEANVIBE_TOKEN"  # noqa: S105  a variable's name
+NO_TOKEN_HINT = (
+    f"set {TOKEN_VARIABLE} to what `leanvibe token show` prints where that sidecar runs, or name its --data-dir"
+)
+"""The data directory's own token is not that of a sidecar elsewhere, to which `--url` leads."""
 
 
 class NotRunningError(LeanvibeError):
@@ -119,6 +123,8 @@ def _answer_error(status: int, body: bytes) -> AnswerError:
     try:
         facts = json.loads(body)
         message = str(facts.get("error") or facts.get("detail"))
-        return AnswerError(message, hint=str(facts.get("hint", "")))
+        return AnswerError(
+            message, hint=NO_TOKEN_HINT if status == HTTPStatus.UNAUTHORIZED else facts.get("hint", "")
+        )
     except (ValueError, AttributeError):
         return AnswerError(f"the sidecar answered with status {status}")

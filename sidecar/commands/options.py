@@ -14,5 +14,9 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file with settings (default: LEANVIBE_CONFIG).",
 )
-url_option = click.option("--url", help="URL of the running sidecar (default: what the data directory says).")
+url_option = click.option(
+    "--url",
+    help="URL of the running sidecar (default: what the data directory says). Its token, when it has another data "
+    "directory: LEANVIBE_TOKEN.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -66,6 +66,16 @@ def test_only_the_token_sends_and_it_only_sends(closed: Sidecar) -> None:
     assert 0o600 == stat.S_IMODE((closed.data_dir / "ingest-token").stat().st_mode)
 
 
+def test_commands_are_told_how_to_bring_the_token(closed: Sidecar, tmp_path: Path) -> None:
+    """A sidecar of another data directory is asked with `LEANVIBE_TOKEN`, which the refusal names."""
+    words = ("sql", "SELECT 1", "--url", closed.url, "--data-dir", str(tmp_path / "other"))
+    refused = commands.leanvibe(*words)
+
+    assert 0 != refused.returncode
+    assert "LEANVIBE_TOKEN" in refused.stderr
+    assert 0 == commands.leanvibe(*words, LEANVIBE_TOKEN=closed.token).returncode
+
+
 @pytest.mark.parametrize("hook", [python_hook, shell_hook])
 def test_forwarders_find_the_token(closed: Sidecar, hook: Any) -> None:
     """Both forwarders bring the data directory's token to its own sidecar; another token by the environment wins."""
