@@ -1,6 +1,8 @@
 """Laws of the live feed: everyone gets what they asked for, nobody waits for the slow."""
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,7 +10,10 @@ import pytest
 
 from sidecar.front.live import hub as module
 from sidecar.front.live.hub import LiveHub, Subscription
+from sidecar.redact.account import Leak
 from tests.recorded_events import recorded_events
+
+ROOT = Path(__file__).parent.parent.parent.parent
 
 Message = dict[str, Any]
 
@@ -44,6 +49,32 @@ def test_filters_choose() -> None:
 
     expected = [event.seq for event in recorded_events(5) if event.event_type is wanted.event_type]
     assert expected == [event["seq"] for event in only["events"]]
+
+
+def test_an_alert_does_not_wait_for_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes in a message of its own before the event, to those who get the event; live.md has all that it says."""
+    monkeypatch.setattr(module, "CLIENT_EVENTS", 1)
+    first, second = recorded_events(2)
+    leak = Leak("rule", "tool_response.stdout")
+
+    async def scenario() -> list[Message]:
+        hub = LiveHub()
+        wanted, other = hub.subscribe({}), hub.subscribe({"session_id": "another"})
+        hub.publish([first, second])
+        hub.alert(second, [leak])
+        return [
+            msgspec.json.decode(await one)
+            for one in (wanted.next_frame(5), wanted.next_frame(5), other.next_frame(0))
+        ]
+
+    alert, events, quiet = asyncio.run(scenario())
+
+    (told,) = alert["alerts"]
+    assert {**leak._asdict(), "session_id": second.session_id, "seq": second.seq} == told
+    assert ([], [second.seq]) == (alert["events"], [event["seq"] for event in events["events"]])
+    assert ({"dropped", "events"}, {"heartbeat"}) == (set(events), set(quiet))
+    messages = (ROOT / "docs" / "live.md").read_text().partition("| message | meaning |")[2].partition("\n\n")[0]
+    assert set() == {f'"{name}"' for name in {*alert, *told, *events, *quiet}} - set(re.findall(r'"\w+"', messages))
 
 
 def test_a_slow_client_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
