@@ -47,7 +47,7 @@ POST_SECONDS = 2.0
 def doctor(data_dir: Path | None, config: Path | None, as_json: bool, min_free: int) -> None:  # noqa: FBT001  a flag
     """Check the whole way of an event, from Claude Code's settings to every sink; exit code 1 on any fault.
 
-    A marked probe event is sent through the hooks' URL and followed; metrics and views leave it out.
+    A marked probe event is sent through the hooks' URL and followed; metrics and the view sessions leave it out.
 
     Example: leanvibe doctor --json
     """
