@@ -63,6 +63,19 @@ def test_sql_prints_tables_json_and_csv(played: Sidecar) -> None:
     assert "a,b" in as_table.stdout
 
 
+def test_json_columns_are_text_with_json_in_it(played: Sidecar) -> None:
+    """As README says: a field taken out in SQL is what reading the column once more gives."""
+    where = "FROM events WHERE tool_name = 'Bash' ORDER BY seq"
+    inside = leanvibe("sql", f"SELECT parameters->>'command' AS command {where}", "--format", "json", *on(played))
+    outside = leanvibe("sql", f"SELECT parameters {where}", "--format", "json", *on(played))
+
+    columns = [row["parameters"] for row in json.loads(outside.stdout)]
+    assert {str} <= {type(one) for one in columns} <= {str, type(None)}
+    commands = [one and json.loads(one).get("command") for one in columns]
+    assert any(commands)
+    assert commands == [row["command"] for row in json.loads(inside.stdout)]
+
+
 def test_sql_tells_what_is_wrong(played: Sidecar) -> None:
     """A refused or wrong query is one line with what to do, and exit code 1."""
     refused = leanvibe("sql", "DROP TABLE events_hot", *on(played))
