@@ -5,7 +5,7 @@ import { fragmentOf, matches, placeOf, queryOf } from "../src/model/filters";
 import { ago, clock, duration, folder, number } from "../src/model/format";
 import { dropsOf } from "../src/model/health";
 import { csv, seriesOf, sorted } from "../src/model/table";
-import { block, line, visible } from "../src/model/text";
+import { block, line, shortId, visible } from "../src/model/text";
 import { traceUrl } from "../src/model/trace";
 import { Lanes, WINDOW_EVENTS } from "../src/timeline/lanes";
 import { pan, START, ticks, whole, zoom } from "../src/timeline/viewport";
@@ -17,6 +17,12 @@ describe("text stays text", () => {
   test("a bell, a null and a lone escape are written out", () => expect(visible("\u0007\u0000\u001b")).toBe("\\u0007\\u0000\\u001b"));
   test("lines and tabs stay", () => expect(visible("a\r\n\tb")).toBe("a\n\tb"));
   test("one line is one line, and short", () => expect(line("a\nb".repeat(500), 10)).toHaveLength(11));
+  test("short ids of numbered sessions differ", () => {
+    const ids = Array.from({ length: 1000 }, (_, n) => `test-session-${n}`);
+    expect(new Set(ids.map(shortId)).size).toBe(ids.length);
+    expect([...ids, "x".repeat(9999)].every((id) => shortId(id).length <= 14)).toBe(true);
+    expect(["s1", "0d9b3a52-6a0e-4c39-9b7f-1f2e3d4c5b6a", ""].map(shortId)).toEqual(["s1", "0d9b3a52…5b6a", ""]);
+  });
   test("a megabyte is cut, and how much is told", () => expect(block("x".repeat(1_000_000), 10)).toEqual({ shown: "x".repeat(10), left: 999_990 }));
 });
 

@@ -2,6 +2,9 @@
 
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+const HEAD = 8;
+const TAIL = 4;
+const LONGEST_ID = 512;
 
 /** The text with terminal codes taken out, and what would be invisible or turn it around written out as \u….  */
 export function visible(text: string): string {
@@ -14,7 +17,13 @@ export function line(text: string, limit = 160): string {
   return one.length > limit ? `${one.slice(0, limit)}…` : one;
 }
 
-/** The same, at most `limit` characters, with how much was left out. */
+/** An id, short: its head and its tail, since those that a program numbers begin alike. */
+export function shortId(id: string): string {
+  const one = line(id, LONGEST_ID);
+  return one.length > HEAD + TAIL + 1 ? `${one.slice(0, HEAD)}…${one.slice(-TAIL)}` : one;
+}
+
+/** The same as `visible`, at most `limit` characters, with how much was left out. */
 export function block(text: string, limit = 20_000): { shown: string; left: number } {
   return { shown: visible(text.slice(0, limit)), left: Math.max(0, text.length - limit) };
 }
