@@ -20,6 +20,8 @@ from sidecar.commands.tables import print_table
 def status(data_dir: Path | None, url: str | None, as_json: bool) -> None:  # noqa: FBT001  a flag
     """Say how the running sidecar is; exit code 1 when it is not healthy or not running.
 
+    Degraded is not healthy: events are taken and kept, but a part or a sink needs somebody.
+
     Example: leanvibe status --json
     """
     client = client_of(data_dir, url)
@@ -32,7 +34,7 @@ def status(data_dir: Path | None, url: str | None, as_json: bool) -> None:  # no
         click.echo(json.dumps(facts, indent=2))
     else:
         _show(facts)
-    if facts["health"]["status"] == "unhealthy":
+    if facts["health"]["status"] != "healthy":
         sys.exit(1)
 
 
