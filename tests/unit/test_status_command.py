@@ -26,6 +26,7 @@ class Answers:
         }  # fmt: skip
 
     def get(self, path: str) -> dict[str, Any]:
+        """What it answers there."""
         return self._health if path.endswith("/health") else {"performance": PERFORMANCE}
 
 
