@@ -21,6 +21,10 @@ from sidecar.settings import load
 SECONDS = 60.0
 SYSTEMD_UNIT = "leanvibe-sidecar.service"
 LAUNCHD_LABEL = "dev.leanvibe.sidecar"
+NO_BUS_HINT = (
+    "no service manager of yours runs here: loginctl enable-linger starts one that outlives your login; in a shell "
+    "that was not a login of yours also export XDG_RUNTIME_DIR=/run/user/$(id -u)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,7 @@ def install(dry_run: bool, data_dir: Path | None) -> None:  # noqa: FBT001  a fl
         click.echo(f"# {manager.target}\n{text}", nl=False)
         return
     _require(manager)
-    manager.target.parent.mkdir(parents=True, exist_ok=True)
-    manager.target.write_text(text, encoding="utf-8")
-    for arguments in manager.start:
-        _call(manager, arguments)
+    _write_and_start(manager, text)
     click.echo(f"{manager.target} is installed and running; leanvibe service status shows it")
 
 
@@ -109,10 +110,13 @@ def uninstall() -> None:
     if not manager.target.exists():
         click.echo(f"there is no {manager.target}")
         return
-    _require(manager)
-    for arguments in manager.stop:
-        _call(manager, arguments)
-    manager.target.unlink()
+    try:
+        _require(manager)
+        for arguments in manager.stop:
+            _call(manager, arguments)
+    except LeanvibeError as error:  # a manager that cannot be asked runs nothing: the unit goes all the same
+        click.echo(f"not stopped: {error}", err=True)
+    _remove(manager.target)
     click.echo(f"{manager.target} is gone")
 
 
@@ -127,8 +131,38 @@ def status() -> None:
         click.echo("the service is not installed; leanvibe service install installs it")
         sys.exit(1)
     _require(manager)
-    run = subprocess.run([manager.program, *manager.show], timeout=SECONDS, check=False)
+    run = subprocess.run(
+        [manager.program, *manager.show], stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False
+    )
+    if run.stderr:
+        click.echo(run.stderr, nl=False, err=True)
+    if _has_no_bus(run.stderr):
+        click.echo(f"  {NO_BUS_HINT}", err=True)
     sys.exit(1 if run.returncode else 0)
+
+
+def _write_and_start(manager: Manager, text: str) -> None:
+    """Leaves what was there before, when it cannot be started."""
+    manager.target.parent.mkdir(parents=True, exist_ok=True)
+    before = manager.target.read_bytes() if manager.target.exists() else None
+    manager.target.write_text(text, encoding="utf-8")
+    try:
+        for arguments in manager.start:
+            _call(manager, arguments)
+    except BaseException:
+        if before is None:
+            _remove(manager.target)
+        else:
+            manager.target.write_bytes(before)
+        raise
+
+
+def _remove(target: Path) -> None:
+    """Removes a unit, and the links by which systemd starts it, which it may not have been able to remove."""
+    for link in target.parent.glob(f"*.wants/{target.name}"):
+        if link.is_symlink():
+            link.unlink()
+    target.unlink(missing_ok=True)
 
 
 def unit(manager: Manager, program: str, data_dir: str) -> str:
@@ -160,4 +194,11 @@ def _call(manager: Manager, arguments: Sequence[str]) -> None:
     if run.returncode:
         said = run.stderr.strip() or run.stdout.strip() or f"exit code {run.returncode}"
         command = " ".join([manager.program, *arguments])
-        raise LeanvibeError(f"`{command}` failed: {said}", hint="run it yourself to see more")
+        raise LeanvibeError(
+            f"`{command}` failed: {said}", hint=NO_BUS_HINT if _has_no_bus(said) else "run it yourself to see more"
+        )
+
+
+def _has_no_bus(said: str) -> bool:
+    """Whether systemctl says that it does not reach the user's manager (its words differ by version)."""
+    return any(words in said for words in ("connect to bus", "connect to user scope bus", "XDG_RUNTIME_DIR"))

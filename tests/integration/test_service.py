@@ -80,17 +80,57 @@ def test_installed_and_gone_again(tmp_path: Path) -> None:
     ] == calls.read_text().splitlines()
 
 
-@LINUX
-def test_a_manager_that_refuses_is_quoted(tmp_path: Path) -> None:
-    """What the manager said is passed on, with exit code 1."""
-    (tmp_path / "systemctl").write_text("#!/bin/sh\necho no bus >&2; exit 1\n")
+NO_BUS = "Failed to connect to bus: No medium found"
+
+
+def refusing(tmp_path: Path, said: str) -> dict[str, str]:
+    """An environment whose service manager does nothing but say that."""
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {said} >&2; exit 1\n")
     (tmp_path / "systemctl").chmod(0o755)
-    env = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": ""}
+    return {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": ""}
+
+
+@LINUX
+@pytest.mark.parametrize(("said", "hint"), [("no such thing", "run it yourself"), (NO_BUS, "enable-linger")])
+def test_a_manager_that_refuses_is_quoted(tmp_path: Path, said: str, hint: str) -> None:
+    """What the manager said is passed on with what to do, exit code 1, and no unit stays."""
+    env = refusing(tmp_path, said)
 
     run = subprocess.run([LEANVIBE, "service", "install"], env=env, capture_output=True, text=True, check=False)
 
     assert 1 == run.returncode
-    assert "no bus" in run.stderr
+    assert [] == [word for word in (said, hint) if word not in run.stderr]
+    assert [] == list(tmp_path.rglob("leanvibe-sidecar.service"))
+
+
+@LINUX
+def test_a_unit_goes_without_its_manager(tmp_path: Path) -> None:
+    """Where no manager answers, status says what to do, and uninstall takes the unit and its link away."""
+    env = refusing(tmp_path, NO_BUS)
+    target = tmp_path / ".config" / "systemd" / "user" / "leanvibe-sidecar.service"
+    link = target.parent / "default.target.wants" / target.name
+    link.parent.mkdir(parents=True)
+    target.write_text("[Service]\n")
+    link.symlink_to(target)
+
+    shown = subprocess.run([LEANVIBE, "service", "status"], env=env, capture_output=True, text=True, check=False)
+    gone = subprocess.run([LEANVIBE, "service", "uninstall"], env=env, capture_output=True, text=True, check=False)
+
+    assert (1, True) == (shown.returncode, "XDG_RUNTIME_DIR" in shown.stderr)
+    assert (0, True) == (gone.returncode, "not stopped" in gone.stderr)
+    assert [] == list(tmp_path.rglob("leanvibe-sidecar.service"))
+
+
+@LINUX
+def test_a_failed_install_leaves_the_unit_before(tmp_path: Path) -> None:
+    """A unit that was there stays as it was when the new one cannot be started."""
+    env = refusing(tmp_path, NO_BUS)
+    target = tmp_path / ".config" / "systemd" / "user" / "leanvibe-sidecar.service"
+    target.parent.mkdir(parents=True)
+    target.write_text("[Service]\n")
+
+    assert 1 == service(env, "install")
+    assert "[Service]\n" == target.read_text()
 
 
 def service(env: dict[str, str], *arguments: str) -> int:
