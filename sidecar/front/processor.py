@@ -147,6 +147,10 @@ class HookEventProcessor:
         """Counts a spooled event of which nothing can be taken: its file is no spooled event, or is refused."""
         self._monitor.dropped("spooled_event_unusable")
 
+    def refused(self, count: int = 1) -> None:
+        """Counts events, or a request in place of its events, that were refused before they came here."""
+        self._monitor.failed(count)
+
     def leave_out(self) -> None:
         """Counts an event that its sender does not want to be kept (`LEANVIBE_ENABLE_HOOKS=false`)."""
         self._monitor.dropped("hooks_disabled")

@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
-from tests.integration.ingest import BOTH, EVENT, MARK, TAKEN
-from tests.sidecar_process import JSON, Sidecar
+from tests.integration.ingest import BOTH, EVENT, GUIDE, MARK, NATIVE, TAKEN
+from tests.sidecar_process import API, JSON, Sidecar
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -67,6 +67,41 @@ def test_broken_lines_fail_alone(sidecar: Sidecar) -> None:
     assert 200 == answer.status_code
     assert ["processed", "failed", "failed", "failed", "processed"] == [r["status"] for r in answer.json()["results"]]
     assert MARK.encode() not in answer.content
+
+
+def _many(count: int) -> bytes:
+    return b"[%s]" % b",".join([json.dumps(EVENT).encode()] * count)
+
+
+TEXT = {"Content-Type": "text/plain"}
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "headers", "refused"),
+    [
+        pytest.param(GUIDE, b'{\n{"a":1}\n' + json.dumps(EVENT).encode(), NDJSON, 2, id="lines"),
+        pytest.param(GUIDE, b'[1,{"session_id":3}]', JSON, 2, id="elements"),
+        pytest.param(GUIDE, b"{", JSON, 1, id="no JSON"),
+        pytest.param(GUIDE, b"{}", JSON, 1, id="no session"),
+        pytest.param(GUIDE, _many(10_001), JSON, 1, id="too many events"),
+        pytest.param(GUIDE, b"[[%s]]" % b",".join([b"1"] * 1_000_001), JSON, 1, id="too many values"),
+        pytest.param(GUIDE, b"{}", TEXT, 1, id="another type"),
+        pytest.param(NATIVE, b"{}", TEXT, 1, id="another type, native"),
+        pytest.param(NATIVE + "x", b"{}", JSON, 1, id="unknown agent"),
+        pytest.param(NATIVE, b"{}", JSON, 1, id="no session, native"),
+    ],
+)
+def test_each_refusal_is_counted(
+    sidecar: Sidecar, route: str, body: bytes, headers: dict[str, str], refused: int
+) -> None:
+    """Each event that is refused is one failure, and so is a request that is refused as a whole."""
+
+    def failed() -> int:
+        return int(sidecar.get(f"{API}/hook-performance").json()["performance"]["events_failed"])
+
+    before = failed()
+    sidecar.post(route, body, headers=headers)
+    assert refused == failed() - before
 
 
 @pytest.mark.parametrize("more", [{}, {"c": "\ud800"}], ids=["plain", "surrogate"])

@@ -14,8 +14,11 @@ from sidecar.events import HookEvent
 from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor, Incoming
 from sidecar.front.receive import replies
 from sidecar.front.receive.batch import incoming_events
-from sidecar.front.receive.body import Oversize, media_type, metadata_of, read_body
+from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
 from sidecar.front.receive.guards import API
+
+Received = tuple[bytes, list[Incoming | BadRequestError] | None]
+"""A body, and its events when it has many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +38,36 @@ def guide_route(processor: HookEventProcessor, limits: Limits) -> HTTPRouteHandl
     async def hook_events(request: Request[Any, Any, Any]) -> Response[Any]:
         started = time.perf_counter()
         try:
-            return Response(await _take(request, processor, limits, started))
+            received = await _received(request, processor, limits)
+            return Response(await _take(request, received, processor, limits, started))
         except IngestError as error:
             return Response(replies.failed(error, _since(started)), status_code=error.status)
 
     return hook_events
 
 
+async def _received(request: Request[Any, Any, Any], processor: HookEventProcessor, limits: Limits) -> Received:
+    """The body, and its events when it has many; what is refused before it is known how many it has counts as one."""
+    try:
+        kind = media_type(request.headers.get("content-type"))
+        body = await read_body(request.receive, limits.batch_bytes)
+        if isinstance(body, Oversize):
+            raise TooLargeError(
+                f"the body has {body.size_bytes} bytes, the limit is {limits.batch_bytes}",
+                hint="send smaller batches",
+            )
+        return body, await _told_apart(body, kind)
+    except DisconnectedError:  # nobody waits for an answer, and there was no event yet
+        raise
+    except IngestError:
+        processor.refused()
+        raise
+
+
 async def _take(
-    request: Request[Any, Any, Any], processor: HookEventProcessor, limits: Limits, started: float
+    request: Request[Any, Any, Any], received: Received, processor: HookEventProcessor, limits: Limits, started: float
 ) -> dict[str, Any]:
-    kind = media_type(request.headers.get("content-type"))
-    body = await read_body(request.receive, limits.batch_bytes)
-    if isinstance(body, Oversize):
-        raise TooLargeError(
-            f"the body has {body.size_bytes} bytes, the limit is {limits.batch_bytes}", hint="send smaller batches"
-        )
-    many = await _told_apart(body, kind)
+    body, many = received
     if many is not None:
         return await _take_many(many, processor, limits, started)
     key = request.headers.get("idempotency-key") or None
@@ -75,6 +91,7 @@ async def _take_many(
 ) -> dict[str, Any]:
     """One commit for all; `{"results": [...]}` in the order of the events, each in the guide's shape."""
     good = [one for one in many if isinstance(one, Incoming)]
+    processor.refused(len(many) - len(good))
     taken = iter(await processor.process_many(good, guide.normalise))
     answers = [next(taken) if isinstance(one, Incoming) else one for one in many]
     results = [

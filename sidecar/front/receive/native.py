@@ -92,13 +92,19 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     began = time.perf_counter_ns()
     if scope["method"] != "POST":
         raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
-    normalise = normaliser_of(_agent(scope["path"]))
     headers = dict(scope["headers"])
-    if headers.get(ENABLE, b"").strip().lower() in OFF:
-        processor.leave_out()
-        return
-    media_type(headers.get(b"content-type"))
-    body = await read_body(receive, max_body_bytes)
+    try:
+        normalise = normaliser_of(_agent(scope["path"]))
+        if headers.get(ENABLE, b"").strip().lower() in OFF:
+            processor.leave_out()
+            return
+        media_type(headers.get(b"content-type"))
+        body = await read_body(receive, max_body_bytes)
+    except DisconnectedError:  # nobody waits for an answer, and there was no event yet
+        raise
+    except IngestError:
+        processor.refused()
+        raise
     key = _key(headers)
     if isinstance(body, Oversize):
         await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
