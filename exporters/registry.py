@@ -46,8 +46,49 @@ def otlp_wanted(environment: Mapping[str, str], sink: str = "otlp") -> bool:
     signal = OTLP_SIGNALS[sink]
     off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     off = off or environment.get(f"OTEL_{signal}_EXPORTER") == "none"
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-    return not off and any(environment.get(name) for name in endpoints)
+    return not off and any(environment.get(name) for name in _endpoints(signal))
+
+
+def check_redis(url: str) -> None:
+    """Raises `SettingsError` when no Redis can be meant by the URL; asks nobody."""
+    from exporters.redis_streams.place import place
+
+    try:
+        place(url)
+    except (ValueError, OSError):
+        raise SettingsError(
+            "LEANVIBE_REDIS_URL is no URL of a Redis, or names files that cannot be read",
+            hint="write redis://user:password@host:port/database, rediss://… or unix://…",
+        ) from None
+
+
+def check_postgres(dsn: str) -> None:
+    """Raises `SettingsError` when no PostgreSQL can be meant by the DSN; asks nobody."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise SettingsError(
+            "LEANVIBE_POSTGRES_DSN is no DSN", hint="write postgresql://user:password@host:port/database"
+        ) from None
+
+
+def check_otlp(environment: Mapping[str, str], sink: str) -> None:
+    """Raises `SettingsError` when the sink could not be built from the standard variables; asks nobody.
+
+    Also when no endpoint is set: whoever sets one later will find the rest in order.
+    """
+    from exporters.otlp import Signal, config_from_env
+
+    has_endpoint = any(environment.get(name) for name in _endpoints(OTLP_SIGNALS[sink]))
+    given = environment if has_endpoint else {**environment, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
+    config_from_env(given, Signal[OTLP_SIGNALS[sink]])
+
+
+def _endpoints(signal: str) -> tuple[str, str]:
+    return "OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
 
 
 def instance_id(data_dir: Path) -> str:

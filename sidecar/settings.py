@@ -4,9 +4,11 @@ Order of precedence, weakest first: defaults, the TOML file given by `--config` 
 environment variables `LEANVIBE_<NAME>`, command-line flags. Unknown keys of the file are refused.
 """
 
+import difflib
 import os
 import socket
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +25,11 @@ from sidecar.errors import SettingsError
 from sidecar.state_dir import default_data_dir
 
 PREFIX = "LEANVIBE_"
+NOT_SETTINGS = frozenset(
+    {"CONFIG", "TOKEN", "INGEST_TOKEN", "HOOK_API_URL", "HOOK_TIMEOUT", "HOOK_DEBUG", "ENABLE_HOOKS"}
+    | {"SESSION_ID", "AGENT_ID", "AGENT_NAME"}
+)
+"""Variables, without `PREFIX`, that commands and hooks read besides the settings."""
 SECRET_SETTINGS = frozenset({"redis_url", "postgres_dsn", "otlp_endpoint"})
 """Settings whose value may hold a password: never shown whole."""
 
@@ -203,13 +210,43 @@ def load(config_file: Path | None = None, **flags: Any) -> Settings:
     Raises:
         SettingsError: the file cannot be read, a key is unknown or a value is wrong; names key and source.
     """
+    found = _loaded(config_file, {name: value for name, value in flags.items() if value is not None})
+    if isinstance(found, Settings):
+        return found
+    raise found[0]
+
+
+def complaints(config_file: Path | None) -> list[SettingsError]:
+    """All that is wrong with the values of file and environment, where `load` tells the first; raises as it does."""
+    found = _loaded(config_file, {})
+    return [] if isinstance(found, Settings) else found
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[SettingsError]:
+    """A complaint about each variable that looks like one of ours and is none, with the nearest that is."""
+    known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    given = [name.upper().removeprefix(PREFIX) for name in environment if name.upper().startswith(PREFIX)]
+    return [
+        SettingsError(f"environment variable {PREFIX}{name} is unknown", hint=_nearest(name, known, PREFIX))
+        for name in sorted(set(given) - known)
+    ]
+
+
+def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    meant = f"did you mean {prefix}{near[0]}? " if near else ""
+    return f"{meant}leanvibe config show lists every setting"
+
+
+def _loaded(config_file: Path | None, given: dict[str, Any]) -> Settings | list[SettingsError]:
+    """The settings, or what is wrong with them."""
     named = config_file or _path_from_environment()
     file_values = _read(named) if named else {}
-    given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings(**{"_file_values": file_values, **given})
     except ValidationError as error:
-        raise _explained(error, given, file_values, named) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [_explained(dict(one), given, file_values, named) for one in found]
 
 
 def _path_from_environment() -> Path | None:
@@ -227,17 +264,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explained(
-    error: ValidationError, flags: dict[str, Any], file_values: dict[str, Any], path: Path | None
+    error: Mapping[str, Any], flags: dict[str, Any], file_values: dict[str, Any], path: Path | None
 ) -> SettingsError:
-    """The first complaint, with the key as the user typed it and never the value (it may be a secret)."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    key = str(first["loc"][0]) if first["loc"] else "settings"
+    """One complaint, with the key as the user typed it and never the value (it may be a secret)."""
+    key = str(error["loc"][0]) if error["loc"] else "settings"
     if key in flags:
         where = f"--{key.replace('_', '-')}"
     elif (PREFIX + key.upper()) in os.environ:
         where = f"environment variable {PREFIX}{key.upper()}"
     else:
         where = f"key {key!r} of {path}" if key in file_values else f"setting {key!r}"
-    if first["type"] == "extra_forbidden":
-        return SettingsError(f"{where} is unknown", hint="leanvibe config show lists every setting")
-    return SettingsError(f"{where}: {first['msg']}", hint="leanvibe config show explains every setting")
+    if error["type"] == "extra_forbidden":
+        return SettingsError(f"{where} is unknown", hint=_nearest(key, Settings.model_fields))
+    return SettingsError(f"{where}: {error['msg']}", hint="leanvibe config show explains every setting")

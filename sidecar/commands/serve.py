@@ -1,11 +1,12 @@
 """`leanvibe serve`: runs the sidecar."""
 
+import os
 from pathlib import Path
 
 import rich_click as click
 
 from sidecar.commands.options import config_option, data_dir_option
-from sidecar.settings import Settings, load
+from sidecar.settings import Settings, load, unknown_variables
 
 
 @click.command()
@@ -55,6 +56,8 @@ def serve(  # noqa: PLR0913, PLR0917  one per option
     settings = load(config, **given, tcp=False if no_tcp else None)
     if autostarted and not settings.autostart:
         return
+    for error in unknown_variables(os.environ):  # another program's, perhaps, so no reason to refuse
+        click.echo(f"warning: {error.message}: {error.hint}", err=True)
     from sidecar.front.serve import serve as run
 
     run(settings, lambda url, link: click.echo(welcome(url, link, settings)), profile, anyone=anyone)

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporters.registry import EXPORTERS, otlp_wanted
+from exporters.registry import EXPORTERS, OTLP_SIGNALS, check_otlp, check_postgres, check_redis, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import StoreError, said_of
+from sidecar.errors import SettingsError, StoreError, said_of
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
@@ -240,6 +240,21 @@ def build_metric_exporter(
     exporter = MetricExporter(built_or_broken(build), meter.metrics, interval_of(standard))
     exporter.start()
     return exporter
+
+
+def sink_complaints(settings: "Settings", environment: Mapping[str, str]) -> list[SettingsError]:
+    """What no sink could ever use, each once; nobody is asked."""
+    standard = otel_variables(settings, environment)
+    checks: list[Callable[[], None]] = [partial(check_otlp, standard, name) for name in OTLP_SIGNALS]
+    checks += [partial(check_redis, settings.redis_url)] if settings.redis_url else []
+    checks += [partial(check_postgres, settings.postgres_dsn)] if settings.postgres_dsn else []
+    found: dict[str, SettingsError] = {}
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            found.setdefault(error.message, error)
+    return list(found.values())
 
 
 def otel_variables(settings: "Settings", environment: Mapping[str, str]) -> dict[str, str]:
