@@ -80,11 +80,16 @@ def test_sql_tells_what_is_wrong(played: Sidecar) -> None:
     """A refused or wrong query is one line with what to do, and exit code 1."""
     refused = leanvibe("sql", "DROP TABLE events_hot", *on(played))
     wrong = leanvibe("sql", "SELECT nothing FROM nowhere", *on(played))
+    mistyped = leanvibe("sql", "SELECT * FROM tool_stat", *on(played))
+    column = leanvibe("sql", "SELECT tool_nam FROM tool_stats", *on(played))
 
     assert (1, "") == (refused.returncode, refused.stdout)
     assert "error: DROP is not allowed" in refused.stderr
     assert (1, "") == (wrong.returncode, wrong.stdout)
     assert "nowhere" in wrong.stderr
+    assert "there are events, sessions" in wrong.stderr
+    assert "did you mean tool_stats?" in mistyped.stderr
+    assert '"tool_name"' in column.stderr
 
 
 def test_sql_says_when_there_is_more() -> None:

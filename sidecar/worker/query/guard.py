@@ -5,6 +5,8 @@ configuration is locked. The type of the statement alone is not enough: `WITH t 
 is a SELECT by type.
 """
 
+import difflib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,11 @@ import msgspec
 from sidecar.errors import QueryFailedError, QueryRefusedError
 
 MAX_QUERY_CHARS = 100_000
+MAX_SAID = 500
+"""Characters of what DuckDB says."""
+TABLES = ("events", "sessions", "turns", "tool_calls", "tool_stats", "errors", "redaction_stats", "spans", "audit")
+"""The tables and views that are for people."""
+_MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
 
 TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row", "summary", "histogram"}
@@ -55,7 +62,7 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     try:
         statements = connection.extract_statements(query)
     except duckdb.Error as error:
-        raise QueryFailedError(first_line(error)) from None
+        raise failure_of(error) from None
     if len(statements) != 1:
         raise QueryRefusedError(f"{len(statements)} statements in one query", hint="send one SELECT at a time")
     if statements[0].type is not duckdb.StatementType.SELECT:
@@ -67,9 +74,16 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     return query
 
 
-def first_line(error: duckdb.Error) -> str:
-    """DuckDB's message without the drawing of the statement below it."""
-    return str(error).partition("\n")[0][:500]
+def failure_of(error: duckdb.Error) -> QueryFailedError:
+    """DuckDB's message without the drawing of the statement below it; the hint has the name that was meant."""
+    message, _, rest = str(error).partition("\n")
+    said = rest.partition("\n")[0]
+    if missing := _MISSING_TABLE.search(message):
+        near = difflib.get_close_matches(missing[1].lower(), TABLES, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        return QueryFailedError(message[:MAX_SAID], hint=f"{meant}there are {', '.join(TABLES)}")
+    is_help = said.startswith(("Did you mean", "Candidate bindings"))
+    return QueryFailedError(message[:MAX_SAID], hint=said[:MAX_SAID] if is_help else "")
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

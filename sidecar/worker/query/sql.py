@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 
 from sidecar.errors import QueryFailedError, QueryLimitError
-from sidecar.worker.query.guard import checked, first_line
+from sidecar.worker.query.guard import checked, failure_of
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Of the rows as JSON."""
@@ -63,7 +63,7 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
         except duckdb.Error as error:
             if is_over():
                 raise QueryLimitError(f"stopped after {seconds:g} s") from None
-            raise QueryFailedError(first_line(error)) from None
+            raise failure_of(error) from None
         except (OverflowError, ValueError):
             raise QueryFailedError("a value is beyond what can be shown", hint="cast it to VARCHAR") from None
     elapsed = round((time.monotonic() - started) * 1000, 3)
