@@ -240,3 +240,38 @@ def test_nothing_of_a_body_is_ever_logged(sidecar: Sidecar) -> None:
     assert 200 == sidecar.raw("GET", f"{API}/events?limit=1", headers=sidecar.bearer).status_code
     assert MARK not in sidecar.output()
     assert "Traceback" not in sidecar.output()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("limit=1001", "limit is a number from 1 to 1000"),
+        ("failed=maybe", "failed: expected `bool"),
+        ("since=yesterday", "since='yesterday' is no time"),
+        ("since=2026-01-31T12:00:00Z&until=soon", "until='soon' is no time"),
+        ("sesion_id=s", "did you mean session_id?"),
+        ("nope=1", "there are session_id, agent"),
+    ],
+)
+def test_a_wrong_filter_is_told(sidecar: Sidecar, query: str, told: str) -> None:
+    """A filter that is unknown or has no usable value is a 400 that says what would be: never all events."""
+    answer = sidecar.get(f"{API}/events?{query}")
+    assert 400 == answer.status_code
+    assert told in answer.json()["error"] + answer.json()["hint"]
+
+
+@pytest.mark.parametrize("body", [{"q": MARK}, {}, [], {"query": "SELECT 1", MARK: 1}, b""])
+def test_a_wrong_body_is_told(sidecar: Sidecar, body: object) -> None:
+    """Who sends another body than SQL's is told which fields it has, and nothing of what was sent."""
+    answer = sidecar.post(f"{API}/sql", body, headers=sidecar.bearer)
+    assert 400 == answer.status_code
+    assert "the body is a JSON object with query" in answer.json()["error"]
+    assert MARK not in answer.text
+
+
+def test_a_field_of_another_type_is_told(sidecar: Sidecar) -> None:
+    """What a field should be is said, what it was is not."""
+    replay = sidecar.post(f"{API}/replay", {"sink": "redis", "after": MARK}, headers=sidecar.bearer)
+    rotate = sidecar.post("/api/v1/access/rotate", {"tokens": [MARK]}, headers=sidecar.bearer)
+    assert (400, True) == (replay.status_code, "after: expected `int`" in replay.json()["error"])
+    assert (400, False) == (rotate.status_code, MARK in rotate.text)

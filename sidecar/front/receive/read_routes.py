@@ -1,5 +1,6 @@
 """Routes that read: the event list and SQL. Both ask the worker; both need the token."""
 
+import difflib
 from typing import Annotated, Any
 
 import msgspec
@@ -29,6 +30,13 @@ STATUS: dict[type[LeanvibeError], int] = {
     QueryLimitError: 422,
     WorkerUnavailableError: 503,
 }
+
+
+FILTERS = (
+    "session_id", "agent", "agent_id", "event_type", "tool_name", "failed", "text", "since", "until", "before",
+    "after", "limit",
+)  # fmt: skip
+"""What the event list can be asked for; anything else is a mistake, and ignoring it would answer with everything."""
 
 
 class SqlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,6 +73,8 @@ def read_routes(
         after: int | None = None,
         limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
     ) -> Response[bytes]:
+        if unknown := [name for name in request.query_params if name not in FILTERS]:
+            return _unknown_filter(unknown[0])
         span = {"since": since or "", "until": until} if until else {}  # an export; others ask again and again
         asked_for = {**span, **({"session_id": session_id} if session_id else {})}
         await auditor.require_coarse("events", who_of(request.scope), asked_for)
@@ -82,6 +92,13 @@ def read_routes(
         return await asked("sql", {"query": data.query, **limits}, sql_seconds + GRACE_SECONDS)
 
     return [events, sql]
+
+
+def _unknown_filter(name: str) -> Response[bytes]:
+    near = difflib.get_close_matches(name, FILTERS, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    error = QueryFailedError(f"there is no filter {name[:40]!r}", hint=f"{meant}there are {', '.join(FILTERS)}")
+    return Response(error_body(error), status_code=_status(error), media_type=MediaType.JSON)
 
 
 def _status(error: LeanvibeError) -> int:

@@ -1,5 +1,6 @@
 """The API's list of events: newest first, filtered, paged by sequence number."""
 
+import datetime as dt
 import functools
 from typing import Any
 
@@ -72,8 +73,7 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
             descending=not ascending,
         )
     except UnstorableError:
-        hint = "ISO 8601: 2026-01-31T12:00:00Z"
-        raise QueryFailedError(f"since={wanted.since!r} or until={wanted.until!r} is no time", hint=hint) from None
+        raise _no_time({"since": wanted.since, "until": wanted.until}) from None
     except StoreError as error:
         if isinstance(error.__cause__, duckdb.InterruptException):
             raise QueryLimitError(f"stopped after {SECONDS:g} s", hint="narrow it down, e.g. by since") from None
@@ -81,6 +81,22 @@ def recent(store: Store, wanted: EventFilter) -> dict[str, Any]:
     page = [_shown(row) for row in rows]
     last = page[-1]["seq"] if page else None
     return {"events": page, "last": last, "next_after" if ascending else "next_before": last if more else None}
+
+
+def _no_time(given: dict[str, str | None]) -> QueryFailedError:
+    """Which of them DuckDB could not read; all that were given when Python could read each."""
+    asked = {name: text for name, text in given.items() if text is not None}
+    wrong = {name: text for name, text in asked.items() if not _is_time(text)} or asked
+    told = " or ".join(f"{name}={text!r}" for name, text in wrong.items())
+    return QueryFailedError(f"{told} is no time", hint="ISO 8601: 2026-01-31T12:00:00Z")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _where(wanted: EventFilter) -> tuple[str, list[Any]]:
