@@ -59,7 +59,8 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it."""
         if scope["type"] in _GUARDED:
-            refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]))
+            method = str(scope.get("method", ""))
+            refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]), method)
             if refusal is not None:
                 self._auditor.refused(refusal.status, who_of(scope))
             elif scope["type"] == ScopeType.WEBSOCKET:

@@ -4,6 +4,7 @@
 * A request that a browser sent for another origin is refused, whatever it asks for.
 * Sending events needs no token from loopback; with `ingest = "token"` the ingest token, which opens nothing else.
 * Answers that hold no content need none either, unless `metrics = "token"`.
+* A POST without the token to a path that is none is told where events go: that the path is none is no secret.
 * Everything that reads events needs the token for reading, or the cookie that the page got by a one-time link; a new
   token is made for who has the old one, never for a cookie.
 """
@@ -31,6 +32,8 @@ STATUS_PATHS = frozenset({f"{API}/hook-performance", "/metrics"})
 STATUS_TREES = ("/schema",)
 INGEST_PATHS = frozenset({f"{API}/hook-events"})
 INGEST_TREES = (NATIVE_PATH,)
+POST_PATHS = frozenset({f"{API}/sql", f"{API}/replay", "/api/v1/access/codes", ROTATE_PATH})
+"""What else is posted to; a POST to no path at all is most likely an event that went astray."""
 SAFE_SITES = frozenset({"same-origin", "none"})
 
 
@@ -45,6 +48,11 @@ class Refusal:
 
 NO_TOKEN = Refusal(
     401, "reading events needs the token", "leanvibe open, or Authorization: Bearer with <data-dir>/token"
+)
+NO_SUCH_PATH = Refusal(
+    404,
+    "nothing is posted to here",
+    f"events go to {NATIVE_PATH}/claude-code (or another agent), in the guide's format to {API}/hook-events",
 )
 NO_INGEST_TOKEN = Refusal(
     401,
@@ -81,13 +89,14 @@ def access_policy(
     return AccessPolicy(hosts, token, ingest_token=ingest_token, closed=closed)
 
 
-def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
+def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes], method: str = "") -> Refusal | None:
     """Why this request may not pass; None when it may. Pure.
 
     Args:
         policy: the hosts and the token.
         path: the request's path, without query.
         headers: lower-case header names to values; of a repeated header the last.
+        method: of the request; empty for a WebSocket.
     """
     if host_name(headers.get(b"host", b"").decode("latin-1")) not in policy.hosts:
         return Refusal(421, "this host name is not served", "ask 127.0.0.1 or set LEANVIBE_ALLOWED_HOSTS")
@@ -99,7 +108,7 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) 
         return None
     if _has_token(policy.token, headers) or (path != ROTATE_PATH and _has_cookie(policy, headers)):
         return None
-    return NO_TOKEN
+    return NO_SUCH_PATH if method == "POST" and not _is_in(path, POST_PATHS, ()) else NO_TOKEN
 
 
 def may_read(policy: AccessPolicy, headers: Mapping[bytes, bytes]) -> bool:

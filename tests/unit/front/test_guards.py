@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.front.document.paths import PATHS
 from sidecar.front.page import cookie
 from sidecar.front.receive.guards import API, ROTATE_PATH, AccessPolicy, access_policy, host_name, refusal_of
 
@@ -48,6 +49,28 @@ def test_other_names_are_refused(host: str) -> None:
 def test_what_holds_no_content_is_open(path: str) -> None:
     """Sending events and answers without content need no token."""
     assert None is status(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/hook/claude-code", f"{API}/hook-event", f"{API}/hooks", "/hook-events"]
+)
+def test_an_event_that_went_astray_is_told_where_events_go(path: str) -> None:
+    """A POST to a path that is none is a 404 with those that take events; a GET there still needs the token."""
+    headers = {b"host": b"127.0.0.1:8000"}
+    posted = refusal_of(policy(), path, headers, "POST")
+
+    assert posted is None or (404, True) == (posted.status, f"{API}/hook-events" in posted.hint)
+    assert ("/" == path) == (posted is None)
+    assert path == "/" or 401 == status(path)
+
+
+def test_every_path_that_is_posted_to_is_known() -> None:
+    """Without the token each asks for it, or is open: none of them is told to be none."""
+    posted = [path for path, methods in PATHS.items() if "post" in methods]
+    found = {path: refusal_of(policy(), path, {b"host": b"localhost"}, "POST") for path in posted}
+
+    assert len(posted) > 3
+    assert [] == [path for path, refusal in found.items() if refusal and refusal.status == 404]
 
 
 @pytest.mark.parametrize("path", READING)
