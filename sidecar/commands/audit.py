@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from sidecar.errors import AuditError
 from sidecar.settings import load
 
 COLUMNS = ["seq", "at", "action", "actor", "origin", "detail"]
+RECORD_ID = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 limit_option = click.option("--limit", type=click.IntRange(min=1), default=50, help="So many of the last records.")
 
 
@@ -57,6 +59,8 @@ def verify(expect: str, data_dir: Path | None, as_json: bool) -> None:  # noqa: 
 
     Example: leanvibe audit verify --expect 12:9f86d0…
     """
+    if expect and not RECORD_ID.fullmatch(expect):
+        raise click.BadParameter("it is no SEQ:HASH, as the head that this command prints", param_hint="--expect")
     try:
         verdict = _trail(data_dir).verify(expect)
     except OSError as error:
@@ -67,7 +71,8 @@ def verify(expect: str, data_dir: Path | None, as_json: bool) -> None:  # noqa: 
     else:
         for note in verdict.notes:
             click.echo(f"note: {note}")
-        click.echo(verdict.broken or f"{verdict.records} records are in order; head {verdict.head}")
+        in_order = "1 record is" if verdict.records == 1 else f"{verdict.records} records are"
+        click.echo(verdict.broken or f"{in_order} in order; head {verdict.head}")
     if verdict.broken:
         sys.exit(1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from sidecar.commands.options import config_option
-from sidecar.errors import SettingsError
+from sidecar.errors import LeanvibeError, SettingsError
 from sidecar.settings import load
 
 
@@ -27,5 +27,14 @@ def upgrade(dsn: str | None, config: Path | None) -> None:
         raise SettingsError("no PostgreSQL database is set", hint="give --dsn or set LEANVIBE_POSTGRES_DSN")
     from sidecar.worker.main import upgrade_database
 
-    before, now = upgrade_database(target)
+    try:
+        before, now = upgrade_database(target)
+    except LeanvibeError as error:
+        raise (_about_the_option(error) if dsn else error) from None
     click.echo(f"the tables are at revision {now}" + ("" if before == now else f" (before: {before or 'none'})"))
+
+
+def _about_the_option(error: LeanvibeError) -> LeanvibeError:
+    """The same about what was typed: the sink's own words name the variable."""
+    message, hint = (text.replace("LEANVIBE_POSTGRES_DSN", "--dsn") for text in (error.message, error.hint))
+    return type(error)(message, hint=hint)

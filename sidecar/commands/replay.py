@@ -48,12 +48,16 @@ def replay(  # noqa: PLR0913, PLR0917  one per option
     try:
         _run(client_of(data_dir, url), wanted, totals)
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; continue with --after {totals['after']} and the same options", err=True)
+        click.echo("\n" + "; ".join(["interrupted", *_go_on(totals)]), err=True)
         sys.exit(130)
     except LeanvibeError as error:
-        hint = f"{error.hint}; continue with --after {totals['after']} and the same options".removeprefix("; ")
-        raise LeanvibeError(error.message, hint=hint) from None
+        raise LeanvibeError(error.message, hint="; ".join(filter(None, [error.hint, *_go_on(totals)]))) from None
     click.echo(f"sent {totals['sent']}, refused {totals['refused']}")
+
+
+def _go_on(totals: dict[str, int]) -> list[str]:
+    """How to continue; nothing when that is from the beginning."""
+    return [f"continue with --after {totals['after']} and the same options"] if totals["after"] else []
 
 
 def micros(since: str | None) -> int:

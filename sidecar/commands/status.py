@@ -65,6 +65,8 @@ def _show_turns(turns: dict[str, Any]) -> None:
         for turn in turns["oldest"]
     ]
     print_table(["agent", "since", "events", "waiting for permission"], rows)
+    if more := turns["running"] - len(rows):
+        click.echo(f"  and {more} more, begun later")
 
 
 def _waiting(seconds: float | None) -> str:

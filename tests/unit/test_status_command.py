@@ -49,3 +49,11 @@ def test_running_turns_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     _show_turns({"running": 1, "oldest": [turn]})
     shown = capsys.readouterr().out
     assert [] == [word for word in ("turns running: 1", "claude-code", "754 s", "12", "61 s") if word not in shown]
+    assert "more" not in shown
+
+
+def test_turns_that_are_not_shown_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows and what is said to be left out are all turns that run."""
+    turn = {"agent": "a", "seconds": 1.0, "events": 1, "waiting_for_permission_seconds": None}
+    _show_turns({"running": 112, "oldest": [turn] * 20})
+    assert "and 92 more" in capsys.readouterr().out

@@ -1,0 +1,63 @@
+"""What commands say: about what was typed, in its words, and no more than is true."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sidecar.audit.trail import AuditTrail
+from sidecar.cli import leanvibe
+from sidecar.commands import replay as replay_module
+from sidecar.errors import LeanvibeError
+
+WHO = {"actor": "test", "origin": "here"}
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(leanvibe, words)
+
+
+@pytest.mark.parametrize("expect", ["garbage", "1", "1:abc", "0:" + "0" * 64, "1:" + "0" * 64 + "0"])
+def test_no_record_id_is_a_usage_error(tmp_path: Path, expect: str) -> None:
+    """What can be the id of no record says nothing of the trail: exit code 2, no word of tampering."""
+    AuditTrail(tmp_path).append("test", WHO, {})
+
+    found = run("audit", "verify", "--data-dir", str(tmp_path), "--expect", expect)
+
+    assert (2, True, False) == (found.exit_code, "SEQ:HASH" in found.output, "replaced" in found.output)
+
+
+def test_records_are_counted_in_words(tmp_path: Path) -> None:
+    """One record is, two are in order; the head that was printed is expected to be there."""
+    trail = AuditTrail(tmp_path)
+    trail.append("test", WHO, {})
+    one = run("audit", "verify", "--data-dir", str(tmp_path)).output
+    trail.append("test", WHO, {})
+    two = run("audit", "verify", "--data-dir", str(tmp_path), "--expect", one.split()[-1]).output
+
+    assert one.startswith("1 record is in order; head 1:")
+    assert two.startswith("2 records are in order; head 2:")
+
+
+def test_a_mistyped_dsn_is_the_options() -> None:
+    """`--dsn` is blamed when it was given."""
+    found = run("db", "upgrade", "--dsn", "nonsense").exception
+
+    assert isinstance(found, LeanvibeError)
+    assert "--dsn" in str(found)
+    assert "LEANVIBE_POSTGRES_DSN" not in str(found)
+
+
+@pytest.mark.parametrize(("reached", "told"), [(0, False), (7, True)])
+def test_a_replay_is_continued_where_it_got_to(monkeypatch: pytest.MonkeyPatch, reached: int, told: bool) -> None:
+    """A failed replay says how to go on, unless that would be from the beginning."""
+
+    def fail(_client: object, _wanted: object, totals: dict[str, int]) -> None:
+        totals["after"] = reached
+        raise LeanvibeError("it failed")
+
+    monkeypatch.setattr(replay_module, "_run", fail)
+    found = run("replay", "--sink", "redis", "--url", "http://127.0.0.1:1").exception
+
+    assert isinstance(found, LeanvibeError)
+    assert told == (f"--after {reached}" in found.hint)
