@@ -1,8 +1,8 @@
 """`leanvibe export`: a range of events as a file."""
 
-import datetime as dt
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.replay import micros
+from sidecar.errors import LeanvibeError
 from sidecar.events import iso
 from sidecar.settings import load
 
@@ -41,7 +42,11 @@ class Page(msgspec.Struct):
 @click.option("--until", help="The same, for the end, which is left out; default: now.")
 @click.option("--session", "session_id", help="Only this session.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file, not there yet."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The file, not there yet; - is standard output (not for parquet).",
 )
 @data_dir_option
 @url_option
@@ -60,13 +65,21 @@ def export(  # noqa: PLR0913, PLR0917  one per option
 
     Example: leanvibe export --format parquet --since 7d -o week.parquet
     """
-    from sidecar.worker.query.export import write
+    from sidecar.worker.query.export import stream, write
 
-    now = dt.datetime.now(dt.UTC).isoformat()
-    wanted = {"since": iso(micros(since)), "until": iso(micros(until or now)), "limit": PAGE_EVENTS}
+    first, end = micros(since), micros(until) if until else time.time_ns() // 1000
+    if first >= end:
+        raise LeanvibeError(
+            "nothing can be in that span: it ends before it begins",
+            hint="--since is the earlier one: --since 2h --until 1h",
+        )
+    wanted = {"since": iso(first), "until": iso(end), "limit": PAGE_EVENTS}
     wanted |= {"session_id": session_id} if session_id else {}
-    count = write(form, _counted(_pages(wanted, data_dir, url)), output)
-    click.echo(f"{count} events in {output}")
+    pages = _counted(_pages(wanted, data_dir, url))
+    if str(output) == "-":
+        stream(form, pages, sys.stdout.buffer)
+    else:
+        click.echo(f"{write(form, pages, output)} events in {output}")
 
 
 def _pages(wanted: dict[str, Any], data_dir: Path | None, url: str | None) -> Iterator[list[msgspec.Raw]]:

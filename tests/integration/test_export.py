@@ -62,6 +62,36 @@ def test_each_format_holds_the_same(sidecar: Sidecar, tmp_path: Path) -> None:
     assert LARGE["tool_response"] == lines[-1]["payload"]["tool_response"]
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_standard_output_is_a_target(sidecar: Sidecar, tmp_path: Path, form: str) -> None:
+    """`-o -` prints what the file would hold and nothing else."""
+    words = ("--format", form, "--session", "odd", "--data-dir", str(sidecar.data_dir))
+    shown = leanvibe("export", "-o", "-", *words)
+    leanvibe("export", "-o", str(tmp_path / "file"), *words)
+
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert (tmp_path / "file").read_text() == shown.stdout != ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-o", "-"), "ndjson"),
+        (("-o", "never", "--since", "1h", "--until", "2h"), "--since 2h --until 1h"),
+        (("-o", "never", "--since", "2999-01-01"), "ends before it begins"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    """No Parquet on standard output, no file of a span in which nothing can be: exit code 1 and what is right."""
+    monkeypatch.chdir(tmp_path)
+    refused = leanvibe("export", *words, "--data-dir", str(tmp_path))
+
+    assert (1, "", True) == (refused.returncode, refused.stdout, told in refused.stderr), refused.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_range_is_chosen(sidecar: Sidecar, tmp_path: Path) -> None:
     """By time and by session; a range without events is a file without events."""
     assert 1 == len(

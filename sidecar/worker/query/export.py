@@ -2,12 +2,14 @@
 
 import contextlib
 import csv
+import functools
 import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -18,6 +20,8 @@ Page = list[msgspec.Raw]
 """Events as JSON objects, as the API shows them."""
 Write = Callable[[Iterable[Page], Path], int]
 """Writes pages to a file that is not there yet; how many events it wrote."""
+Stream = Callable[[Iterable[Page], BinaryIO], int]
+"""Writes pages to an open file; how many events it wrote."""
 
 _TYPES = {
     **dict.fromkeys(("seq", "size_bytes"), "BIGINT"),
@@ -69,25 +73,47 @@ def _beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ndjson(pages: Iterable[Page], path: Path) -> int:
+def stream(form: str, pages: Iterable[Page], file: BinaryIO) -> int:
+    """Writes the events to an open file, one after the other; how many there are.
+
+    Raises:
+        LeanvibeError: that format is no stream, and what the pages raise.
+    """
+    if form not in STREAMS:
+        streams = ", ".join(STREAMS)
+        raise LeanvibeError(f"{form} cannot be written to standard output", hint=f"--format is one of {streams}")
+    return STREAMS[form](pages, file)
+
+
+def _ndjson_into(pages: Iterable[Page], file: BinaryIO) -> int:
     count = 0
-    with path.open("wb") as file:
-        for page in pages:
-            file.writelines(bytes(event) + b"\n" for event in page)
-            count += len(page)
-        _settle(file)
+    for page in pages:
+        file.writelines(bytes(event) + b"\n" for event in page)
+        count += len(page)
+    file.flush()
     return count
 
 
-def _csv(pages: Iterable[Page], path: Path) -> int:
+def _csv_into(pages: Iterable[Page], file: BinaryIO) -> int:
     count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    try:
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(FIELDS)
         for page in pages:
             writer.writerows(map(_cells, page))
             count += len(page)
-        _settle(file)
+    finally:
+        text.detach()  # writes what is left, and leaves the file open
+    return count
+
+
+def _filed(into: Stream, pages: Iterable[Page], path: Path) -> int:
+    """What is written is on disk before the file gets its name."""
+    with path.open("wb") as file:
+        count = into(pages, file)
+        file.flush()
+        os.fsync(file.fileno())
     return count
 
 
@@ -111,7 +137,7 @@ def _parquet(pages: Iterable[Page], path: Path) -> int:
     for page in pages:
         largest = max(largest, *(len(bytes(event)) + 1 for event in page), 0)
         names.append(str(path.with_name(f"{len(names)}.ndjson")))
-        count += _ndjson([page], Path(names[-1]))
+        count += _filed(_ndjson_into, [page], Path(names[-1]))
     columns = ", ".join(f"{name}: '{_TYPES.get(name, 'VARCHAR')}'" for name in FIELDS)
     source = f"read_json(?, format = 'newline_delimited', maximum_object_size = {largest}, columns = {{{columns}}})"
     options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '4MB'"
@@ -124,10 +150,6 @@ def _parquet(pages: Iterable[Page], path: Path) -> int:
     return count
 
 
-def _settle(file: io.IOBase) -> None:
-    """What is written is on disk before the file gets its name."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-FORMATS: dict[str, Write] = {"parquet": _parquet, "ndjson": _ndjson, "jsonl": _ndjson, "csv": _csv}
+STREAMS: dict[str, Stream] = {"ndjson": _ndjson_into, "jsonl": _ndjson_into, "csv": _csv_into}
+_FILES = {name: functools.partial(_filed, into) for name, into in STREAMS.items()}
+FORMATS: dict[str, Write] = {"parquet": _parquet, **_FILES}
