@@ -83,14 +83,15 @@ def _install(settings: Settings, change: files.Change, base: str, chosen: dict[s
     before = files.undone(change.path, change.before, known)
     mode = known.mode if known and known.token else files.mode_of(change.path)
     written = files.digest(change.after or "")
+    made = known.made_folder if known else not change.path.parent.exists()
     receipt = files.Receipt(
-        str(change.path.absolute()), base, chosen, written, before, bool(token), mode if token else None
+        str(change.path.absolute()), base, chosen, written, before, bool(token), mode if token else None, made
     )
     directory.prepare(settings.data_dir)
     files.write(change, hook_token.PRIVATE if token else None)
     backup = files.keep(settings.data_dir, change, receipt)
     click.echo(f"{change.path}: {len(chosen)} events go to {base}{table.PATH}")
-    click.echo(f"  the file as it was: {backup}")
+    click.echo(f"  the file as it was: {backup}" if backup else "  there was no such file before")
     click.echo("  running sessions take it up by themselves; undo with leanvibe hooks uninstall")
 
 
@@ -113,6 +114,8 @@ def uninstall(scope: str, dry_run: bool, data_dir: Path | None) -> None:  # noqa
         return
     if change:
         files.write(change, receipt.mode if receipt else None)
+    if change.after is None and receipt and receipt.made_folder:
+        files.remove_folder(path)
     files.forget(settings.data_dir, path)
     click.echo(f"{path}: " + ("our hooks are gone" if change else "holds no hook of ours"))
 

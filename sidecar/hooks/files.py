@@ -33,6 +33,7 @@ class Receipt:
         before: the text without any hook of ours; None when there was no file.
         token: whether the ingest token was written, too.
         mode: of the file before it held a token; None when there was none, or no token was written.
+        made_folder: whether the file's folder was made for it.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Receipt:
     before: str | None
     token: bool = False
     mode: int | None = None
+    made_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,12 @@ def write(change: Change, mode: int | None = None) -> None:
         raise HooksError(f"cannot write {target}: {error.strerror}") from None
 
 
+def remove_folder(path: Path) -> None:
+    """Removes the folder of a file that is gone, unless something else is in it by now."""
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+
+
 def receipts(data_dir: Path) -> list[Receipt]:
     """Every receipt of a data directory."""
     found = []
@@ -162,8 +170,10 @@ def receipt_of(data_dir: Path, path: Path) -> Receipt | None:
     return None
 
 
-def keep(data_dir: Path, change: Change, receipt: Receipt) -> Path:
-    """Writes the receipt, and a backup of the file as it was before the first installation; the backup's path.
+def keep(data_dir: Path, change: Change, receipt: Receipt) -> Path | None:
+    """Writes the receipt, and a backup of the file as it was before the first installation.
+
+    The backup's path; None when there was no file then.
 
     Args:
         data_dir: the data directory, which must exist.
@@ -174,10 +184,13 @@ def keep(data_dir: Path, change: Change, receipt: Receipt) -> Path:
     for private in (folder.parent, folder):
         private.mkdir(mode=0o700, exist_ok=True)
     backup = folder / "backup.json"
-    if not (folder / _RECEIPT).exists():
+    is_first = not (folder / _RECEIPT).exists()
+    if is_first and change.before is None:
+        backup.unlink(missing_ok=True)
+    elif is_first:
         _replace(backup, change.before or "", mode=0o600)
     _replace(folder / _RECEIPT, json.dumps(asdict(receipt)), mode=0o600)
-    return backup
+    return backup if backup.exists() else None
 
 
 def with_digest(receipt: Receipt, written: str) -> Receipt:

@@ -217,6 +217,31 @@ def test_the_file_before_is_kept(path: Path, tmp_path: Path) -> None:
     assert (OTHERS, 0o600) == (backup.read_text(), backup.stat().st_mode & 0o777)
 
 
+def test_where_nothing_was_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No backup is named where there was no file; the folder that was made goes with the file."""
+    monkeypatch.chdir(tmp_path)
+    first = run("install", "--scope", "project")
+    again = run("install", "--scope", "project", "--events", "Stop")
+    run("uninstall", "--scope", "project")
+
+    assert ["no such file before" in result.output for result in (first, again)] == [True, True]
+    assert "backup.json" not in first.output + again.output
+    assert not (tmp_path / ".claude").exists()
+
+
+@pytest.mark.parametrize("content", [(), ("commands.md",)])
+def test_a_folder_of_others_stays(path: Path, content: tuple[str, ...]) -> None:
+    """A folder that was there before, or holds something else by now, is left alone."""
+    if content:
+        path.parent.rmdir()
+    run("install")
+    for name in content:
+        (path.parent / name).write_text("")
+    run("uninstall")
+
+    assert list(content) == [file.name for file in path.parent.iterdir()]
+
+
 def test_scopes_are_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project's shared settings name no path of this machine."""
     monkeypatch.chdir(tmp_path)
