@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, route
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar.front.exposition import exposition
@@ -38,7 +38,7 @@ def status_routes(
     async def hook_performance(detail: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  a filter
         return performance_answer(monitor.snapshot(), stages.window() if detail else None)
 
-    @get(f"{API}/health", summary="Every component and sink")
+    @route(f"{API}/health", http_method=["GET", "HEAD"], summary="Every component and sink")
     async def health_route(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         answer = health()
         code = 503 if answer["status"] == "unhealthy" else 200

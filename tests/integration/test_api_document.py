@@ -16,7 +16,7 @@ from sidecar.front.receive.read_routes import read_routes
 from sidecar.front.status_routes import status_routes
 from tests.fuzz.api import attack, names, operations
 from tests.integration.ingest import EVENT, GUIDE, NATIVE
-from tests.sidecar_process import LIVE, Sidecar
+from tests.sidecar_process import API, LIVE, Sidecar
 
 CASES = 24
 OPEN_METRICS = "application/openmetrics-text"
@@ -59,6 +59,14 @@ def test_types_are_whole(sidecar: Sidecar) -> None:
         kind = sidecar.raw("GET", "/metrics", headers={"Accept": accept}).headers["content-type"]
         assert kind.startswith(expected)
         assert kind.endswith("; charset=utf-8")
+
+
+def test_health_answers_head(sidecar: Sidecar) -> None:
+    """A probe that wants no body gets the same status and headers without one."""
+    asked, told = (sidecar.raw(method, f"{API}/health") for method in ("HEAD", "GET"))
+
+    assert (told.status_code, b"") == (asked.status_code, asked.content)
+    assert "application/json" == asked.headers["content-type"]
 
 
 @pytest.mark.parametrize("path", PATHS)
