@@ -72,8 +72,13 @@ def welcome(url: str, link: str, settings: Settings) -> str:
         f"  page        {link} (opens once; again: leanvibe open)\n"
         f"  hooks       POST {url}/api/v1/hooks/claude-code\n"
         f"  health      {url}/api/v1/observability/health\n"
+        f"{_socket(settings)}"
         f"  data        {settings.data_dir} (token for reading: {settings.data_dir / 'token'})\n"
         f"  try         leanvibe tail --data-dir {settings.data_dir}\n"
         f"              leanvibe sql --data-dir {settings.data_dir} 'SELECT * FROM sessions'\n"
         "Ctrl-C stops it."
     )
+
+
+def _socket(settings: Settings) -> str:
+    return f"  socket      unix:{Path(settings.uds).absolute()} (for you alone)\n" if settings.uds else ""

@@ -145,6 +145,7 @@ def test_a_unix_socket_for_its_owner(tmp_path: Path, more: list[str]) -> None:
     try:
         until(lambda: (tmp_path / "data" / "server.json").exists() and path.exists(), "it listens")
         assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+        until(lambda: f"unix:{path}" in (tmp_path / "said").read_text(), "it says where")
         env = environment(tmp_path / "data", **({} if more else {"LEANVIBE_HOOK_API_URL": f"unix:{path}"}))
         for hook in (python_hook, shell_hook):
             assert SILENT == forward(hook("Stop"), EVENT, env)
@@ -203,6 +204,12 @@ def asked(path: Path, url: str) -> int:
     """The status of a GET over a Unix socket, without a token."""
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
         return client.get(url).status_code
+
+
+def test_an_unknown_variable_is_warned_of(tmp_path: Path) -> None:
+    """It may be another program's, so the sidecar starts, and says which of its own is like it."""
+    with running_sidecar({"LEANVIBE_PROT": "1"}, home=tmp_path) as sidecar:
+        assert "did you mean LEANVIBE_PORT?" in sidecar.output()
 
 
 def test_the_flag_does_what_it_says(tmp_path: Path) -> None:
