@@ -3,6 +3,9 @@
 import contextlib
 from pathlib import Path
 
+import pytest
+
+from tests.commands import leanvibe
 from tests.sidecar_process import Sidecar
 from tests.waiting import until
 
@@ -22,6 +25,21 @@ def test_the_sidecar_runs_on_with_a_broken_store(tmp_path: Path) -> None:
         part = until(lambda: _store(sidecar), "the store is named in health", sidecar.output)
         assert "degraded" == part["status"]
         assert "store.duckdb.broken-" in part["error"]
+
+
+@pytest.mark.parametrize("words", [("sql", "SELECT 1"), ("export", "-o", "never.parquet")])
+def test_who_only_reads_moves_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """With none running, a command that asks damaged files says so and leaves them as and where they are."""
+    damaged = {"store.duckdb": b"no database" * 1000, "journal.sqlite": b"no journal" * 1000}
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+
+    found = leanvibe(*words, "--data-dir", str(tmp_path))
+
+    assert (1, "") == (found.returncode, found.stdout)
+    assert "leanvibe serve moves it aside" in found.stderr
+    assert damaged == {name: (tmp_path / name).read_bytes() for name in damaged}
+    assert [] == list(tmp_path.glob("*broken*"))
 
 
 def _store(sidecar: Sidecar) -> dict[str, str] | None:

@@ -47,17 +47,26 @@ def broken_note(path: Path) -> str | None:
     return f"the store could not be opened and was begun anew; the old one is {found[-1]} (remove it once looked at)"
 
 
-def _opened(path: Path, memory_mb: int) -> Store:
-    reason = "it takes too much memory"
-    for step in MEMORY_STEPS[_step(path) :]:
-        try:
+def existing_store(path: Path, memory_mb: int) -> Store:
+    """The store at `path` as it lies there: for those that only read. Nothing is moved.
+
+    Raises:
+        StoreMemoryError: it takes more memory than any step gives.
+        BrokenStoreError: what is in the file will not open.
+        StoreError: as `open_store`.
+    """
+    *fewer, most = MEMORY_STEPS[_step(path) :]
+    for step in fewer:
+        with contextlib.suppress(StoreMemoryError):
             return Store(path, memory_mb * step)
-        except StoreMemoryError as error:
-            reason = error.message
-        except BrokenStoreError as error:
-            reason = error.message
-            break
-    _move_aside(path, reason)
+    return Store(path, memory_mb * most)
+
+
+def _opened(path: Path, memory_mb: int) -> Store:
+    try:
+        return existing_store(path, memory_mb)
+    except (StoreMemoryError, BrokenStoreError) as error:
+        _move_aside(path, error.message)
     return Store(path, memory_mb)
 
 
