@@ -105,7 +105,7 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
         [
             guide_route(processor, limits),
             *read_routes(worker, acknowledger, auditor, settings.sql_timeout_seconds, settings.sql_max_rows),
-            replay_route(worker, auditor),
+            replay_route(worker, acknowledger, auditor),
             *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
             live_route(hub, worker.ask, lambda: acknowledger.last_seq, settings.max_live_clients),
             file_route(page_files()),

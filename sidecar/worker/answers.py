@@ -147,9 +147,9 @@ class Answers:
         """One page of events."""
         return await self._lists.run(self._list_events, msgspec.convert(wanted, EventFilter), after_seq)
 
-    async def replay(self, wanted: dict[str, Any]) -> Step:
-        """One step of a replay."""
-        return await self._lists.run(self._replayer.step, msgspec.convert(wanted, Wanted))
+    async def replay(self, wanted: dict[str, Any], after_seq: int) -> Step:
+        """One step of a replay, from a store that holds everything up to `after_seq`."""
+        return await self._lists.run(self._replay, msgspec.convert(wanted, Wanted), after_seq)
 
     def close(self) -> None:
         """Lets running queries go."""
@@ -167,6 +167,10 @@ class Answers:
             self._store.doubt(error.__context__ or error)
             raise
         return msgspec.structs.replace(answer, behind=behind)
+
+    def _replay(self, wanted: Wanted, after_seq: int) -> Step:
+        self._loader.wait_for(after_seq, CATCH_UP_SECONDS)
+        return self._replayer.step(wanted)
 
     def _list_events(self, wanted: EventFilter, after_seq: int) -> dict[str, Any]:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)

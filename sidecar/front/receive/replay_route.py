@@ -7,6 +7,7 @@ from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar.errors import ExportError, LeanvibeError, ReplayError, WorkerUnavailableError
+from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import error_body
@@ -30,7 +31,7 @@ class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
     after: int = 0
 
 
-def replay_route(worker: WorkerLink, auditor: Auditor) -> HTTPRouteHandler:
+def replay_route(worker: WorkerLink, acknowledger: Acknowledger, auditor: Auditor) -> HTTPRouteHandler:
     """The handler of one step; its answer says where the next one begins and how much is left."""
 
     @post(f"{API}/replay", status_code=200, summary="Send again to a sink, step by step")
@@ -38,7 +39,8 @@ def replay_route(worker: WorkerLink, auditor: Auditor) -> HTTPRouteHandler:
         told = {name: value for name, value in msgspec.to_builtins(data).items() if value and name != "after"}
         await auditor.require_coarse("replay", who_of(request.scope), told)
         try:
-            body = bytes(await worker.ask("replay", {"wanted": msgspec.to_builtins(data)}, STEP_SECONDS))
+            asked = {"wanted": msgspec.to_builtins(data), "after_seq": acknowledger.last_seq}
+            body = bytes(await worker.ask("replay", asked, STEP_SECONDS))
         except LeanvibeError as error:
             status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
             return Response(error_body(error), status_code=status, media_type=MediaType.JSON)
