@@ -98,7 +98,7 @@ HEALTH = {
         "hook_processor": {"status": "str"},
         "redaction": {"status": "str", "engine": "str"},
         "journal": {"status": "str", "last_seq": "int"},
-        "worker": {"status": "str"},
+        "worker": {"status": "str", "starts": "int"},
         "store": {
             "status": "str",
             "lag_events": "int",
@@ -107,6 +107,7 @@ HEALTH = {
         },
         "live": {"status": "str", "clients": "int"},
         "audit": {"status": "str"},
+        "tasks": {"status": "str"},
     },
     "sinks": {},
     "turns": {"running": "int", "oldest": "list"},
