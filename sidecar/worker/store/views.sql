@@ -66,6 +66,7 @@ SELECT
 FROM keyed
 GROUP BY session_id, agent, agent_id, tool_name, call_key;
 
+-- Times are the tool's own where the agent tells them, as on spans, and of calls that ran; `wall` adds hooks and waits.
 CREATE OR REPLACE VIEW tool_stats AS
 SELECT
     agent,
@@ -74,12 +75,20 @@ SELECT
     count(*) FILTER (outcome = 'error') AS errors,
     count(*) FILTER (outcome = 'denied') AS denied,
     count(*) FILTER (outcome = 'open') AS open,
-    round(avg(duration_ms), 3) AS avg_ms,
-    round(quantile_cont(duration_ms, 0.5), 3) AS p50_ms,
-    round(quantile_cont(duration_ms, 0.95), 3) AS p95_ms,
-    max(duration_ms) AS max_ms,
-    max(coalesce(ended_at, started_at)) AS last_used_at
-FROM tool_calls
+    round(avg(own_ms), 3) AS avg_ms,
+    round(quantile_cont(own_ms, 0.5), 3) AS p50_ms,
+    round(quantile_cont(own_ms, 0.95), 3) AS p95_ms,
+    max(own_ms) AS max_ms,
+    max(coalesce(ended_at, started_at)) AS last_used_at,
+    round(quantile_cont(wall_ms, 0.5), 3) AS p50_wall_ms,
+    round(quantile_cont(wall_ms, 0.95), 3) AS p95_wall_ms
+FROM (
+    SELECT
+        *,
+        CASE WHEN outcome IN ('ok', 'error') THEN duration_ms END AS wall_ms,
+        CASE WHEN outcome IN ('ok', 'error') THEN coalesce(execution_time_ms, duration_ms) END AS own_ms
+    FROM tool_calls
+)
 GROUP BY agent, tool_name;
 
 -- One row per turn: a prompt and what came of it.
