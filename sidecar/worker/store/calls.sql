@@ -122,11 +122,11 @@ calls AS NOT MATERIALIZED (
     SELECT
         session_id,
         agent,
+        turn,
         call_key,
         any_value(agent_id) AS agent_id,
         any_value(agent_type) AS agent_type,
         any_value(tool_name) AS tool_name,
-        any_value(turn) AS turn,
         bool_or(prompt_id IS NOT NULL) AS has_prompt,
         bool_or(tool_use_id IS NOT NULL) AS has_id,
         bool_or(in_guide_words) AS in_guide_words,
@@ -141,7 +141,7 @@ calls AS NOT MATERIALIZED (
         any_value(span_id) AS span_id,
         min(seq) AS first_seq
     FROM keyed
-    GROUP BY session_id, agent, call_key
+    GROUP BY session_id, agent, turn, call_key   -- keys go to disk where memory ends, texts of any_value do not
 ),
 -- What comes after a call that nothing ended tells that nothing will.
 closed AS NOT MATERIALIZED (

@@ -50,7 +50,7 @@ called AS NOT MATERIALIZED (
         count(*) FILTER (outcome IN ('error', 'denied')) AS tool_errors,
         count(*) FILTER (subagent_id IS NULL) AS own_tool_calls,
         bool_or(ended_at IS NULL) AS left_open,
-        arg_max(outcome, started_at) FILTER (subagent_id IS NULL) AS last_outcome
+        arg_max(outcome = 'denied', started_at) FILTER (subagent_id IS NULL) AS last_denied
     FROM tool_calls
     GROUP BY session_id, agent, turn
 ),
@@ -86,7 +86,7 @@ FROM (
         CASE
             WHEN finished THEN CASE WHEN failed THEN 'api_error' ELSE 'completed' END
             WHEN NOT (cut_short OR last_event_at < now() - INTERVAL 30 MINUTES) THEN 'open'
-            WHEN last_outcome = 'denied' THEN 'denied'
+            WHEN last_denied THEN 'denied'
             WHEN cut_short THEN 'interrupted'
             ELSE 'abandoned'
         END AS outcome,
