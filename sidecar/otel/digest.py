@@ -7,10 +7,10 @@ import msgspec
 
 from sidecar.events import HookEvent
 from sidecar.otel import failures, loose
+from sidecar.otel.batch import MAX_TOOL_NAME, listed_in
 from sidecar.otel.kinds import Kind, is_guide, kind_of
 
 MAX_CONTENT_BYTES = 8192
-MAX_TOOL_NAME = 256
 MAX_DURATION_MS = 1e12
 MAX_WORD = 64
 """Characters of a word from the payload (a mode, a trigger) that goes onto a span."""
@@ -103,12 +103,6 @@ class _Launch(msgspec.Struct, frozen=True):
     resolvedModel: str | None = None  # noqa: N815 - the same
 
 
-class _Listed(msgspec.Struct):
-    tool_use_id: str = ""
-    tool_name: str = ""
-    tool_response: msgspec.Raw = loose.ABSENT
-
-
 def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
     """What spans need of one event.
 
@@ -182,12 +176,7 @@ def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
 
 
 def _calls(payload: _Payload) -> tuple[Call, ...]:
-    listed = loose.each(payload.tool_calls, _Listed)
-    return tuple(
-        Call(one.tool_use_id, one.tool_name[:MAX_TOOL_NAME], failures.verdict_of(loose.head(one.tool_response)))
-        for one in listed
-        if one.tool_use_id
-    )
+    return tuple(Call(one.call_id, one.tool, one.error_type) for one in listed_in(payload.tool_calls))
 
 
 def _running(payload: _Payload) -> tuple[str, ...]:

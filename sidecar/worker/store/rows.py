@@ -5,7 +5,11 @@ from typing import Any
 
 import msgspec
 
+from sidecar.agents.fields import MAX_TEXT_CHARS
 from sidecar.events import FIELDS, HookEvent
+from sidecar.otel import ids
+from sidecar.otel.batch import calls_of
+from sidecar.otel.failures import SHOWN
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span, SpanStatus
 from sidecar.worker.store.payloads import inline
@@ -13,6 +17,9 @@ from sidecar.worker.store.payloads import inline
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 COLUMNS = FIELDS
 """The table's columns stand in the order of the event's fields; a test holds them equal."""
+LISTED_CALLS = "listed_calls"
+STORED_COLUMNS = (*COLUMNS, LISTED_CALLS)
+"""With what is taken out of the payload at loading, for the views alone."""
 
 _json = msgspec.json.Encoder()
 
@@ -31,7 +38,7 @@ def micros(moment_: dt.datetime) -> int:
 
 
 def row_of(event: HookEvent) -> tuple[Any, ...]:
-    """The row of one event, in the order of `COLUMNS`."""
+    """The row of one event, in the order of `STORED_COLUMNS`."""
     return (
         event.seq, event.event_id, moment(event.received_at), moment(event.occurred_at), event.host, event.agent,
         event.event_type.value, event.hook_event_name, event.session_id, inline(event),
@@ -39,7 +46,25 @@ def row_of(event: HookEvent) -> tuple[Any, ...]:
         event.error, event.execution_time_ms, event.cwd,
         _json.encode(event.redactions).decode() if event.redactions else None,
         event.redaction_failed, event.size_bytes, event.processing_time_ms, event.trace_id, event.span_id,
+        _listed_calls(event),
     )  # fmt: skip
+
+
+def _listed_calls(event: HookEvent) -> list[dict[str, str | None]] | None:
+    """What a batch tells of its calls; the error's text only where it is one."""
+    if event.hook_event_name != "PostToolBatch":
+        return None
+    found = [
+        {
+            "id": one.call_id[:MAX_TEXT_CHARS],
+            "tool": one.tool,
+            "error_type": one.error_type,
+            "error": one.shown[:SHOWN] if one.error_type else None,
+            "span_id": ids.span_id(event.session_id, event.prompt_id, ids.TOOL, one.call_id),
+        }
+        for one in calls_of(event.payload)
+    ]
+    return found or None
 
 
 def event_of(row: tuple[Any, ...]) -> HookEvent:

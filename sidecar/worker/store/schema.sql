@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS events_hot (
     span_id             VARCHAR
 );
 
+-- What PostToolBatch lists, so that the views need not read payloads. Tables of before get it here too.
+ALTER TABLE events_hot ADD COLUMN IF NOT EXISTS
+    listed_calls STRUCT(id VARCHAR, tool VARCHAR, error_type VARCHAR, error VARCHAR, span_id VARCHAR)[];
+
 -- Payloads that are too large for a row, which holds their head then.
 CREATE TABLE IF NOT EXISTS payload_parts_hot (
     seq   BIGINT NOT NULL,
@@ -47,6 +51,7 @@ CREATE TABLE IF NOT EXISTS sealed_files (
     has_payloads  BOOLEAN NOT NULL,
     retired       BOOLEAN NOT NULL
 );
+ALTER TABLE sealed_files ADD COLUMN IF NOT EXISTS has_listed_calls BOOLEAN DEFAULT false;
 
 -- What left the store to keep its bounds, or was damaged; with the name of a sink: what that sink had not got.
 CREATE TABLE IF NOT EXISTS forgotten (

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from sidecar.log import LOGGER
-from sidecar.worker.store.rows import COLUMNS
+from sidecar.worker.store.rows import COLUMNS, LISTED_CALLS, STORED_COLUMNS
 
 FOLDER = "sealed"
 EVENTS = "events-"
@@ -40,6 +40,8 @@ class SealedFile(NamedTuple):
     bytes: int
     """Of both files."""
     has_payloads: bool
+    has_listed_calls: bool
+    """Files of before that column was there have none."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,15 +76,24 @@ def listed(connection: duckdb.DuckDBPyConnection) -> list[SealedFile]:
 def replace_views(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Lets the views show the files that are listed now."""
     files = listed(connection)[::-1]  # the newest first: DuckDB then skips most of them for the last rows of all
-    events = [folder / file.name for file in files]
+    events = [folder / file.name for file in files if file.has_listed_calls]
+    former = [folder / file.name for file in files if not file.has_listed_calls]
     payloads = [folder / payloads_of(file.name) for file in files if file.has_payloads]
-    for view, table, columns, paths in (
-        ("events_stored", "events_hot", COLUMNS, events),
-        ("payload_parts", "payload_parts_hot", PART_COLUMNS, payloads),
-    ):
-        wanted = ", ".join(columns)
-        sealed = f" UNION ALL SELECT {wanted} FROM read_parquet({_listing(paths)})" if paths else ""
-        connection.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {wanted} FROM {table}{sealed}")
+    of_events, of_parts = ", ".join(STORED_COLUMNS), ", ".join(PART_COLUMNS)
+    for view, sources in (
+        ("events_stored", [*_from("events_hot", of_events), *_from_files(events, of_events),
+                           *_from_files(former, f"{', '.join(COLUMNS)}, NULL")]),
+        ("payload_parts", [*_from("payload_parts_hot", of_parts), *_from_files(payloads, of_parts)]),
+    ):  # fmt: skip
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS {' UNION ALL '.join(sources)}")
+
+
+def _from(source_: str, columns: str) -> list[str]:
+    return [f"SELECT {columns} FROM {source_}"]
+
+
+def _from_files(paths: Sequence[Path], columns: str) -> list[str]:
+    return _from(f"read_parquet({_listing(paths)})", columns) if paths else []
 
 
 def take_over(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> SealedFile:
@@ -188,7 +199,8 @@ def trouble_within(connection: duckdb.DuckDBPyConnection, folder: Path, file: Se
         return problem
     try:
         for name in file.names:
-            columns = COLUMNS if name == file.name else PART_COLUMNS
+            whole = STORED_COLUMNS if file.has_listed_calls else COLUMNS
+            columns = whole if name == file.name else PART_COLUMNS
             read = ", ".join(f"max({column})" for column in columns)
             connection.execute(f"SELECT {read} FROM read_parquet({_listing([folder / name])})").fetchall()
     except duckdb.Error as error:
@@ -239,7 +251,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> Se
     if not events:
         raise duckdb.InvalidInputException("no events in it")
     has_payloads = (folder / payloads_of(name)).exists()
-    file = SealedFile(name, first_seq, last_seq, first_at, last_at, events, 0, has_payloads)
+    schema = f"SELECT count(*) > 0 FROM parquet_schema({_listing([folder / name])}) WHERE name = '{LISTED_CALLS}'"
+    ((has_listed_calls,),) = connection.execute(schema).fetchall()
+    file = SealedFile(name, first_seq, last_seq, first_at, last_at, events, 0, has_payloads, has_listed_calls)
     return file._replace(bytes=sum((folder / one).stat().st_size for one in file.names))
 
 

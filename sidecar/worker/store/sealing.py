@@ -8,7 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from sidecar.worker.store import sealed
-from sidecar.worker.store.rows import COLUMNS
+from sidecar.worker.store.rows import STORED_COLUMNS
 from sidecar.worker.store.sealed import PART_COLUMNS, UNFINISHED, SealedFile
 
 SLICE_EVENTS = 100_000
@@ -66,7 +66,7 @@ def seal(connection: duckdb.DuckDBPyConnection, folder: Path, part: Slice) -> Se
         )
     _write(
         connection,
-        f"SELECT {', '.join(COLUMNS)} FROM events_hot WHERE {part.condition}",
+        f"SELECT {', '.join(STORED_COLUMNS)} FROM events_hot WHERE {part.condition}",
         folder / name,
         _EVENTS_GROUP,
     )

@@ -54,7 +54,7 @@ class Store:
             self._connection.execute(_sql("schema.sql"))
             sealed.reconcile(self._connection, self.folder)
             sealed.replace_views(self._connection, self.folder)
-            self._connection.execute(_sql("views.sql"))
+            self._connection.execute(_sql("calls.sql") + _sql("views.sql"))
             readable = [f"{self.folder}/", f"{sealed.as_pattern(self.folder)}/"]
             self._connection.execute("SET GLOBAL allowed_directories = ?", [readable])
             for closed in (

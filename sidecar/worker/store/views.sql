@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE VIEW events AS
 SELECT
-    * EXCLUDE (found),
+    * EXCLUDE (found, listed_calls),
     coalesce(found[1], found[2]) AS parameters,
     coalesce(found[3], found[4]) AS result
 FROM (
@@ -18,114 +18,176 @@ FROM (
     )
 );
 
--- One row per tool call: paired by its id, or, where an agent gives none, by order within session, agent and tool.
-CREATE OR REPLACE VIEW tool_calls AS
-WITH steps AS (
+-- One row per turn: a prompt, or an agent's start, and what came of it. It ends with its last Stop, else with its last
+-- sign of work; without one it is over when the session went on or ended, or after half an hour of silence.
+CREATE OR REPLACE VIEW turns AS
+WITH told AS NOT MATERIALIZED (
     SELECT
-        *,
-        event_type = 'PRE_TOOL_USE' AS is_start,
-        event_type = 'POST_TOOL_USE' OR (event_type = 'ERROR' AND hook_event_name <> 'StopFailure') AS is_end
-    FROM events_stored
-    WHERE tool_name IS NOT NULL AND event_type IN ('PRE_TOOL_USE', 'POST_TOOL_USE', 'ERROR')
+        session_id,
+        any_value(prompt_id) AS prompt_id,
+        any_value(trace_id) AS trace_id,
+        agent,
+        turn,
+        any_value(main) AS main,
+        min(received_at) FILTER (role IN ('open', 'stop', 'work')) AS started_at,
+        max(received_at) AS last_event_at,
+        max(received_at) FILTER (role IN ('open', 'stop', 'work', 'echo')) AS last_work_at,
+        max(received_at) FILTER (role = 'stop') AS stopped_at,
+        max(seq) FILTER (role = 'stop') AS stop_seq,
+        arg_max(hook_event_name = 'StopFailure' OR coalesce(success = false, false), seq) FILTER (role = 'stop') AS failed,
+        max(seq) FILTER (event_type = 'PRE_TOOL_USE' AND (in_guide_words OR agent_id IS NULL)) AS went_on_seq,
+        max(received_at) FILTER (role = 'end') AS session_end_at,
+        count(*) AS events,
+        count(DISTINCT agent_id) FILTER (NOT in_guide_words) AS subagents,
+        any_value(prompt) AS prompt
+    FROM turn_events
+    GROUP BY session_id, agent, turn
 ),
-keyed AS (
+called AS NOT MATERIALIZED (
+    SELECT
+        session_id, agent, turn,
+        count(*) AS tool_calls,
+        count(*) FILTER (outcome IN ('error', 'denied')) AS tool_errors,
+        count(*) FILTER (subagent_id IS NULL) AS own_tool_calls,
+        bool_or(ended_at IS NULL) AS left_open,
+        arg_max(outcome = 'denied', started_at) FILTER (subagent_id IS NULL) AS last_denied
+    FROM tool_calls
+    GROUP BY session_id, agent, turn
+),
+placed AS NOT MATERIALIZED (
     SELECT
         *,
-        coalesce(
-            tool_use_id,
-            'order:' || row_number() OVER (
-                PARTITION BY session_id, agent, agent_id, tool_name, is_start, tool_use_id IS NULL ORDER BY seq
-            )
-        ) AS call_key
-    FROM steps
+        stop_seq > coalesce(went_on_seq, 0) AS finished,
+        lead(started_at) OVER (PARTITION BY session_id, agent, main ORDER BY started_at) AS next_at,
+        max(session_end_at) OVER (PARTITION BY session_id, agent, main) AS session_over_at
+    FROM told
 )
 SELECT
     session_id,
-    any_value(prompt_id) AS prompt_id,
-    agent,
-    agent_id,
-    any_value(agent_type) AS agent_type,
-    tool_name,
-    any_value(tool_use_id) AS tool_use_id,
-    coalesce(
-        min(received_at) FILTER (is_start),
-        min(received_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT))) FILTER (is_end)
-    ) AS started_at,
-    max(received_at) FILTER (is_end) AS ended_at,
-    date_diff('microsecond', started_at, ended_at) / 1000.0 AS duration_ms,
-    max(execution_time_ms) FILTER (is_end) AS execution_time_ms,
-    CASE
-        WHEN NOT bool_or(is_end) THEN 'open'
-        WHEN bool_or(hook_event_name = 'PermissionDenied') THEN 'denied'
-        WHEN bool_and(coalesce(success, event_type <> 'ERROR')) FILTER (is_end) THEN 'ok'
-        ELSE 'error'
-    END AS outcome,
-    any_value(error) AS error,
-    any_value(trace_id) AS trace_id,
-    any_value(span_id) AS span_id
-FROM keyed
-GROUP BY session_id, agent, agent_id, tool_name, call_key;
-
-CREATE OR REPLACE VIEW tool_stats AS
-SELECT
-    agent,
-    tool_name,
-    count(*) AS calls,
-    count(*) FILTER (outcome = 'error') AS errors,
-    count(*) FILTER (outcome = 'denied') AS denied,
-    count(*) FILTER (outcome = 'open') AS open,
-    round(avg(duration_ms), 3) AS avg_ms,
-    round(quantile_cont(duration_ms, 0.5), 3) AS p50_ms,
-    round(quantile_cont(duration_ms, 0.95), 3) AS p95_ms,
-    max(duration_ms) AS max_ms,
-    max(coalesce(ended_at, started_at)) AS last_used_at
-FROM tool_calls
-GROUP BY agent, tool_name;
-
--- One row per turn: a prompt and what came of it.
-CREATE OR REPLACE VIEW turns AS
-SELECT
-    session_id,
     prompt_id,
-    any_value(trace_id) AS trace_id,
-    any_value(agent) AS agent,
-    min(received_at) AS started_at,
-    max(received_at) AS last_event_at,
-    date_diff('microsecond', started_at, last_event_at) / 1000.0 AS duration_ms,
-    count(*) AS events,
-    count(DISTINCT tool_use_id) AS tool_calls,
-    count(DISTINCT tool_use_id) FILTER (event_type = 'ERROR') AS tool_errors,
-    count(DISTINCT agent_id) AS subagents,
-    CASE
-        WHEN bool_or(hook_event_name = 'StopFailure') THEN 'api_error'
-        WHEN bool_or(hook_event_name = 'Stop') THEN 'completed'
-        WHEN bool_or(hook_event_name = 'SessionEnd') THEN 'interrupted'
-        ELSE 'open'
-    END AS outcome,
-    any_value(payload ->> 'prompt') FILTER (event_type = 'USER_PROMPT') AS prompt
+    trace_id,
+    agent,
+    started_at,
+    last_event_at,
+    date_diff('microsecond', started_at, coalesce(ended_at, last_work_at)) / 1000.0 AS duration_ms,
+    events,
+    coalesce(tool_calls, 0) AS tool_calls,
+    coalesce(tool_errors, 0) AS tool_errors,
+    subagents,
+    outcome,
+    prompt,
+    turn,
+    ended_at,
+    coalesce(own_tool_calls, 0) AS own_tool_calls
+FROM (
+    SELECT
+        *,
+        next_at IS NOT NULL OR coalesce(session_over_at >= started_at, false) AS cut_short,
+        CASE
+            WHEN finished THEN CASE WHEN failed THEN 'api_error' ELSE 'completed' END
+            WHEN NOT (cut_short OR last_event_at < now() - INTERVAL 30 MINUTES) THEN 'open'
+            WHEN last_denied THEN 'denied'
+            WHEN cut_short THEN 'interrupted'
+            ELSE 'abandoned'
+        END AS outcome,
+        CASE
+            WHEN finished THEN stopped_at
+            WHEN outcome <> 'open' THEN greatest(last_work_at, CASE WHEN left_open THEN session_end_at END)
+        END AS ended_at
+    FROM placed
+    LEFT JOIN called USING (session_id, agent, turn)
+    WHERE started_at IS NOT NULL
+);
+
+-- What failed: events, and the calls of which only the batch tells so.
+CREATE OR REPLACE VIEW errors AS
+SELECT
+    seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, tool_name, tool_use_id, error,
+    execution_time_ms, trace_id, span_id
 FROM events_stored
-WHERE prompt_id IS NOT NULL
-GROUP BY session_id, prompt_id;
+WHERE event_type = 'ERROR' OR success = false
+UNION ALL
+SELECT
+    seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, listed.tool, listed.id, listed.error,
+    NULL, trace_id, listed.span_id
+FROM (SELECT *, unnest(listed_calls) AS listed FROM events_stored WHERE listed_calls IS NOT NULL) AS batch
+WHERE listed.error_type IS NOT NULL AND NOT EXISTS (
+    SELECT 1
+    FROM events_stored AS ended
+    WHERE ended.session_id = batch.session_id AND ended.tool_use_id = batch.listed.id
+        AND ended.event_type IN ('POST_TOOL_USE', 'ERROR')
+);
 
 -- One row per session.
 CREATE OR REPLACE VIEW sessions AS
+WITH parts AS NOT MATERIALIZED (
+    SELECT
+        session_id,
+        agent,
+        prompt_id,
+        main,
+        any_value(host) AS host,
+        any_value(cwd) AS cwd,
+        min(received_at) AS started_at,
+        max(received_at) AS last_event_at,
+        count(*) AS events,
+        count(*) FILTER (event_type = 'ERROR' OR success = false) AS errors,
+        count(*) FILTER (role = 'open') AS starts,
+        min(seq) FILTER (role = 'open') AS first_start,
+        min(seq) FILTER (role IN ('open', 'stop', 'work')) AS first_shape,
+        max(seq) AS last_seq,
+        arg_max(hook_event_name, seq) AS last_event
+    FROM event_roles
+    WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
+    GROUP BY session_id, agent, prompt_id, main
+),
+called AS NOT MATERIALIZED (
+    SELECT session_id, count(DISTINCT call_key) AS tool_calls
+    FROM (
+        SELECT session_id, tool_use_id AS call_key
+        FROM events_stored
+        WHERE tool_use_id IS NOT NULL AND tool_name IS NOT NULL
+        UNION ALL
+        SELECT session_id, call_key FROM nameless_call_steps
+        UNION ALL
+        SELECT session_id, unnest(listed_calls).id FROM events_stored WHERE listed_calls IS NOT NULL
+    )
+    GROUP BY session_id
+),
+failed AS NOT MATERIALIZED (
+    SELECT session_id, count(*) AS errors FROM errors WHERE hook_event_name = 'PostToolBatch' GROUP BY session_id
+)
 SELECT
-    session_id,
-    any_value(agent) AS agent,
-    any_value(host) AS host,
-    any_value(cwd) AS cwd,
-    min(received_at) AS started_at,
-    max(received_at) AS last_event_at,
-    date_diff('microsecond', started_at, last_event_at) / 1000.0 AS duration_ms,
-    count(*) AS events,
-    count(DISTINCT prompt_id) AS turns,
-    count(DISTINCT tool_use_id) AS tool_calls,
-    count(*) FILTER (event_type = 'ERROR') AS errors,
-    arg_max(hook_event_name, seq) AS last_event,
-    bool_or(hook_event_name = 'SessionEnd') AND arg_max(hook_event_name, seq) = 'SessionEnd' AS ended
-FROM events_stored
-WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
-GROUP BY session_id;
+    told.* EXCLUDE (errors, last_event, ended),
+    coalesce(called.tool_calls, 0) AS tool_calls,
+    told.errors + coalesce(failed.errors, 0) AS errors,
+    last_event,
+    ended
+FROM (
+    SELECT
+        session_id,
+        any_value(agent) AS agent,
+        any_value(host) AS host,
+        any_value(cwd) AS cwd,
+        min(started_at) AS started_at,
+        max(last_event_at) AS last_event_at,
+        date_diff('microsecond', min(started_at), max(last_event_at)) / 1000.0 AS duration_ms,
+        CAST(sum(events) AS BIGINT) AS events,
+        CAST(sum(CASE
+            WHEN first_shape IS NULL THEN 0
+            WHEN prompt_id IS NOT NULL THEN 1
+            ELSE starts + CAST(first_start IS NULL OR first_shape < first_start AS INTEGER)
+        END) AS BIGINT) AS turns,
+        CAST(sum(errors) AS BIGINT) AS errors,
+        arg_max(parts.last_event, last_seq) AS last_event,
+        arg_max(parts.last_event, last_seq) IN ('SessionEnd', 'AGENT_STOP')
+            AND NOT bool_or(starts > 0 AND prompt_id IS NULL AND parts.last_event NOT IN ('SessionEnd', 'AGENT_STOP'))
+            AS ended
+    FROM parts
+    GROUP BY session_id
+) AS told
+LEFT JOIN called USING (session_id)
+LEFT JOIN failed USING (session_id);
 
 -- What redaction took out, by rule.
 CREATE OR REPLACE VIEW redaction_stats AS
@@ -137,10 +199,3 @@ SELECT
     max(received_at) AS last_seen_at
 FROM events_stored, json_each(redactions) AS found
 GROUP BY found.key;
-
-CREATE OR REPLACE VIEW errors AS
-SELECT
-    seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, tool_name, tool_use_id, error,
-    execution_time_ms, trace_id, span_id
-FROM events_stored
-WHERE event_type = 'ERROR' OR success = false;

@@ -203,7 +203,7 @@ def test_tool_calls_without_ids_pair_by_order(store: Store) -> None:
 
 
 def test_turns_and_sessions_tell_their_outcome(store: Store) -> None:
-    """A turn is completed, failed, interrupted or open; a session is ended once its end is its last word."""
+    """A turn is completed, failed or abandoned; a session is ended once its end is its last word."""
     store.load(
         [
             claude(1, hook_event_name="UserPromptSubmit", prompt="do it"),
@@ -219,7 +219,7 @@ def test_turns_and_sessions_tell_their_outcome(store: Store) -> None:
     turns = store.fetch("SELECT prompt_id, outcome, prompt FROM turns ORDER BY prompt_id")
     sessions = store.fetch("SELECT session_id, turns, errors, ended FROM sessions ORDER BY session_id")
 
-    assert [("p", "completed", "do it"), ("q", "api_error", None), ("r", "open", None)] == turns
+    assert [("p", "completed", "do it"), ("q", "api_error", None), ("r", "abandoned", None)] == turns
     assert [("open", 1, 0, False), ("s", 2, 1, True)] == sessions
     assert [("StopFailure", "overloaded")] == store.fetch("SELECT hook_event_name, error FROM errors")
 
