@@ -37,6 +37,10 @@ WITH told AS NOT MATERIALIZED (
         arg_max(hook_event_name = 'StopFailure' OR coalesce(success = false, false), seq) FILTER (role = 'stop') AS failed,
         max(seq) FILTER (event_type = 'PRE_TOOL_USE' AND (in_guide_words OR agent_id IS NULL)) AS went_on_seq,
         max(received_at) FILTER (role = 'end') AS session_end_at,
+        -- After /compact comes no Stop: a turn of nothing else ends with its compaction.
+        max(received_at) FILTER (hook_event_name = 'PostCompact') AS compacted_at,
+        arg_max(hook_event_name = 'PostCompact', seq) FILTER (hook_event_name IN ('PreCompact', 'PostCompact'))
+            AND count(*) FILTER (role = 'open' OR event_type = 'PRE_TOOL_USE') = 0 AS only_compacted,
         count(*) AS events,
         count(DISTINCT agent_id) FILTER (NOT in_guide_words) AS subagents,
         any_value(prompt) AS prompt
@@ -57,7 +61,7 @@ called AS NOT MATERIALIZED (
 placed AS NOT MATERIALIZED (
     SELECT
         *,
-        stop_seq > coalesce(went_on_seq, 0) AS finished,
+        coalesce(only_compacted, false) OR stop_seq > coalesce(went_on_seq, 0) AS finished,
         lead(started_at) OVER (PARTITION BY session_id, agent, main ORDER BY started_at) AS next_at,
         max(session_end_at) OVER (PARTITION BY session_id, agent, main) AS session_over_at
     FROM told
@@ -91,7 +95,7 @@ FROM (
             ELSE 'abandoned'
         END AS outcome,
         CASE
-            WHEN finished THEN stopped_at
+            WHEN finished THEN greatest(stopped_at, CASE WHEN only_compacted THEN compacted_at END)
             WHEN outcome <> 'open' THEN greatest(last_work_at, CASE WHEN left_open THEN session_end_at END)
         END AS ended_at
     FROM placed

@@ -163,6 +163,24 @@ STORIES = {
         claude(2, "MessageDisplay", 20),
         claude(3, "SessionEnd", 5000, prompt_id=None),
     ],
+    "compacts and nothing else": [
+        claude(1, "PreCompact", trigger="manual"),
+        claude(2, "SubagentStop", 50, agent_id="c", agent_type=""),
+        claude(3, "PostCompact", 80, trigger="manual"),
+        claude(4, "SessionEnd", 5000),
+    ],
+    "compacts and is cut off": [
+        claude(1, "PreCompact", trigger="manual"),
+        claude(2, "PostCompact", 80, trigger="manual"),
+        claude(3, "PreCompact", 90, trigger="manual"),
+        claude(4, "SessionEnd", 5000),
+    ],
+    "compacts among other things": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PreCompact", 20, trigger="auto"),
+        claude(3, "PostCompact", 80, trigger="auto"),
+        claude(4, "SessionEnd", 5000),
+    ],
     "denied": [
         claude(1, "UserPromptSubmit"),
         claude(2, "PreToolUse", 20, tool_name="Write", tool_use_id="w"),
