@@ -13,15 +13,11 @@ import msgspec
 
 from sidecar import wire
 from sidecar.errors import LeanvibeError
-from sidecar.front.tasks import Tasks
+from sidecar.front.tasks import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, STEADY_SECONDS, Tasks
 from sidecar.log import LOGGER
 from sidecar.otel.metric_model import Metric
 from sidecar.settings import PREFIX, Settings
 
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 15.0
-STEADY_SECONDS = 30.0
-"""A worker that ran this long died of something new: the next start waits no longer than the first."""
 STOP_SECONDS = 10.0
 START_SECONDS = 5.0
 """How long a question waits for a worker that is being started."""
