@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ from sidecar.errors import BadRequestError
 from sidecar.event_ids import new_event_id
 from sidecar.events import HookEvent
 from sidecar.otel.ids import ids_of
-from sidecar.redact import Leak, PIIRedactor, decode, encode, values_in
+from sidecar.redact import Leak, PIIRedactor, Redacted, decode, encode, values_in
 
 BESIDE_KEY = "leanvibe"
 """Under this key the payload holds what came beside it: the integration guide's agent id and name."""
@@ -64,11 +64,42 @@ def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, ho
     Raises:
         BadRequestError: no object, no session, a bad event id.
     """
+    one = prepared_all([(incoming, normalise)], redactor, host)[0]
+    if isinstance(one, Exception):
+        raise one
+    return one
+
+
+def prepared_all(
+    group: Sequence[tuple[Incoming, Normalise]], redactor: PIIRedactor, host: str
+) -> list[Prepared | Exception]:
+    """As `prepared` of each, redacted together: the event at each place, or what `prepared` would raise."""
     started = time.perf_counter_ns()
-    if not isinstance(incoming.payload, dict):
+    redacted = redactor.redact_all([_with_beside(one.payload, one.beside) for one, _ in group])
+    share = (time.perf_counter_ns() - started) // max(1, len(group))
+    return [
+        _settled(one, normalise, its, redactor, host, share)
+        for (one, normalise), its in zip(group, redacted, strict=True)
+    ]
+
+
+def _settled(
+    incoming: Incoming, normalise: Normalise, redacted: Redacted, redactor: PIIRedactor, host: str, share: int
+) -> Prepared | Exception:
+    try:
+        return _prepared(incoming, normalise, redacted, redactor, host, share)
+    except Exception as error:  # noqa: BLE001  each of a group fails alone; whoever asked raises it or counts it
+        return error
+
+
+def _prepared(
+    incoming: Incoming, normalise: Normalise, redacted: Redacted, redactor: PIIRedactor, host: str, share: int
+) -> Prepared:
+    """One event, of whose group the redaction took `share` nanoseconds for each."""
+    started = time.perf_counter_ns() - share
+    if not isinstance(redacted.value, dict):
         raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
     received_at = incoming.received_at or time.time_ns() // 1000
-    redacted = redactor.redact(_with_beside(incoming.payload, incoming.beside))
     given = _given_id(incoming.event_id or redacted.value.get("event_id"), redactor)
     payload = encode(redacted.value)
     redacted_at = time.perf_counter_ns()
@@ -132,8 +163,13 @@ def decoded(body: bytes) -> Any:
         ) from None
 
 
-def _with_beside(payload: dict[str, Any], beside: Mapping[str, str]) -> dict[str, Any]:
-    """The payload with what it lacks, and with the guide's agent under a key of its own."""
+def _with_beside(payload: Any, beside: Mapping[str, str]) -> Any:
+    """The payload with what it lacks, and with the guide's agent under a key of its own.
+
+    None for what is no object: it will be refused, and there is nothing to redact.
+    """
+    if not isinstance(payload, dict):
+        return None
     if not beside:
         return payload
     missing = {key: beside[name] for name, key in _MISSING.items() if beside.get(name) and key not in payload}

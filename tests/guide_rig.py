@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sidecar.agents import guide
@@ -158,6 +158,8 @@ class Ingest:
         self.monitor = PerformanceMonitor()
         self.published: list[HookEvent] = []
         self._processor = runner.run(self._build(journal))
+        self.close_journal = journal.close
+        """Ends it, as a sidecar that stops does: nothing is durable any more."""
 
     def process(self, body: object) -> HookEvent:
         """Takes one event, of bytes as they are and of anything else as JSON."""
@@ -168,6 +170,18 @@ class Ingest:
         """Takes decoded events in one commit."""
         incoming = [Incoming(payload, 1) for payload in payloads]
         return self._runner.run(self._processor.process_many(incoming, guide.normalise))
+
+    def take_now(self, *bodies: bytes) -> list[IngestError | None]:
+        """Takes bodies in one turn of the event loop, as they come the short way; what became of each."""
+        return self._runner.run(self._taken_now(bodies))
+
+    async def _taken_now(self, bodies: Sequence[bytes]) -> list[IngestError | None]:
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[IngestError | None]] = [loop.create_future() for _ in bodies]
+        for body, answer in zip(bodies, answers, strict=True):
+            assert self._processor.take_now(body, guide.normalise, {}, answer.set_result)
+            assert not answer.done()
+        return await asyncio.gather(*answers)
 
     def journal(self) -> list[HookEvent]:
         """Every event that is durable."""

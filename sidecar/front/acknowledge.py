@@ -60,10 +60,13 @@ class Acknowledger:
         """
         entries = [Entry(event.event_id, events.encode(event), given) for event in new]
         if not self._gathered:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self.hand_over)
         self._gathered.append(_Waiting(done, new, entries))
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Gives the journal what is queued, now."""
+        if not self._gathered:
+            return
         gathered, self._gathered = self._gathered, []
         entries = [entry for waiting in gathered for entry in waiting.entries]
         alone = self._journal.append_now(entries) if len(entries) == 1 else None

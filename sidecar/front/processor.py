@@ -3,9 +3,10 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from sidecar.agents import Normalise
 from sidecar.errors import DefectError, IngestError, NotDurableError
@@ -13,17 +14,21 @@ from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.stages import Stages
-from sidecar.intake import Incoming, Prepared, decoded, incoming_of, prepared
+from sidecar.intake import Incoming, Prepared, decoded, incoming_of, prepared, prepared_all
 from sidecar.log import LOGGER
 from sidecar.redact import Leak, PIIRedactor
 
 LARGE_BODY_BYTES = 64 * 1024
 """From here on a body is redacted on a thread, so that small events do not wait behind it."""
 
+TOGETHER_BYTES = 32 * 1024
+"""Bodies that are redacted in one scan: with more of them there is nothing left to win."""
+
 Alert = Callable[[HookEvent, Sequence[Leak]], None]
 """Told of a durable event through which secrets of vendors went."""
 
 Done = Callable[[IngestError | None], None]
+Item = TypeVar("Item")
 Prepare = Callable[..., Prepared]
 
 NOTHING: Mapping[str, str] = {}
@@ -57,6 +62,8 @@ class HookEventProcessor:
         self._alert = alert
         self.stages = Stages()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
+        self._loop = asyncio.get_running_loop()
+        self._taken: list[_Taken] = []
 
     async def process(
         self,
@@ -86,27 +93,46 @@ class HookEventProcessor:
     def take_now(self, body: bytes, normalise: Normalise, beside: Mapping[str, str], done: Done) -> bool:
         """As `process`, for a small body, without waiting: `done` is told None, or why not.
 
-        False when it cannot be prepared. Nothing has happened then, not even been counted: `process` tells why.
+        What one turn of the event loop takes is redacted together and goes to the journal together.
+
+        False when it cannot be decoded. Nothing has happened then, not even been counted: `process` tells why.
         """
         started = time.perf_counter_ns()
         try:
-            prepared = self._prepare(incoming_of(body, None, beside), normalise)
+            incoming = incoming_of(body, None, beside)
         except Exception:  # noqa: BLE001  the ordinary way comes to the same end, counts it and tells why
             return False
-        queued = time.perf_counter_ns()
-
-        def answered(answer: list[HookEvent] | NotDurableError) -> None:
-            if isinstance(answer, NotDurableError):
-                done(self._not_taken(answer))
-            else:
-                try:
-                    self._finish([prepared], answer, started)
-                    self._note(prepared, started, started, time.perf_counter_ns() - queued)
-                finally:
-                    done(None)  # it is durable, whatever became of the counting
-
-        self._acknowledger.queue([prepared.event], answered, given=prepared.given)
+        if not self._taken:
+            self._loop.call_soon(self._prepare_taken)
+        self._taken.append(_Taken(incoming, normalise, done, started))
         return True
+
+    def _prepare_taken(self) -> None:
+        taken, self._taken = self._taken, []
+        for portion in portions(taken, lambda one: one.incoming.size_bytes):
+            answers = prepared_all([one[:2] for one in portion], self._redactor, self._host)
+            for one, answer in zip(portion, answers, strict=True):
+                self._queue(one, answer)
+            self._acknowledger.hand_over()
+
+    def _queue(self, taken: "_Taken", prepared: Prepared | Exception) -> None:
+        if isinstance(prepared, Exception):
+            self._loop.call_soon(taken.done, self._not_taken(prepared))
+            return
+        told = partial(self._answered, taken, prepared, time.perf_counter_ns())
+        self._acknowledger.queue([prepared.event], told, given=prepared.given)
+
+    def _answered(
+        self, taken: "_Taken", prepared: Prepared, queued_ns: int, answer: list[HookEvent] | NotDurableError
+    ) -> None:
+        if isinstance(answer, NotDurableError):
+            taken.done(self._not_taken(answer))
+            return
+        try:
+            self._finish([prepared], answer, taken.started_ns)
+            self._note(prepared, taken.started_ns, taken.started_ns, time.perf_counter_ns() - queued_ns)
+        finally:
+            taken.done(None)  # it is durable, whatever became of the counting
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
@@ -204,16 +230,38 @@ class HookEventProcessor:
         return self._prepare(incoming_of(body, event_id, beside), normalise)
 
     def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
-        return [self._prepared_or_error(one, normalise) for one in incoming]
-
-    def _prepared_or_error(self, incoming: Incoming, normalise: Normalise) -> Prepared | IngestError:
-        try:
-            return self._prepare(incoming, normalise)
-        except IngestError as error:
-            return error
+        """In portions, so that no scan is long. Raises what a defect of ours raises."""
+        answers: list[Prepared | IngestError] = []
+        for portion in portions(incoming, lambda one: one.size_bytes):
+            for one in prepared_all([(each, normalise) for each in portion], self._redactor, self._host):
+                if isinstance(one, Exception) and not isinstance(one, IngestError):
+                    raise one
+                answers.append(one)
+        return answers
 
     def _prepare(self, incoming: Incoming, normalise: Normalise) -> Prepared:
         return prepared(incoming, normalise, self._redactor, self._host)
 
     async def _in_thread(self, work: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+class _Taken(NamedTuple):
+    incoming: Incoming
+    normalise: Normalise
+    done: Done
+    started_ns: int
+
+
+def portions(items: Sequence[Item], size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The same in the same order, in lists of up to `TOGETHER_BYTES`, or of one that is larger. Pure."""
+    portion: list[Item] = []
+    size = 0
+    for one in items:
+        size += size_of(one)
+        if portion and size > TOGETHER_BYTES:
+            yield portion
+            portion, size = [], size_of(one)
+        portion.append(one)
+    if portion:
+        yield portion

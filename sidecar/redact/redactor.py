@@ -1,6 +1,7 @@
 """PIIRedactor: from a decoded payload to one that may be kept."""
 
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError, check
 from sidecar.redact.fields import Field
 from sidecar.redact.known import LONGEST_KNOWN, Known
-from sidecar.redact.leaves import KEY, NUMBER, Leaves, Place, leaves, rename
+from sidecar.redact.leaves import KEY, NUMBER, Place, leaves, rename
 from sidecar.redact.named import RULES, named
 from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
@@ -20,6 +21,8 @@ from sidecar.redact.rules import Rule, shipped
 _SMALL = 64 * 1024
 """Up to here most texts have so few candidates that reading the clock is what costs."""
 _NONE: list[Found] = []
+_Renamed = list[tuple[Any, Any, str]]
+"""Container, key, and the redacted key."""
 
 
 class Redacted(NamedTuple):
@@ -52,15 +55,16 @@ class PIIRedactor:
 
     def redact(self, payload: Any) -> Redacted:
         """The payload without secrets and personal data; the payload itself is changed and given away."""
-        account = Account()
+        return self.redact_all([payload])[0]
+
+    def redact_all(self, payloads: Sequence[Any]) -> list[Redacted]:
+        """As `redact` of each, with one scan for all of them: most of what a short one costs is to begin it."""
         try:
-            root = [payload]
-            if self._policy.leave_out:
-                leave_out(root, self._policy.leave_out)
-            complete = self._redact(leaves(root), account)
-            return Redacted(root[0], account.counts, not complete, account.leaks(root))
+            return self._redact([_Work([payload]) for payload in payloads])
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
-            return Redacted(salvage.ids_of(payload), {}, failed=True)
+            if len(payloads) == 1:
+                return [_given_up(payloads[0])]
+        return [self.redact(payload) for payload in payloads]  # whichever it was fails alone
 
     def redact_text(self, text: str) -> str:
         """The text without secrets and personal data; all of it is dropped when that cannot be had."""
@@ -83,44 +87,61 @@ class PIIRedactor:
             at = end
         return found
 
-    def _redact(self, found: Leaves, account: Account) -> bool:
-        """Put redacted texts in place; false when some had to be dropped."""
-        renamed: list[tuple[Any, Any, str]] = []
-        unknown = self._put_known(found, account, renamed)
-        texts = [found.texts[number] for number in unknown]
+    def _redact(self, group: Sequence["_Work"]) -> list[Redacted]:
+        """Nothing is put in place before all was looked at: what fails until then has changed nothing."""
+        texts: list[str] = []
+        for work in group:
+            if self._policy.leave_out:
+                leave_out(work.root, self._policy.leave_out)
+            self._look_up(work, texts)
         data = [text.encode("utf-8", "surrogatepass") for text in texts]
-        of_leaf, dropped = self._find(data)
-        for at, number in enumerate(unknown):
-            place = found.places[number]
-            if at in dropped:
-                _put(place, salvage.DROPPED, renamed)
-                continue
-            spans = of_leaf.get(at, _NONE)
-            _, _, name, role = place
-            if name is not None or (spans and self._policy.allow):
-                spans = self._spans(data[at], spans, name, number=role == NUMBER)
-            new = spliced(data[at], spans, self._policy) if spans else None
-            if name is None and len(data[at]) <= LONGEST_KNOWN:
-                self._known.learn(texts[at], new, spans)
-            if new is not None:
-                account.add_all(spans, place)
-                _put(place, new, renamed)
-        if renamed:
-            rename(renamed)
-        return not dropped
+        scanned = _Scanned(texts, data, *self._find(data))
+        return [self._put_all(work, scanned) for work in group]
 
-    def _put_known(self, found: Leaves, account: Account, renamed: list[tuple[Any, Any, str]]) -> list[int]:
-        """Put the texts in place whose redacted form is known; the numbers of the others."""
-        unknown: list[int] = []
+    def _look_up(self, work: "_Work", texts: list[str]) -> None:
+        """Tells the texts whose redacted form is known from the others, which are added to `texts`."""
         known = self._known
-        for number, (text, place) in enumerate(zip(found.texts, found.places, strict=True)):
+        work.begin = len(texts)
+        for text, place in zip(*leaves(work.root), strict=True):
             before = known.get(text) if place[2] is None and len(text) <= LONGEST_KNOWN else None
             if before is None:
-                unknown.append(number)
+                texts.append(text)
+                work.places.append(place)
             elif before[0] is not None:
-                account.add_all(before[1], place)
-                _put(place, before[0], renamed)
-        return unknown
+                work.known.append((place, before[0], before[1]))
+
+    def _put_all(self, work: "_Work", scanned: "_Scanned") -> Redacted:
+        account, complete = Account(), True
+        renamed: _Renamed = []
+        try:
+            for place, new, spans in work.known:
+                account.add_all(spans, place)
+                _put(place, new, renamed)
+            for at, place in enumerate(work.places, work.begin):
+                complete &= self._put_one(at, place, scanned, account, renamed)
+            if renamed:
+                rename(renamed)
+            return Redacted(work.root[0], account.counts, not complete, account.leaks(work.root))
+        except Exception:  # noqa: BLE001 - as above
+            return _given_up(work.root[0])
+
+    def _put_one(self, at: int, place: Place, scanned: "_Scanned", account: Account, renamed: _Renamed) -> bool:
+        """Puts one text's redacted form in its place; false when the text had to be dropped."""
+        text = scanned.data[at]
+        if at in scanned.dropped:
+            _put(place, salvage.DROPPED, renamed)
+            return False
+        spans = scanned.spans.get(at, _NONE)
+        _, _, name, role = place
+        if name is not None or (spans and self._policy.allow):
+            spans = self._spans(text, spans, name, number=role == NUMBER)
+        new = spliced(text, spans, self._policy) if spans else None
+        if name is None and len(text) <= LONGEST_KNOWN:
+            self._known.learn(scanned.texts[at], new, spans)
+        if new is not None:
+            account.add_all(spans, place)
+            _put(place, new, renamed)
+        return True
 
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
         """Spans by text, and the texts that hold too many candidates to be looked at."""
@@ -154,7 +175,35 @@ class PIIRedactor:
         return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
 
 
-def _put(place: Place, new: str, renamed: list[tuple[Any, Any, str]]) -> None:
+class _Work:
+    """One payload on its way, in a list around it so that it has a place itself."""
+
+    __slots__ = ("begin", "known", "places", "root")
+
+    def __init__(self, root: list[Any]) -> None:
+        self.root = root
+        self.known: list[tuple[Place, str, Sequence[Found]]] = []
+        """Places of texts whose redacted form is known, that form, and what was found in them."""
+        self.places: list[Place] = []
+        """Of the other texts."""
+        self.begin = 0
+        """Number of the first of them among those of all payloads."""
+
+
+class _Scanned(NamedTuple):
+    """Texts of one scan, also as bytes; by their numbers what was found, and which hold too much to be looked at."""
+
+    texts: list[str]
+    data: list[bytes]
+    spans: dict[int, list[Found]]
+    dropped: set[int]
+
+
+def _given_up(payload: Any) -> Redacted:
+    return Redacted(salvage.ids_of(payload), {}, failed=True)
+
+
+def _put(place: Place, new: str, renamed: _Renamed) -> None:
     container, key, _, role = place
     if role == KEY:
         renamed.append((container, key, new))
