@@ -77,19 +77,13 @@ def prepared_all(
     started = time.perf_counter_ns()
     redacted = redactor.redact_all([_with_beside(one.payload, one.beside) for one, _ in group])
     share = (time.perf_counter_ns() - started) // max(1, len(group))
-    return [
-        _settled(one, normalise, its, redactor, host, share)
-        for (one, normalise), its in zip(group, redacted, strict=True)
-    ]
-
-
-def _settled(
-    incoming: Incoming, normalise: Normalise, redacted: Redacted, redactor: PIIRedactor, host: str, share: int
-) -> Prepared | Exception:
-    try:
-        return _prepared(incoming, normalise, redacted, redactor, host, share)
-    except Exception as error:  # noqa: BLE001  each of a group fails alone; whoever asked raises it or counts it
-        return error
+    answers: list[Prepared | Exception] = []
+    for (one, normalise), its in zip(group, redacted, strict=True):
+        try:
+            answers.append(_prepared(one, normalise, its, redactor, host, share))
+        except Exception as error:  # noqa: BLE001  each fails alone; whoever asked raises it, or counts it
+            answers.append(error)
+    return answers
 
 
 def _prepared(

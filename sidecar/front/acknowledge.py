@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from sidecar.journal import Appended, Entry, JournalWriter
 
 Publish = Callable[[Sequence[HookEvent]], None]
 Done = Callable[[list[HookEvent] | NotDurableError], None]
+Answer = TypeVar("Answer")
 
 
 class Acknowledger:
@@ -21,7 +22,8 @@ class Acknowledger:
 
     Args:
         journal: the writer, shared by all requests.
-        publish: takes events as they become durable, with their sequence numbers, on the event loop.
+        publish: takes events as they become durable, with their sequence numbers, on the event loop; it must return
+            at once, since not everyone who waits for an answer has it yet.
     """
 
     def __init__(self, journal: JournalWriter, publish: Publish) -> None:
@@ -37,36 +39,36 @@ class Acknowledger:
         """Sequence number of the last durable event."""
         return self._journal.last_seq
 
-    async def append(self, new: Sequence[HookEvent], *, given: bool) -> list[HookEvent]:
+    async def append(self, new: Sequence[HookEvent], *, given: Sequence[bool]) -> list[HookEvent]:
         """The events with their sequence numbers, once they are durable; as `queue`.
 
         Raises:
             NotDurableError: none of them was taken.
         """
         future: asyncio.Future[list[HookEvent]] = self._loop.create_future()
+        if not self._gathered:
+            self._loop.call_soon(self.hand_over)
         self.queue(new, partial(_settle, future), given=given)
         return await future
 
-    def queue(self, new: Sequence[HookEvent], done: Done, *, given: bool) -> None:
-        """Makes events durable in one commit.
-
-        What one turn of the event loop queues goes to the journal together: one wake-up of its thread for a group.
+    def queue(self, new: Sequence[HookEvent], done: Done, *, given: Sequence[bool]) -> None:
+        """Makes events durable in one commit, once they are handed over.
 
         Args:
             new: the events, in order.
             done: told them with their sequence numbers once they are durable, or why none of them was taken; on the
                 event loop.
-            given: the client chose the ids: one that was appended before is not appended again.
+            given: for each whether the client chose its id: one that was appended before is not appended again.
         """
-        entries = [Entry(event.event_id, events.encode(event), given) for event in new]
-        if not self._gathered:
-            self._loop.call_soon(self.hand_over)
+        entries = [
+            Entry(event.event_id, events.encode(event), is_given) for event, is_given in zip(new, given, strict=True)
+        ]
         self._gathered.append(_Waiting(done, new, entries))
 
     def hand_over(self) -> None:
-        """Gives the journal what is queued, now."""
+        """Gives the journal all that is queued: one wake-up of its thread for a group."""
         if not self._gathered:
-            return
+            return  # somebody else's turn took it along
         gathered, self._gathered = self._gathered, []
         entries = [entry for waiting in gathered for entry in waiting.entries]
         alone = self._journal.append_now(entries) if len(entries) == 1 else None
@@ -88,7 +90,7 @@ class Acknowledger:
         self.commit_ns = commit_ns
         if isinstance(answer, NotDurableError):
             for waiting in gathered:
-                self._tell(waiting.done, answer)
+                self.tell(waiting.done, answer)
             return
         appended = iter(answer)
         fresh: list[HookEvent] = []
@@ -98,11 +100,11 @@ class Acknowledger:
                 numbered.append(msgspec.structs.replace(event, seq=seq))
                 if not repeated:
                     fresh.append(numbered[-1])
-            self._tell(done, numbered)
-        self._loop.call_soon(self._publish, fresh)  # whoever waits for an answer comes first
+            self.tell(done, numbered)
+        self._publish(fresh)
 
-    def _tell(self, done: Done, answer: list[HookEvent] | NotDurableError) -> None:
-        """One that fails fails alone."""
+    def tell(self, done: Callable[[Answer], None], answer: Answer) -> None:
+        """Calls it; one that fails fails alone, and the event loop hears of it."""
         try:
             done(answer)
         except Exception as error:  # noqa: BLE001  the others wait too

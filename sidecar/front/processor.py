@@ -110,29 +110,37 @@ class HookEventProcessor:
     def _prepare_taken(self) -> None:
         taken, self._taken = self._taken, []
         for portion in portions(taken, lambda one: one.incoming.size_bytes):
-            answers = prepared_all([one[:2] for one in portion], self._redactor, self._host)
-            for one, answer in zip(portion, answers, strict=True):
-                self._queue(one, answer)
+            self._queue(portion, prepared_all([one[:2] for one in portion], self._redactor, self._host))
             self._acknowledger.hand_over()
 
-    def _queue(self, taken: "_Taken", prepared: Prepared | Exception) -> None:
-        if isinstance(prepared, Exception):
-            self._loop.call_soon(taken.done, self._not_taken(prepared))
-            return
-        told = partial(self._answered, taken, prepared, time.perf_counter_ns())
-        self._acknowledger.queue([prepared.event], told, given=prepared.given)
+    def _queue(self, portion: Sequence["_Taken"], answers: Sequence[Prepared | Exception]) -> None:
+        good: list[_Taken] = []
+        new: list[Prepared] = []
+        for taken, one in zip(portion, answers, strict=True):
+            if isinstance(one, Exception):
+                self._loop.call_soon(taken.done, self._not_taken(one))
+            else:
+                good.append(taken)
+                new.append(one)
+        if good:
+            told = partial(self._answered, good, new, time.perf_counter_ns())
+            self._acknowledger.queue([one.event for one in new], told, given=[one.given for one in new])
 
     def _answered(
-        self, taken: "_Taken", prepared: Prepared, queued_ns: int, answer: list[HookEvent] | NotDurableError
+        self,
+        taken: Sequence["_Taken"],
+        new: Sequence[Prepared],
+        queued_ns: int,
+        answer: list[HookEvent] | NotDurableError,
     ) -> None:
-        if isinstance(answer, NotDurableError):
-            taken.done(self._not_taken(answer))
-            return
-        try:
-            self._finish([prepared], answer, taken.started_ns)
-            self._note(prepared, taken.started_ns, taken.started_ns, time.perf_counter_ns() - queued_ns)
-        finally:
-            taken.done(None)  # it is durable, whatever became of the counting
+        error = self._not_taken(answer, len(taken)) if isinstance(answer, NotDurableError) else None
+        for one in taken:
+            self._acknowledger.tell(one.done, error)
+        if not isinstance(answer, NotDurableError):  # whoever waits comes before what is counted
+            began, now = taken[0].started_ns, time.perf_counter_ns()
+            self._finish(new, answer, began)
+            for one, prepared in zip(taken, new, strict=True):
+                self._note(prepared, one.started_ns, one.started_ns, now - queued_ns)
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
@@ -204,7 +212,7 @@ class HookEventProcessor:
         self.stages.note((started_ns - began_ns, *spent), time.perf_counter_ns() - began_ns)
 
     async def _append(self, new: Sequence[Prepared]) -> list[HookEvent]:
-        return await self._acknowledger.append([one.event for one in new], given=any(one.given for one in new))
+        return await self._acknowledger.append([one.event for one in new], given=[one.given for one in new])
 
     def _finish(self, new: Sequence[Prepared], durable: Sequence[HookEvent], started_ns: int) -> None:
         """Counts events that are durable, and tells of the secrets that went through them."""

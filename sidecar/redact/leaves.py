@@ -1,10 +1,12 @@
 """The strings of a JSON value: gathered for one scan, put back when they changed."""
 
 import re
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from sidecar.redact.engine import Found
 from sidecar.redact.fields import Field, classify
+from sidecar.redact.known import LONGEST_KNOWN, Known
 
 _PLAIN_NAME = 32
 _SMALLEST_NUMBER = 1_000_000
@@ -25,21 +27,35 @@ Place = tuple[Any, Any, Field | None, int]
 """Container, key or index, what the name says, what it was."""
 
 
-class Leaves(NamedTuple):
-    """Texts, and for each its place."""
+class Leaves:
+    """Texts, and for each its place; apart from them those whose redacted form is known.
 
-    texts: list[str]
-    places: list[Place]
+    Args:
+        memory: what is known of texts without a telling name.
+    """
+
+    __slots__ = ("known", "memory", "places", "texts")
+
+    def __init__(self, memory: Known) -> None:
+        self.memory = memory
+        self.texts: list[str] = []
+        self.places: list[Place] = []
+        self.known: list[tuple[Place, str, Sequence[Found]]] = []
+        """Places of known texts that change, what to put there, and what was found in them."""
 
     def add(self, text: str, place: Place) -> None:
         """One more text."""
-        self.texts.append(text)
-        self.places.append(place)
+        before = self.memory.get(text) if place[2] is None and len(text) <= LONGEST_KNOWN else None
+        if before is None:
+            self.texts.append(text)
+            self.places.append(place)
+        elif before[0] is not None:
+            self.known.append((place, before[0], before[1]))
 
 
-def leaves(root: list[Any]) -> Leaves:
+def leaves(root: list[Any], memory: Known) -> Leaves:
     """Every string, every telling key and every long number below `root`, a list around the payload."""
-    found = Leaves([], [])
+    found = Leaves(memory)
     pending: list[tuple[Any, Field | None]] = [(root, None)]
     while pending:
         container, inherited = pending.pop()
@@ -60,18 +76,21 @@ def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pendi
 
 def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
     pair = _pair(container) if "value" in container or "Value" in container else None
-    texts, places = found.texts, found.places
+    memory = found.memory
     for key, value in container.items():
         field, plain, of_id = _facts[key]
         if not plain:
-            texts.append(key)
-            places.append((container, key, None, KEY))
+            found.add(key, (container, key, None, KEY))
         if field is None:
             field = pair if pair and key in {"value", "Value"} else inherited
         if field is None and type(value) is str:  # the most frequent case, without a call
-            if value and not (of_id and _UUID.fullmatch(value)):
-                texts.append(value)
-                places.append((container, key, None, STRING))
+            before = memory.get(value) if len(value) <= LONGEST_KNOWN else None
+            if before is None:
+                if value and not (of_id and _UUID.fullmatch(value)):
+                    found.texts.append(value)
+                    found.places.append((container, key, None, STRING))
+            elif before[0] is not None:
+                found.known.append(((container, key, None, STRING), before[0], before[1]))
         else:
             _add(container, key, value, field, found, pending)
 

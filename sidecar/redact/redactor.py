@@ -13,7 +13,7 @@ from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError, check
 from sidecar.redact.fields import Field
 from sidecar.redact.known import LONGEST_KNOWN, Known
-from sidecar.redact.leaves import KEY, NUMBER, Place, leaves, rename
+from sidecar.redact.leaves import KEY, NUMBER, Leaves, Place, leaves, rename
 from sidecar.redact.named import RULES, named
 from sidecar.redact.policy import Policy
 from sidecar.redact.rules import Rule, shipped
@@ -60,7 +60,7 @@ class PIIRedactor:
     def redact_all(self, payloads: Sequence[Any]) -> list[Redacted]:
         """As `redact` of each, with one scan for all of them: most of what a short one costs is to begin it."""
         try:
-            return self._redact([_Work([payload]) for payload in payloads])
+            return self._redact([[payload] for payload in payloads])
         except Exception:  # noqa: BLE001 - whatever went wrong, nothing unredacted may leave
             if len(payloads) == 1:
                 return [_given_up(payloads[0])]
@@ -87,61 +87,60 @@ class PIIRedactor:
             at = end
         return found
 
-    def _redact(self, group: Sequence["_Work"]) -> list[Redacted]:
+    def _redact(self, roots: Sequence[list[Any]]) -> list[Redacted]:
         """Nothing is put in place before all was looked at: what fails until then has changed nothing."""
+        found: list[Leaves] = []
         texts: list[str] = []
-        for work in group:
+        for root in roots:
             if self._policy.leave_out:
-                leave_out(work.root, self._policy.leave_out)
-            self._look_up(work, texts)
+                leave_out(root, self._policy.leave_out)
+            found.append(leaves(root, self._known))
+            texts += found[-1].texts
         data = [text.encode("utf-8", "surrogatepass") for text in texts]
-        scanned = _Scanned(texts, data, *self._find(data))
-        return [self._put_all(work, scanned) for work in group]
+        scanned = _Scanned(data, *self._find(data))
+        redacted, begin = [], 0
+        for root, its in zip(roots, found, strict=True):
+            redacted.append(self._put_all(root, its, scanned, begin))
+            begin += len(its.texts)
+        return redacted
 
-    def _look_up(self, work: "_Work", texts: list[str]) -> None:
-        """Tells the texts whose redacted form is known from the others, which are added to `texts`."""
-        known = self._known
-        work.begin = len(texts)
-        for text, place in zip(*leaves(work.root), strict=True):
-            before = known.get(text) if place[2] is None and len(text) <= LONGEST_KNOWN else None
-            if before is None:
-                texts.append(text)
-                work.places.append(place)
-            elif before[0] is not None:
-                work.known.append((place, before[0], before[1]))
-
-    def _put_all(self, work: "_Work", scanned: "_Scanned") -> Redacted:
-        account, complete = Account(), True
+    def _put_all(self, root: list[Any], found: Leaves, scanned: "_Scanned", begin: int) -> Redacted:
+        """One payload with everything in place; `begin` is the number of its first text in the scan."""
+        account = Account()
         renamed: _Renamed = []
         try:
-            for place, new, spans in work.known:
+            for place, new, spans in found.known:
                 account.add_all(spans, place)
                 _put(place, new, renamed)
-            for at, place in enumerate(work.places, work.begin):
-                complete &= self._put_one(at, place, scanned, account, renamed)
+            complete = self._put_scanned(found, scanned, begin, account, renamed)
             if renamed:
                 rename(renamed)
-            return Redacted(work.root[0], account.counts, not complete, account.leaks(work.root))
+            return Redacted(root[0], account.counts, not complete, account.leaks(root))
         except Exception:  # noqa: BLE001 - as above
-            return _given_up(work.root[0])
+            return _given_up(root[0])
 
-    def _put_one(self, at: int, place: Place, scanned: "_Scanned", account: Account, renamed: _Renamed) -> bool:
-        """Puts one text's redacted form in its place; false when the text had to be dropped."""
-        text = scanned.data[at]
-        if at in scanned.dropped:
-            _put(place, salvage.DROPPED, renamed)
-            return False
-        spans = scanned.spans.get(at, _NONE)
-        _, _, name, role = place
-        if name is not None or (spans and self._policy.allow):
-            spans = self._spans(text, spans, name, number=role == NUMBER)
-        new = spliced(text, spans, self._policy) if spans else None
-        if name is None and len(text) <= LONGEST_KNOWN:
-            self._known.learn(scanned.texts[at], new, spans)
-        if new is not None:
-            account.add_all(spans, place)
-            _put(place, new, renamed)
-        return True
+    def _put_scanned(
+        self, found: Leaves, scanned: "_Scanned", begin: int, account: Account, renamed: _Renamed
+    ) -> bool:
+        """Puts the redacted forms of what was scanned in place; false when some of it had to be dropped."""
+        complete = True
+        for at, (text, place) in enumerate(zip(found.texts, found.places, strict=True), begin):
+            if at in scanned.dropped:
+                _put(place, salvage.DROPPED, renamed)
+                complete = False
+                continue
+            data = scanned.data[at]
+            spans = scanned.spans.get(at, _NONE)
+            _, _, name, role = place
+            if name is not None or (spans and self._policy.allow):
+                spans = self._spans(data, spans, name, number=role == NUMBER)
+            new = spliced(data, spans, self._policy) if spans else None
+            if name is None and len(data) <= LONGEST_KNOWN:
+                self._known.learn(text, new, spans)
+            if new is not None:
+                account.add_all(spans, place)
+                _put(place, new, renamed)
+        return complete
 
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
         """Spans by text, and the texts that hold too many candidates to be looked at."""
@@ -175,25 +174,9 @@ class PIIRedactor:
         return bool(self._policy.allow) and secret.decode("utf-8", "surrogatepass") in self._policy.allow
 
 
-class _Work:
-    """One payload on its way, in a list around it so that it has a place itself."""
-
-    __slots__ = ("begin", "known", "places", "root")
-
-    def __init__(self, root: list[Any]) -> None:
-        self.root = root
-        self.known: list[tuple[Place, str, Sequence[Found]]] = []
-        """Places of texts whose redacted form is known, that form, and what was found in them."""
-        self.places: list[Place] = []
-        """Of the other texts."""
-        self.begin = 0
-        """Number of the first of them among those of all payloads."""
-
-
 class _Scanned(NamedTuple):
-    """Texts of one scan, also as bytes; by their numbers what was found, and which hold too much to be looked at."""
+    """Texts of one scan; by their numbers what was found in them, and which hold too much to be looked at."""
 
-    texts: list[str]
     data: list[bytes]
     spans: dict[int, list[Found]]
     dropped: set[int]

@@ -169,9 +169,14 @@ class LiveHub:
         return len(self._subscriptions)
 
     def publish(self, events: Sequence[HookEvent]) -> None:
-        """Gathers events for `GATHER_SECONDS`; costs nothing while nobody is connected."""
-        if not self._subscriptions:
-            return
+        """Gathers events for `GATHER_SECONDS`, beginning with the loop's next turn.
+
+        Costs nothing while nobody is connected.
+        """
+        if self._subscriptions:
+            asyncio.get_running_loop().call_soon(self._gather, events)
+
+    def _gather(self, events: Sequence[HookEvent]) -> None:
         self._gathered.add(events)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._fan_out())

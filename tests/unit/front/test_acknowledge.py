@@ -28,7 +28,8 @@ async def told(path: Path, count: int, failing: int) -> tuple[list[str], list[st
         heard.extend(one.event_id for one in answer)
 
     for number, event in enumerate(recorded_events(count)):
-        acknowledger.queue([event], lambda answer, number=number: hear(number, answer), given=False)
+        acknowledger.queue([event], lambda answer, number=number: hear(number, answer), given=[False])
+    acknowledger.hand_over()
     try:
         return heard, await asyncio.wait_for(published, SECONDS), troubles
     finally:
