@@ -5,6 +5,7 @@ What the journal still holds is then loaded again; what it had already forgotten
 
 import contextlib
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from sidecar import private
@@ -41,6 +42,11 @@ def open_store(path: Path, memory_mb: int) -> Store:
 
 def broken_note(path: Path) -> str | None:
     """One line about the newest file that was moved aside, for as long as it lies there; None without one."""
+    return _broken_note(path, path.parent.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)  # it is asked for each second, and nearly always nothing has changed
+def _broken_note(path: Path, _folder_changed_ns: int) -> str | None:
     found = sorted(path.parent.glob(f"{path.name}.broken-*[0-9]"))
     if not found:
         return None

@@ -76,11 +76,12 @@ class Store:
             StoreError: nothing of it was written.
         """
         with self.writing, as_store_error("load"), self._transaction():
+            cursors = dict(notes.cursors)
             if events:
                 self._append_events(self._without_sealed(events))
-                self._set_cursor(STORE, events[-1].seq, None)
-            for consumer, (seq, state) in notes.cursors.items():
-                self._set_cursor(consumer, seq, state)
+                cursors[STORE] = (events[-1].seq, None)
+            if cursors:
+                self._set_cursors(cursors)
             if notes.dead_letters:
                 _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
             if notes.spans:
@@ -232,8 +233,11 @@ class Store:
         self._connection.execute(_FORGET_SPANS, [*around, *ids])
         _append(self._connection, "spans", [span_row(span) for span in spans.values()])
 
-    def _set_cursor(self, consumer: str, seq: int, state: str | None) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [consumer, seq, state])
+    def _set_cursors(self, cursors: Mapping[str, tuple[int, str | None]]) -> None:
+        seqs, states = zip(*cursors.values(), strict=True)
+        places = "unnest(?), unnest(?), unnest(?::VARCHAR[])"  # one statement: each costs more than its rows
+        columns = [list(cursors), list(seqs), list(states)]
+        self._connection.execute(f"INSERT OR REPLACE INTO cursors SELECT {places}", columns)
 
     def _set_counters(self, counters: Mapping[tuple[str, tuple[str, ...]], Point]) -> None:
         rows = [counter_row(metric, point) for (metric, _), point in counters.items()]

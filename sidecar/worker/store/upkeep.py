@@ -20,7 +20,7 @@ from sidecar.worker.store.store import Store
 from sidecar.worker.store.trouble import as_store_error
 
 REST_SECONDS = 15.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 """How soon a file that could not be read is looked at."""
 SETTLE = dt.timedelta(hours=1)
 """A day is sealed so long after its end: what comes late is still of its file."""
