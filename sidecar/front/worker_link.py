@@ -23,6 +23,8 @@ START_SECONDS = 5.0
 """How long a question waits for a worker that is being started."""
 ASK_AGAIN_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
+QUIET_SECONDS = 2.0
+"""Between two questions while nothing changes; less than `STALE_SECONDS` with the time of an answer."""
 REPORT_SECONDS = 5.0
 STALE_SECONDS = 5.0
 """Progress older than this says that the worker does not answer."""
@@ -161,9 +163,13 @@ class WorkerLink:
     async def _follow_progress(self) -> None:
         while True:
             self._end_if_blocked()
-            with contextlib.suppress(LeanvibeError):  # a state: it is asked again
+            before = self._progress
+            try:
                 self._heed(await self.ask("progress", self._news(), PROGRESS_SECONDS * 2))
-            await asyncio.sleep(PROGRESS_SECONDS)
+                is_quiet = self._progress == before
+            except LeanvibeError:  # a state: it is asked again
+                is_quiet = False
+            await asyncio.sleep(QUIET_SECONDS if is_quiet else PROGRESS_SECONDS)
 
     def _heed(self, raw: msgspec.Raw) -> None:
         progress = msgspec.json.decode(raw)

@@ -20,7 +20,7 @@ from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import DeadLetter, Notebook, dead_letter
 from sidecar.worker.traffic import Traffic
 
-REST_SECONDS = 0.5
+REST_SECONDS = 1.0
 """Between two batches of a sink that is less than one behind: few large ones cost less than many small ones."""
 SHARE = 8.0
 """Rest after a batch while events come in, for each second of CPU that it took: others need the machine then."""
