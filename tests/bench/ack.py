@@ -77,35 +77,63 @@ def compared(url: str, empty: str, clients: int, name: str, body: bytes, options
 
 
 def throughput(options: Options) -> list[Line]:
-    """Acknowledged events each second at 64 clients with all sinks on, against the empty handler; nothing lost."""
+    """Acknowledged events each second at 64 clients, against the empty handler: with all sinks on, then without."""
+    return with_sinks(options) + without_sinks(options)
+
+
+def with_sinks(options: Options) -> list[Line]:
+    """All sinks take part in the same two cores; nothing is lost."""
+    costs: list[tuple[float, float]] = []
+    with all_sinks() as sinks, running_sidecar(sinks.environment) as sidecar:
+        ours, nothing = against_nothing(sidecar, options, costs)
+        drain = timed(lambda: drained(sidecar))
+        sent = sum(one.requests - one.errors for one in ours)
+        missing = {name: sent - count for name, count in {**sinks.counts(), "store": sidecar.count()}.items()}
+        dropped = sum(performance(sidecar.url).values())
+    # What wrk had under way when a window ended was taken but not counted, so sinks may hold a little more.
+    lost = max(0, *missing.values())
+    return [
+        *per_second("throughput, 64 clients, all sinks on", ours[1:], nothing, 9_000),
+        median("CPU of the front at 64 clients", [one[0] for one in costs], "µs/event",
+               comparison=f"worker {statistics.median(one[1] for one in costs):.0f} µs meanwhile"),
+        median("ack, 64 clients, 1 KB, all sinks on: p99", [one.p99 for one in ours[1:]], "ms"),
+        Line("of these events lacking in a sink or the store", lost, "events", budget=0, comparison=f"{sent:,} sent",
+             note=f"{dropped} failed or dropped"),
+        Line("until all sinks had them, after the last", drain, "s"),
+    ]  # fmt: skip
+
+
+def without_sinks(options: Options) -> list[Line]:
+    """Only the store: one server against another."""
+    with running_sidecar() as sidecar:
+        ours, nothing = against_nothing(sidecar, options, [])
+    return per_second("throughput, 64 clients, no sinks", ours[1:], nothing, None)
+
+
+def against_nothing(
+    sidecar: Sidecar, options: Options, costs: list[tuple[float, float]]
+) -> tuple[list[load.Window], list[load.Window]]:
+    """Windows of both in turn, ours after one to warm up; `costs` gets the microseconds of front and worker."""
     body, seconds = of_size(1_000), options.of(4, 1)
-    ours, nothing, costs = [], [], []
-    with all_sinks() as sinks, running_sidecar(sinks.environment) as sidecar, empty_handler.running() as empty:
-        before = load.window(sidecar.url + HOOKS, body, 64, 1)
+    with empty_handler.running() as empty:
+        ours, nothing = [load.window(sidecar.url + HOOKS, body, 64, 1)], []
         for _ in range(options.rounds):
             spent = Spent(sidecar)
             ours.append(load.window(sidecar.url + HOOKS, body, 64, seconds))
             costs.append(spent.micros(ours[-1].requests))
             nothing.append(load.window(empty.url, body, 64, seconds))
-        drain = timed(lambda: drained(sidecar))
-        sent = sum(one.requests - one.errors for one in (before, *ours))
-        missing = {name: sent - count for name, count in {**sinks.counts(), "store": sidecar.count()}.items()}
-        dropped = sum(performance(sidecar.url).values())
+    return ours, nothing
+
+
+def per_second(title: str, ours: list[load.Window], nothing: list[load.Window], budget: float | None) -> list[Line]:
+    """Events each second, and their ratio to those of the empty handler in the window that followed."""
     ratios = [one.per_second / other.per_second for one, other in zip(ours, nothing, strict=True)]
     beside = f"empty handler {statistics.median(one.per_second for one in nothing):,.0f}/s"
     note = "; ".join(filter(None, (load.limited_by_client(*ours), refused(ours))))
-    # What wrk had under way when a window ended was taken but not counted, so sinks may hold a little more.
-    lost = max(0, *missing.values())
     return [
-        median("throughput, 64 clients, all sinks on", [one.per_second for one in ours], "events/s",
-               budget=9_000, at_least=True, comparison=beside, note=note),
-        median("throughput : empty handler", ratios, "×", budget=0.5, at_least=True),
-        median("CPU of the front at 64 clients", [one[0] for one in costs], "µs/event",
-               comparison=f"worker {statistics.median(one[1] for one in costs):.0f} µs meanwhile"),
-        median("ack, 64 clients, 1 KB, all sinks on: p99", [one.p99 for one in ours], "ms"),
-        Line("of these events lacking in a sink or the store", lost, "events", budget=0, comparison=f"{sent:,} sent",
-             note=f"{dropped} failed or dropped"),
-        Line("until all sinks had them, after the last", drain, "s"),
+        median(title, [one.per_second for one in ours], "events/s",
+               budget=budget, at_least=True, comparison=beside, note=note),
+        median(f"{title} : empty handler", ratios, "×", budget=0.5, at_least=True),
     ]  # fmt: skip
 
 
