@@ -17,7 +17,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 def text(payload: dict[str, Any], key: str) -> str | None:
     """A non-empty string that is valid Unicode, cut to `MAX_TEXT_CHARS`, else None."""
-    return _text(payload, key, MAX_TEXT_CHARS) if key in payload else None
+    return _text(payload, key, MAX_TEXT_CHARS)
 
 
 def number(payload: dict[str, Any], key: str) -> float | None:
