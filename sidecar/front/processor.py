@@ -110,21 +110,26 @@ class HookEventProcessor:
     def _prepare_taken(self) -> None:
         taken, self._taken = self._taken, []
         for portion in portions(taken, lambda one: one.incoming.size_bytes):
-            self._queue(portion, prepared_all([one[:2] for one in portion], self._redactor, self._host))
+            try:
+                self._queue(portion, prepared_all([one[:2] for one in portion], self._redactor, self._host))
+            except Exception as error:  # noqa: BLE001  nobody may be left without an answer
+                self._refuse(portion, [error] * len(portion))
             self._acknowledger.hand_over()
 
     def _queue(self, portion: Sequence["_Taken"], answers: Sequence[Prepared | Exception]) -> None:
-        good: list[_Taken] = []
-        new: list[Prepared] = []
-        for taken, one in zip(portion, answers, strict=True):
-            if isinstance(one, Exception):
-                self._loop.call_soon(taken.done, self._not_taken(one))
-            else:
-                good.append(taken)
-                new.append(one)
+        pairs = list(zip(portion, answers, strict=True))
+        good = [taken for taken, one in pairs if not isinstance(one, Exception)]
+        new = [one for one in answers if not isinstance(one, Exception)]
         if good:
             told = partial(self._answered, good, new, time.perf_counter_ns())
             self._acknowledger.queue([one.event for one in new], told, given=[one.given for one in new])
+        if len(good) < len(portion):
+            bad = [(taken, one) for taken, one in pairs if isinstance(one, Exception)]
+            self._refuse([taken for taken, _ in bad], [error for _, error in bad])
+
+    def _refuse(self, taken: Sequence["_Taken"], errors: Sequence[Exception]) -> None:
+        for one, error in zip(taken, errors, strict=True):
+            self._loop.call_soon(one.done, self._not_taken(error))
 
     def _answered(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.errors import BadRequestError, NotDurableError
+from sidecar.errors import BadRequestError, DefectError, NotDurableError
 from sidecar.front.processor import TOGETHER_BYTES, portions
 from tests.guide_rig import Ingest, ingest
 
@@ -49,6 +49,22 @@ def test_none_is_acknowledged_that_is_not_durable(tmp_path: Path) -> None:
     with ingest(tmp_path) as running:
         running.close_journal()
         assert [NotDurableError] * 3 == [type(one) for one in running.take_now(*map(body, "abc"))]
+
+
+def test_a_defect_of_ours_leaves_nobody_without_an_answer(
+    ingesting: Ingest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever breaks in what is done for all of them, each is told that it was not taken, without content."""
+
+    def broken(_event: object) -> bytes:
+        raise ValueError("jane@example.com")
+
+    monkeypatch.setattr("sidecar.events.encode", broken)
+    answers = ingesting.take_now(body("a"), b"7", body("b"))
+
+    assert [DefectError] * 3 == [type(one) for one in answers]
+    assert 3 == ingesting.monitor.totals.failed
+    assert "jane@" not in caplog.text
 
 
 def test_portions_are_bounded_and_complete() -> None:
