@@ -23,6 +23,20 @@ SECRETS: list[Any] = [
 ]
 
 
+def failing_on(text: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch) -> PIIRedactor:
+    """A redactor whose engine cannot read that text."""
+    redactor = PIIRedactor()
+    find = redactor._engine.find
+
+    def failing(data: bytes, until: float | None = None) -> list[Found]:
+        if text in data:
+            raise error
+        return find(data, until)
+
+    monkeypatch.setattr(redactor._engine, "find", failing)
+    return redactor
+
+
 @pytest.mark.parametrize(
     "policy", [Policy(), Policy(leave_out=frozenset({"results"}), allow=frozenset({"jane@example.com"}))]
 )
@@ -42,15 +56,7 @@ def test_nothing_is_nothing() -> None:
 
 def test_one_that_cannot_be_redacted_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever one of them does to the engine, the others keep their content, and its own is dropped."""
-    redactor = PIIRedactor()
-    find = redactor._engine.find
-
-    def failing(data: bytes, until: float | None = None) -> list[Found]:
-        if b"poison" in data:
-            raise RuntimeError
-        return find(data, until)
-
-    monkeypatch.setattr(redactor._engine, "find", failing)
+    redactor = failing_on(b"poison", RuntimeError(), monkeypatch)
     good = {"session_id": "a1", "note": "ask jane@example.com", "cwd": "/home/jane/shop"}
     first, bad, last = redactor.redact_all([dict(good), {"session_id": "b1", "note": "poison"}, dict(good)])
 
@@ -61,15 +67,7 @@ def test_one_that_cannot_be_redacted_fails_alone(monkeypatch: pytest.MonkeyPatch
 
 def test_a_text_with_too_many_candidates_is_dropped_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others of its payload and of the group stay."""
-    redactor = PIIRedactor()
-    find = redactor._engine.find
-
-    def failing(data: bytes, until: float | None = None) -> list[Found]:
-        if b"crowd" in data:
-            raise TooManyError
-        return find(data, until)
-
-    monkeypatch.setattr(redactor._engine, "find", failing)
+    redactor = failing_on(b"crowd", TooManyError(), monkeypatch)
     first, last = redactor.redact_all([{"a": "x", "b": "crowd"}, {"a": "jane@example.com"}])
 
     assert ({"a": "x", "b": DROPPED}, True) == (first.value, first.failed)
