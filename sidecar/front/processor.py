@@ -113,39 +113,38 @@ class HookEventProcessor:
             try:
                 self._queue(portion, prepared_all([one[:2] for one in portion], self._redactor, self._host))
             except Exception as error:  # noqa: BLE001  nobody may be left without an answer
-                self._refuse(portion, [error] * len(portion))
+                for one in portion:
+                    self._refuse(one, error)
             self._acknowledger.hand_over()
 
     def _queue(self, portion: Sequence["_Taken"], answers: Sequence[Prepared | Exception]) -> None:
-        pairs = list(zip(portion, answers, strict=True))
-        good = [taken for taken, one in pairs if not isinstance(one, Exception)]
-        new = [one for one in answers if not isinstance(one, Exception)]
+        good: list[tuple[_Taken, Prepared]] = []
+        bad: list[tuple[_Taken, Exception]] = []
+        for taken, one in zip(portion, answers, strict=True):
+            if isinstance(one, Exception):
+                bad.append((taken, one))
+            else:
+                good.append((taken, one))
         if good:
-            told = partial(self._answered, good, new, time.perf_counter_ns())
-            self._acknowledger.queue([one.event for one in new], told, given=[one.given for one in new])
-        if len(good) < len(portion):
-            bad = [(taken, one) for taken, one in pairs if isinstance(one, Exception)]
-            self._refuse([taken for taken, _ in bad], [error for _, error in bad])
+            told = partial(self._answered, good, time.perf_counter_ns())
+            self._acknowledger.queue([one.event for _, one in good], told, given=[one.given for _, one in good])
+        for taken, error in bad:
+            self._refuse(taken, error)
 
-    def _refuse(self, taken: Sequence["_Taken"], errors: Sequence[Exception]) -> None:
-        for one, error in zip(taken, errors, strict=True):
-            self._loop.call_soon(one.done, self._not_taken(error))
+    def _refuse(self, taken: "_Taken", error: Exception) -> None:
+        self._loop.call_soon(taken.done, self._not_taken(error))
 
     def _answered(
-        self,
-        taken: Sequence["_Taken"],
-        new: Sequence[Prepared],
-        queued_ns: int,
-        answer: list[HookEvent] | NotDurableError,
+        self, good: Sequence[tuple["_Taken", Prepared]], queued_ns: int, answer: list[HookEvent] | NotDurableError
     ) -> None:
-        error = self._not_taken(answer, len(taken)) if isinstance(answer, NotDurableError) else None
-        for one in taken:
-            self._acknowledger.tell(one.done, error)
+        error = self._not_taken(answer, len(good)) if isinstance(answer, NotDurableError) else None
+        for taken, _ in good:
+            self._acknowledger.tell(taken.done, error)
         if not isinstance(answer, NotDurableError):  # whoever waits comes before what is counted
-            began, now = taken[0].started_ns, time.perf_counter_ns()
-            self._finish(new, answer, began)
-            for one, prepared in zip(taken, new, strict=True):
-                self._note(prepared, one.started_ns, one.started_ns, now - queued_ns)
+            now = time.perf_counter_ns()
+            self._finish([one for _, one in good], answer, good[0][0].started_ns)
+            for taken, one in good:
+                self._note(one, taken.started_ns, taken.started_ns, now - queued_ns)
 
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
