@@ -1,6 +1,5 @@
 """Laws of the store: rows and cursors together or not at all, and views that people can use."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,13 +14,6 @@ from sidecar.worker.store.store import Store
 from tests.recorded_events import recorded_events
 
 START = 1_790_000_000_000_000
-
-
-@pytest.fixture(name="store")
-def _store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "store.duckdb", memory_mb=64)
-    yield store
-    store.close()
 
 
 def claude(seq: int, **body: object) -> HookEvent:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -25,13 +24,6 @@ from sidecar.worker.store.store import Store
 from tests import recorded
 
 START = 1_790_000_000_000_000
-
-
-@pytest.fixture(name="store")
-def _store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "store.duckdb", memory_mb=64)
-    yield store
-    store.close()
 
 
 def claude(seq: int, name: str, at_ms: float | None = None, **body: object) -> HookEvent:
