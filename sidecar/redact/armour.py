@@ -2,8 +2,6 @@
 
 import re
 
-from sidecar.redact.boundary import SEPARATOR
-
 Span = tuple[int, int]
 
 _REACH = 16_384
@@ -19,7 +17,7 @@ _BELOW = 2
 
 def end_of_key(data: bytes, foot: int) -> Span | None:
     """The lines of base64 above the foot at that place, None where there are none."""
-    above = data[max(0, foot - _REACH) : foot].rpartition(SEPARATOR)[2].rpartition(b"-----")[2]
+    above = data[max(0, foot - _REACH) : foot].rpartition(b"-----")[2]
     first = foot - len(above)
     begin, stop, below = foot, len(above), 0
     for line_end in reversed(list(_LINE_END.finditer(above))):

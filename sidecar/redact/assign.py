@@ -52,8 +52,8 @@ _TO_VALUE = re.compile(
         | \xef\xbc[\x9a\x9d] | \xe2\x86\x92  # full-width signs and an arrow too
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
-      | (?P<block> \s{0,2}\{ (?:[^{}\n\xff]{0,120}\n){0,6}? [^{}\n\xff]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
-      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>\xff]{0,80}> )  # of a table
+      | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
+      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>]{0,80}> )  # of a table
       | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
                 | </key>\s{0,8}<string> )     # name: X, value:
       | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
@@ -82,17 +82,17 @@ _BEFORE_VALUE = re.compile(
 )
 _BARE = re.compile(
     rb"""(?x)
-    (?: [^\s"'`\\<>&;,|\xc2\xe2\xff(){}\[\]]
+    (?: [^\s"'`\\<>&;,|\xc2\xe2(){}\[\]]
       | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
-      | [&;,|] (?! [\w.\-]{1,40}[=:] | \s | \xff | \\ | $ )    # not the start of the next setting
-      | [()\[\]{}] (?= [^\s"'`\\<>&;,|\xff(){}\[\]] )
+      | [&;,|] (?! [\w.\-]{1,40}[=:] | \s | \\ | $ )    # not the start of the next setting
+      | [()\[\]{}] (?= [^\s"'`\\<>&;,|(){}\[\]] )
       | \\ (?![nrtu"'\\])
     )+
     """
 )
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
-_XML_VALUE = re.compile(rb"[^<\xff\n]{1,4096}")
-_ESCAPED_XML_VALUE = re.compile(rb"(?:(?!&lt;|\\{1,7}u003[cC])[^<\xff\n]){1,4096}")
+_XML_VALUE = re.compile(rb"[^<\n]{1,4096}")
+_ESCAPED_XML_VALUE = re.compile(rb"(?:(?!&lt;|\\{1,7}u003[cC])[^<\n]){1,4096}")
 _IN_QUERY = (b"?", b"&")  # before a name: the next `&` ends its value
 _TRAILING = b".,;:)]}!?\\"
 _LONGEST_VALUE = 4096
@@ -103,7 +103,7 @@ _CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"'
 _SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
 _SETS_REACH, _CALL_REACH = 12, 24
 _ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*|v?[0-9]+(?:[.][0-9]+)+.*")  # words, paths, versions
-_COMMAND = re.compile(rb"[a-z][a-z0-9_.-]{0,24}[ ][^`\n\xff]{1,200}`")
+_COMMAND = re.compile(rb"[a-z][a-z0-9_.-]{0,24}[ ][^`\n]{1,200}`")
 _QUOTES = (b'"', b"'", b"`")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 _WORD_AND_NUMBER = re.compile(rb"(?=[^ ]{0,64}[0-9])(?=[^ ]{0,64}[A-Za-z])[^ ]{8,}")
@@ -241,7 +241,7 @@ def _body(quote: bytes) -> re.Pattern[bytes]:
     pattern = _BODIES.get(quote)
     if pattern is None:
         closing = b"]]>" if quote.startswith(b"<") else quote
-        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n\xff]){0,4096}")
+        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n]){0,4096}")
         _BODIES[quote] = pattern
     return pattern
 

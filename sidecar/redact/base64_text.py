@@ -4,7 +4,6 @@ import binascii
 import re
 from collections.abc import Callable
 
-from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.escapes import Search
 from sidecar.redact.rules import Rule
 
@@ -14,7 +13,7 @@ _REACH = 4096
 """Bytes of a run that are read on either side of what gave it away; once for each so many bytes."""
 _SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _RUN = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
-_MORE_LINES = re.compile(rb"(?:(?:\r?\n|\\{1,3}n)[A-Za-z0-9+/]{2,76}={0,2}(?![^\s\"'\\\xff])){1,100}")
+_MORE_LINES = re.compile(rb"(?:(?:\r?\n|\\{1,3}n)[A-Za-z0-9+/]{2,76}={0,2}(?![^\s\"'\\])){1,100}")
 _WRAPPED = (60, 64, 72, 76)
 """Characters in a line of those who break base64 into lines: RFC 2045, RFC 7468, base64(1)."""
 _SHORTEST = 24
@@ -38,7 +37,7 @@ def finder(rule: Rule, search: Search) -> Callable[[bytes, int, int], Span | Non
 
 
 def _run(data: bytes, start: int) -> tuple[int, int]:
-    left = data[max(0, start - _REACH) : start].rpartition(SEPARATOR)[2]
+    left = data[max(0, start - _REACH) : start]
     run = _RUN.match(data, start, start + _REACH)
     return start - (len(left) - len(left.rstrip(_SIGNS))), run.end() if run else start
 

@@ -3,9 +3,6 @@
 import re
 from collections.abc import Callable
 
-SEPARATOR = b"\xff"
-"""Stands between joined strings: a byte that UTF-8 never holds, so no string can forge it."""
-
 ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _WORD = ALNUM | frozenset(b"_-")
 _DOTTED = _WORD | frozenset(b".")

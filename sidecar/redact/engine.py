@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from sidecar.redact import escapes, finders
-from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.databases import scanner_for
 from sidecar.redact.numbers import GATE, Numbers
 from sidecar.redact.rules import Rule
@@ -30,10 +29,15 @@ MOST_SECONDS = 2.0
 PATIENCE = {"hyperscan": 1.0, "python": 4.0}
 """How many times that an engine may take: plain Python reads a text once for each of its literals."""
 
+SEPARATOR = b"\xff"
+"""Stands between texts that are scanned together: a byte that UTF-8 never holds, so no text can forge it."""
+
 _CHECK_EVERY = 0xFF
 _MEGABYTE = 1_000_000
 
 Found = tuple[int, int, Rule]
+Hit = tuple[int, int]
+"""The number of a gate, and where it ends."""
 _CONTINUATION_MASK, _CONTINUATION = 0xC0, 0x80
 """How UTF-8 marks every byte of a character but the first (RFC 3629, 3)."""
 
@@ -63,25 +67,63 @@ class Engine:
         self.name = self._scanner.name
 
     def find(self, data: bytes, until: float | None = None) -> list[Found]:
-        """Spans to take out, ascending and without overlap, each with the rule that names it.
+        """Spans to take out of one text; as `find_all`."""
+        return self.find_all([data], until).get(0, [])
+
+    def find_all(self, texts: Sequence[bytes], until: float | None = None) -> dict[int, list[Found]]:
+        """Spans to take out of each text, by its number: ascending and without overlap, each with its rule.
+
+        One scan shows where to look; then each text is read by itself, so that what is found in it never depends on
+        the others. Texts with nothing in them are left out.
 
         Args:
-            data: the text.
-            until: when to give up, as `deadline` says it; that of this text when not given.
+            texts: none of them may hold `SEPARATOR`.
+            until: when to give up, as `deadline` says it; that of these texts when not given.
 
         Raises:
-            TooManyError: more candidates than the budget for a text of that size.
+            TooManyError: more candidates than the budget for texts of that size.
             OutOfTimeError: more time than the budget.
         """
-        limit = min(FREE_CANDIDATES + len(data) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
-        hits = self._scanner.scan(data, 2 * limit)
-        digits = [end for gate, end in hits if gate == self._digits]
-        if max(len(digits), len(hits) - len(digits)) > limit:  # each kind has its own
-            raise TooManyError
+        joined = SEPARATOR.join(texts)
+        hits = self._scan(joined)
+        if not hits:
+            return {}
         # Few candidates need no clock, and reading it costs as much as looking at one of them.
         if until is None:
-            until = self.deadline(len(data)) if len(hits) > _CHECK_EVERY else 0.0
+            until = self.deadline(len(joined)) if len(hits) > _CHECK_EVERY else 0.0
+        found = {}
+        for number, of_text in self._by_text(hits, texts).items():
+            spans = self._find_in(texts[number], of_text, until)
+            if spans:
+                found[number] = spans
+        return found
+
+    def _scan(self, joined: bytes) -> list[Hit]:
+        limit = min(FREE_CANDIDATES + len(joined) // BYTES_PER_CANDIDATE, MOST_CANDIDATES)
+        hits = self._scanner.scan(joined, 2 * limit)
+        if len(hits) > limit:
+            digits = sum(gate == self._digits for gate, _ in hits)
+            if max(digits, len(hits) - digits) > limit:  # each kind has its own
+                raise TooManyError
+        return hits
+
+    def _by_text(self, hits: Sequence[Hit], texts: Sequence[bytes]) -> dict[int, list[Hit]]:
+        """The hits of each text that has some, their ends relative to its start; one across a border is none."""
+        found: dict[int, list[Hit]] = {}
+        number, begin, stop = 0, 0, len(texts[0])
+        for gate, end in hits:
+            while end > stop:  # both ascend: one walk over the texts finds the place of every hit
+                number += 1
+                begin, stop = stop + 1, stop + 1 + len(texts[number])
+            if end - begin >= max(1, self._sizes[gate]):
+                found.setdefault(number, []).append((gate, end - begin))
+        return found
+
+    def _find_in(self, data: bytes, hits: list[Hit], until: float) -> list[Found]:
+        if until:
+            check(until)
         found = self._by_literals(data, hits, until)
+        digits = [end for gate, end in hits if gate == self._digits]
         if digits:
             self._by_numbers(data, digits, found, until)
         return resolve(found) if found else found
@@ -91,7 +133,7 @@ class Engine:
         seconds = min(SECONDS * max(1.0, size / _MEGABYTE), MOST_SECONDS)
         return time.thread_time() + seconds * PATIENCE[self.name]
 
-    def _by_literals(self, data: bytes, hits: list[tuple[int, int]], until: float) -> list[Found]:
+    def _by_literals(self, data: bytes, hits: list[Hit], until: float) -> list[Found]:
         found: list[Found] = []
         sizes, finders_of = self._sizes, self._finders
         covered: dict[str, int] = {}  # what a rule has taken already it does not read again
@@ -106,8 +148,7 @@ class Engine:
                 span = find(data, start, end)
                 if span is not None:
                     begin, stop = span
-                    border = data.find(SEPARATOR, begin, stop)  # a find ends where its string ends
-                    stop = border if border >= 0 else _character_end(data, stop)
+                    stop = _character_end(data, stop)
                     if begin < stop:
                         found.append((begin, stop, rule))
                         covered[rule.id] = stop

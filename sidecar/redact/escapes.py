@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from sidecar.redact.boundary import ALNUM, SEPARATOR
+from sidecar.redact.boundary import ALNUM
 from sidecar.redact.rules import Rule
 
 Span = tuple[int, int]
@@ -38,10 +38,9 @@ def finder(rule: Rule, search: Search) -> Callable[[bytes, int, int], Span | Non
         found = match(data, start)
         if found is None or _in_a_row(data, start) or not _in_word(data, start, found.end()):
             return None
-        before = data[max(0, start - _REACH_LEFT) : start].rpartition(SEPARATOR)[2]
-        after = data[start : start + _REACH_RIGHT].partition(SEPARATOR)[0]
+        before = data[max(0, start - _REACH_LEFT) : start]
         first = start - len(before)
-        plain, places, shifts = _plain(before + after)
+        plain, places, shifts = _plain(before + data[start : start + _REACH_RIGHT])
         for begin, stop, _ in search(plain):
             end = first + _raw(stop, places, shifts)
             if end > start:

@@ -26,7 +26,7 @@ _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _COLOUR = re.compile(rb"[0-9]{0,3}m")
 _NOBODY = frozenset({b"git", b"hg", b"svn"})
 _LONGEST_LOCAL_PART = 64
-_IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=\xff")
+_IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=")
 _LONGEST_PATH = 200
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file"

@@ -106,7 +106,7 @@ def _after_capitals(data: bytes, begin: int) -> bool:
 def _label(rule: Rule) -> re.Pattern[bytes] | None:
     if not rule.label:
         return None
-    return re.compile(rb"(?i)(?:^|[^a-z])(?:" + rule.label.encode() + rb")(?![a-z])[^0-9\n\xff\]]{0,24}\Z")
+    return re.compile(rb"(?i)(?:^|[^a-z])(?:" + rule.label.encode() + rb")(?![a-z])[^0-9\n\]]{0,24}\Z")
 
 
 def _run(data: bytes, end: int, done: int) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from sidecar.redact import salvage
 from sidecar.redact.account import Account, Leak
-from sidecar.redact.boundary import SEPARATOR
 from sidecar.redact.capture import leave_out
 from sidecar.redact.engine import Engine, Found, TooManyError, check
 from sidecar.redact.fields import Field
@@ -144,14 +143,14 @@ class PIIRedactor:
 
     def _find(self, data: list[bytes]) -> tuple[dict[int, list[Found]], set[int]]:
         """Spans by text, and the texts that hold too many candidates to be looked at."""
-        joined = SEPARATOR.join(data)
-        until = self._engine.deadline(len(joined)) if len(joined) > _SMALL else None  # one for all that follows
+        size = sum(map(len, data))
+        until = self._engine.deadline(size) if size > _SMALL else None  # one for all that follows
         try:
-            return by_leaf(self._engine.find(joined, until), data), set()
+            return self._engine.find_all(data, until), set()
         except TooManyError:
             spans: dict[int, list[Found]] = {}
             dropped = set()
-        until = until or self._engine.deadline(len(joined))
+        until = until or self._engine.deadline(size)
         for number, text in enumerate(data):
             check(until)
             try:
@@ -192,24 +191,6 @@ def _put(place: Place, new: str, renamed: _Renamed) -> None:
         renamed.append((container, key, new))
     else:
         container[key] = new
-
-
-def by_leaf(spans: list[Found], texts: list[bytes]) -> dict[int, list[Found]]:
-    """Spans of the joined texts, by the number of the text that they lie in and relative to its start."""
-    found: dict[int, list[Found]] = {}
-    if not spans:
-        return found
-    number, begin, end = -1, 0, -1
-    for start, stop, rule in spans:
-        while start > end:  # both ascend: one walk over the texts finds the place of every span
-            number += 1
-            begin, end = end + 1, end + 1 + len(texts[number])
-        inside = (start - begin, stop - begin, rule)
-        if number in found:
-            found[number].append(inside)
-        else:
-            found[number] = [inside]
-    return found
 
 
 def spliced(text: bytes, spans: list[Found], policy: Policy) -> str:

@@ -96,7 +96,7 @@ class PythonScanner:
         hits: list[tuple[int, int]] = []
         for text, literals in ((data, self._exact), (data.lower(), self._folded)):
             for number, literal, size in literals:
-                # The tail is left to the pattern, which no shorter text can match.
+                # What the tail is made of is left to the pattern; there must be room for it.
                 _find_all(text, literal, (number, size), hits, limit)
         for number, pattern in self._patterns:
             for match in pattern.finditer(data):
@@ -109,8 +109,9 @@ class PythonScanner:
 
 def _find_all(text: bytes, literal: bytes, gate: tuple[int, int], hits: list[tuple[int, int]], limit: int) -> None:
     number, size = gate
+    last = len(text) - size
     at = text.find(literal)
-    while at >= 0:
+    while 0 <= at <= last:
         hits.append((number, at + size))
         if len(hits) > limit:
             raise TooManyError

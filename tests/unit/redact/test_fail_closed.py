@@ -3,6 +3,7 @@
 import base64
 import random
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -32,10 +33,10 @@ def test_an_exception_drops_all_but_ids(monkeypatch: pytest.MonkeyPatch, caplog:
     """Whatever breaks inside, what comes out holds ids and kinds only, and nothing is logged or raised."""
     redactor = PIIRedactor()
 
-    def broken(_data: bytes) -> None:
+    def broken(_texts: Sequence[bytes], _until: float | None) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(redactor._engine, "find", broken)
+    monkeypatch.setattr(redactor._engine, "find_all", broken)
     redacted = redactor.redact(event())
     assert redacted.failed
     assert redacted.value == {**KEPT, "dropped": DROPPED}

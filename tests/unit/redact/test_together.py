@@ -1,12 +1,16 @@
 """Laws of redacting many payloads by one scan: each comes out as it does alone."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.redact import PIIRedactor, Policy
 from sidecar.redact.engine import Found, TooManyError
+from sidecar.redact.rules import shipped
 from sidecar.redact.salvage import DROPPED
 from tests.recorded_events import recorded_payloads
 
@@ -22,18 +26,44 @@ SECRETS: list[Any] = [
     None,
 ]
 
+NEIGHBOURS = [
+    "https://x",
+    "git clone https://u",
+    "x" * 40 + " \\u0041b",
+    "x" * 39 + " a%5fb",
+    'he said "hi"',
+    "setx ",
+    "ENV ",
+    "login",
+    "password: ",
+    "token=",
+    "Authorization: Bearer ",
+    "ABCDEFGHIJKLMNOP+",
+    "-----BEGIN PRIVATE KEY-----",
+    "4111 ",
+    "ssn ",
+    "a\\",
+    "\x1b[",
+    ")",
+]
+"""Texts whose end would change what a text begins with, were they one."""
+PIECES = st.sampled_from(
+    [*NEIGHBOURS, '"', "'", "@example.com", "jane", "://", "hunter2-x9", "\\n", " ", "=", "123-45-6789", "GB29 NWBK"]
+)
+REDACTOR = PIIRedactor()
+
 
 def failing_on(text: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch) -> PIIRedactor:
     """A redactor whose engine cannot read that text."""
     redactor = PIIRedactor()
-    find = redactor._engine.find
+    find_all = redactor._engine.find_all
 
-    def failing(data: bytes, until: float | None = None) -> list[Found]:
-        if text in data:
+    def failing(texts: Sequence[bytes], until: float | None = None) -> dict[int, list[Found]]:
+        if any(text in one for one in texts):
             raise error
-        return find(data, until)
+        return find_all(texts, until)
 
-    monkeypatch.setattr(redactor._engine, "find", failing)
+    monkeypatch.setattr(redactor._engine, "find_all", failing)
     return redactor
 
 
@@ -72,3 +102,37 @@ def test_a_text_with_too_many_candidates_is_dropped_alone(monkeypatch: pytest.Mo
 
     assert ({"a": "x", "b": DROPPED}, True) == (first.value, first.failed)
     assert ("jane@" not in str(last.value), False) == (True, last.failed)
+
+
+@pytest.mark.parametrize("engine", ["hyperscan", "python"])
+def test_no_text_hides_what_another_holds(engine: str) -> None:
+    """Every example of every rule comes out as it does alone, whatever text is scanned before or behind it."""
+    redactor = PIIRedactor(engine=engine)
+    examples = [example for rule in shipped() for example in rule.match]
+    alone = {example: spans_of(redactor, [example])[0] for example in examples}
+
+    for neighbour in NEIGHBOURS:
+        for example in examples:
+            assert alone[example] == spans_of(redactor, [neighbour, example, neighbour])[1], (neighbour, example)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=6), st.lists(PIECES, min_size=1, max_size=6))
+def test_texts_do_not_meet(one: list[str], other: list[str]) -> None:
+    """What is found in two texts is the same together and apart, however their ends would fit together."""
+    texts = ["".join(one), "".join(other)]
+    assert [spans_of(REDACTOR, [text])[0] for text in texts] == spans_of(REDACTOR, texts)
+
+
+def spans_of(redactor: PIIRedactor, texts: Sequence[str]) -> list[list[Found]]:
+    """What is found in each of them when all are scanned together."""
+    found = redactor._engine.find_all([text.encode() for text in texts])
+    return [found.get(number, []) for number in range(len(texts))]
+
+
+def test_a_neighbour_teaches_nothing_wrong() -> None:
+    """A text that came beside another one is taken out when it comes again, alone."""
+    redactor = PIIRedactor()
+    first = redactor.redact({"url": "https://shop", "to": "mailto:alice.jones@example.com"}).value
+    again = redactor.redact({"to": "mailto:alice.jones@example.com"}).value
+
+    assert first["to"] == again["to"] == "mailto:[EMAIL_REDACTED]"
