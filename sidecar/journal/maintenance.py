@@ -37,6 +37,14 @@ def highest_seq(connection: apsw.Connection) -> int:
     return seq
 
 
+def number_above(connection: apsw.Connection, seq: int) -> None:
+    """The next number given is above `seq`, and above every one that was given."""
+    with transaction(connection):
+        if seq > highest_seq(connection):
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = 'journal'")
+            connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('journal', ?)", (seq,))
+
+
 def trim(connection: apsw.Connection, passed: int, forget_before: int) -> bool:
     """Deletes one slice of the oldest rows up to sequence `passed`; True when none is left.
 

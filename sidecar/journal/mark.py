@@ -37,6 +37,15 @@ class HighWaterMark:
             self.value = raised
 
 
+def mark_of(journal: Path) -> HighWaterMark:
+    """The mark beside that journal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return HighWaterMark(journal.with_suffix(".mark"))
+
+
 def _read(path: Path) -> int:
     try:
         return int(private.read(path))

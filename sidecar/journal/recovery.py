@@ -12,7 +12,7 @@ import apsw
 
 from sidecar.errors import JournalError
 from sidecar.journal import maintenance, salvage
-from sidecar.journal.mark import HighWaterMark
+from sidecar.journal.mark import BLOCK, HighWaterMark, mark_of
 from sidecar.journal.schema import open_for_writing, transaction
 from sidecar.log import LOGGER
 
@@ -66,7 +66,7 @@ def open_journal(path: Path) -> OpenJournal:
         JournalError: it cannot be opened for a reason that lies outside the file, such as rights or space.
     """
     try:
-        mark = HighWaterMark(path.with_suffix(".mark"))
+        mark = mark_of(path)
     except OSError as error:
         raise JournalError(f"cannot read {path.with_suffix('.mark')}: {error.strerror}") from error
     connection = _sound(path)
@@ -74,8 +74,8 @@ def open_journal(path: Path) -> OpenJournal:
     if connection is None:
         connection, recovery = _begun_anew(path)
         LOGGER.error("%s", recovery)
-    if recovery or not maintenance.highest_seq(connection):
-        _number_above(connection, mark.value)
+    if recovery or maintenance.highest_seq(connection) < mark.value - BLOCK:  # an older one was put in its place
+        maintenance.number_above(connection, mark.value)
     return OpenJournal(connection, mark, recovery)
 
 
@@ -103,7 +103,7 @@ def reopened(path: Path, connection: apsw.Connection, inode: int, last_seq: int)
         with contextlib.suppress(apsw.ConnectionClosedError):
             saved, _ = _save_rows(connection, opened.connection, last_seq)
             _save_given_ids(connection, opened.connection)
-        _number_above(opened.connection, last_seq)
+        maintenance.number_above(opened.connection, last_seq)
     except BaseException:
         opened.connection.close(force=True)
         raise
@@ -206,7 +206,7 @@ def _save_what_can_be_read(connection: apsw.Connection, aside: Path) -> Recovery
         saved, lowest = _save_rows(damaged, connection, highest or maintenance.MAX_SEQ)
         _save_given_ids(damaged, connection)
     if highest:
-        _number_above(connection, highest)
+        maintenance.number_above(connection, highest)
     lost = None if highest is None or lowest is None else highest - lowest + 1 - saved
     return Recovery(aside, saved, lost)
 
@@ -244,12 +244,3 @@ def _save_given_ids(damaged: apsw.Connection, connection: apsw.Connection) -> No
     with contextlib.suppress(*DAMAGE, apsw.SQLError), transaction(connection):
         known = damaged.execute("SELECT event_id, seq, given_at FROM given_ids")
         connection.executemany("INSERT OR IGNORE INTO given_ids VALUES (?, ?, ?)", known)
-
-
-def _number_above(connection: apsw.Connection, seq: int) -> None:
-    """The next number given is above `seq`."""
-    if seq <= maintenance.highest_seq(connection):
-        return
-    with transaction(connection):
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'journal'")
-        connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('journal', ?)", (seq,))
