@@ -31,7 +31,8 @@ class Wanted(msgspec.Struct):
         sink: name of the sink.
         since: microseconds since the epoch; only what was received then or later.
         session_id: only this session.
-        dead_letters: only what the sink had refused; what it takes now is forgotten.
+        dead_letters: only what the sink had refused; what it takes now is forgotten. One whose event has left the
+            store cannot be sent: it stays, and counts as refused.
         after: where the step before ended; 0 to begin.
     """
 
@@ -134,7 +135,7 @@ class Replayer:
         sent, taken = 0, []
         for letter in letters:
             items = self._items(wanted.sink, letter)
-            if _send(exporter, items) == 0:
+            if items and _send(exporter, items) == 0:
                 sent += len(items)
                 taken.append(letter.number)
         self._history.forget_dead_letters(taken)
@@ -143,9 +144,10 @@ class Replayer:
         return Step(sent, len(letters) - len(taken), last, left)
 
     def _items(self, sink: str, letter: DeadLetterRow) -> Sequence[Any]:
-        """What the letter holds: spans as they were, events as the store has them."""
+        """What the letter holds: spans as they were, an event as the store has it, nothing when it has left."""
         if sink not in self._spans:
-            return self._history.events_since(0, None, letter.seq - 1, 1)
+            following = self._history.events_since(0, None, letter.seq - 1, 1)
+            return [event for event in following if event.seq == letter.seq]
         found = msgspec.json.decode(letter.payload, type=Span | list[Span])
         return found if isinstance(found, list) else [found]
 
