@@ -1,5 +1,6 @@
 """Asking a running sidecar: where it is, with which token, and what it answers."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sidecar.commands.connection import UNIX, connection, exchange
 from sidecar.errors import LeanvibeError
 from sidecar.front import data_dir as directory
+from sidecar.hooks.table import is_loopback
 from sidecar.settings import load
 
 API = "/api/v1/observability"
@@ -96,6 +99,7 @@ def client_of(data_dir: Path | None, url: str | None) -> Client:
 
     Raises:
         NotRunningError: no URL is given and no sidecar serves the directory.
+        LeanvibeError: the URL is none.
     """
     settings = load(data_dir=data_dir)
     path = settings.data_dir
@@ -104,19 +108,39 @@ def client_of(data_dir: Path | None, url: str | None) -> Client:
         if facts is None:
             raise NotRunningError(f"no sidecar serves {path}", hint="start it: leanvibe serve, or give --url")
         url = str(facts["url"])
-    if not url.startswith(("http://", "https://", UNIX)):
+    if not _is_url(url):
         raise LeanvibeError(f"{url!r} is no URL", hint="--url http://127.0.0.1:8000, or unix:PATH")
-    return Client(url.rstrip("/"), _token(path), settings.tls_ca or str((facts or {}).get("ca", "")))
+    announced = str((facts or {}).get("url", ""))
+    return Client(url.rstrip("/"), _token(path, url, announced), settings.tls_ca or str((facts or {}).get("ca", "")))
 
 
-def _token(path: Path) -> str:
-    given = os.environ.get(TOKEN_VARIABLE)
-    if given:
+def _is_url(url: str) -> bool:
+    with contextlib.suppress(ValueError):  # a port that is none
+        return url.startswith(("http://", "https://", UNIX)) and urlsplit(url).port != 0
+    return False
+
+
+def _token(path: Path, url: str, announced: str) -> str:
+    """For reading: from the environment, else that of the data directory, which its own sidecar alone is shown."""
+    given = os.environ.get(TOKEN_VARIABLE, "")
+    if given or not _is_own(url, announced):
         return given
     try:
         return (path / directory.TOKEN_FILE).read_text().strip()
     except OSError:
         return ""
+
+
+def _is_own(url: str, announced: str) -> bool:
+    """Whether a URL leads to the sidecar that announced itself so, or to a socket of this user's."""
+    if url.startswith(UNIX):
+        with contextlib.suppress(OSError):
+            return os.stat(url.removeprefix(UNIX)).st_uid == os.getuid()  # noqa: PTH116  of a socket, not of a file
+        return False
+    one, other = urlsplit(url), urlsplit(announced)
+    if (one.scheme, one.port) != (other.scheme, other.port):
+        return False
+    return one.hostname == other.hostname or (is_loopback(url) and is_loopback(announced))
 
 
 def _answer_error(status: int, body: bytes) -> AnswerError:
