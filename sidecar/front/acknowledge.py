@@ -31,6 +31,8 @@ class Acknowledger:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._gathered: list[_Waiting] = []
+        self._under_way = 0
+        """Groups that the journal's thread has and that were not told of."""
         self.commit_ns = 0
         """Nanoseconds that the commit took whose events were told of last."""
 
@@ -71,18 +73,26 @@ class Acknowledger:
             return  # somebody else's turn took it along
         gathered, self._gathered = self._gathered, []
         entries = [entry for waiting in gathered for entry in waiting.entries]
-        alone = self._journal.append_now(entries) if len(entries) == 1 else None
+        # While a group before it waits for its turn of the loop, one that is told of at once would overtake it.
+        alone = self._journal.append_now(entries) if len(entries) == 1 and not self._under_way else None
         if alone is not None:
             self._resolve(gathered, alone, self._journal.commit_ns)
             return
         try:
             self._journal.append(entries, partial(self._committed, gathered))
+            self._under_way += 1
         except NotDurableError as error:
             self._resolve(gathered, error)
 
     def _committed(self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError) -> None:
         """On the journal's thread."""
-        self._loop.call_soon_threadsafe(self._resolve, gathered, answer, self._journal.commit_ns)
+        self._loop.call_soon_threadsafe(self._return, gathered, answer, self._journal.commit_ns)
+
+    def _return(
+        self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError, commit_ns: int
+    ) -> None:
+        self._under_way -= 1
+        self._resolve(gathered, answer, commit_ns)
 
     def _resolve(
         self, gathered: Sequence["_Waiting"], answer: list[Appended] | NotDurableError, commit_ns: int = 0
