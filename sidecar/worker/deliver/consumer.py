@@ -144,19 +144,23 @@ class EventStreamProcessor(Generic[Item]):
         except Exception as error:  # noqa: BLE001  memory that a query took, say: the next look may find them
             self.state.failed(_said(error))
             return False
+        self.state.recovered()
         self.state.oldest_at = events[0].received_at / 1e6 if events else None
-        dead: list[DeadLetter] = []
-        items = self._fed(events, dead)
+        unmapped: list[DeadLetter] = []
+        items = self._fed(events, unmapped)
+        refused: list[DeadLetter] = []
         for start in range(0, len(items), self._batch_size):
-            refused = self._push(items[start : start + self._batch_size])
-            if refused is None:
+            letters = self._push(items[start : start + self._batch_size])
+            if letters is None:
                 return None
-            dead.extend(refused)
+            refused += letters
         if events or items:
-            self._passed(events[-1].seq if events else self.state.seq, items, dead)
+            seq = events[-1].seq if events else self.state.seq
+            self.state.succeeded(seq, len(items) - len(refused), len(unmapped) + len(refused))
+            self._note(seq, items, unmapped + refused)
         return bool(events)
 
-    def _fed(self, events: Sequence[HookEvent], dead: list[DeadLetter]) -> list[Item]:
+    def _fed(self, events: Sequence[HookEvent], unmapped: list[DeadLetter]) -> list[Item]:
         """What the stage makes of the events; one that it fails on becomes a dead letter and stops no other.
 
         Raises:
@@ -171,11 +175,10 @@ class EventStreamProcessor(Generic[Item]):
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001  the event must not end the thread
-                dead.append(dead_letter(self._name, event, f"cannot be mapped ({type(error).__name__})"))
+                unmapped.append(dead_letter(self._name, event, f"cannot be mapped ({type(error).__name__})"))
         return items
 
-    def _passed(self, seq: int, items: Sequence[Item], dead: list[DeadLetter]) -> None:
-        self.state.succeeded(seq, len(items) - len(dead), len(dead))
+    def _note(self, seq: int, items: Sequence[Item], dead: list[DeadLetter]) -> None:
         spans = [item for item in items if isinstance(item, Span)]
         self._notebook.note(self._name, seq, self._stage.state(), dead, spans)
 
@@ -191,6 +194,7 @@ class EventStreamProcessor(Generic[Item]):
         self.state.notify(outcome.notice)
         letters = [self._letter(items[one.index], one.reason) for one in outcome.rejected]
         if outcome.unnamed:
+            self.state.refuse_unnamed(outcome.unnamed)
             letters.append(self._collective_letter(items, outcome))
         return letters
 
@@ -217,7 +221,7 @@ class EventStreamProcessor(Generic[Item]):
         failures = 0
         while True:
             try:
-                return call()
+                found = call()
             except PermanentExportError:
                 raise
             except Exception as error:  # whatever it is must not end the thread, unseen
@@ -227,6 +231,9 @@ class EventStreamProcessor(Generic[Item]):
                 self.state.failed(_said(error))
                 self._look_behind()
                 asked = error.retry_after if isinstance(error, TransientExportError) else None
+            else:
+                self.state.recovered()
+                return found
             pause = delay(failures, asked, self._rng)
             self.state.next_attempt_at = time.time() + pause
             if self._stop.wait(pause) or self._stop.is_set():

@@ -41,6 +41,10 @@ class SinkState(msgspec.Struct, kw_only=True):
         self.skipped += count
         self.delivered -= count  # the batch is counted as delivered once it has passed
 
+    def refuse_unnamed(self, count: int) -> None:
+        """So many of a batch were refused, which go into one dead letter since nobody said which they are."""
+        self.delivered -= max(0, count - 1)  # as above
+
     def notify(self, notice: str) -> None:
         """What the sink says beside its yes; a change of it is said once."""
         if notice and notice != self.notice:
@@ -49,13 +53,18 @@ class SinkState(msgspec.Struct, kw_only=True):
 
     def succeeded(self, seq: int, delivered: int, dead: int) -> None:
         """A batch was taken."""
-        if self.state == "retrying":
-            LOGGER.info("sink %s takes events again", self.name)
+        self.recovered()
         self.state = "up"
         self.seq = seq
         self.delivered += delivered
         self.dead_letters += dead
         self.last_success_at = time.time()
+
+    def recovered(self) -> None:
+        """What was tried again has worked, if there was anything."""
+        if self.state == "retrying":
+            LOGGER.info("sink %s takes events again", self.name)
+            self.state = "up"
         self.last_error = None
         self.next_attempt_at = None
 

@@ -19,6 +19,7 @@ from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.stage import EventStage
 from sidecar.worker.store.notebook import Notebook
 from tests.recorded_events import recorded_events
+from tests.waiting import until
 
 WAIT = 10.0
 Behaviour = Callable[[Sequence[HookEvent]], Outcome]
@@ -247,6 +248,35 @@ def test_what_lies_in_the_system_is_tried_for_ever(path: Path, monkeypatch: pyte
 
     assert list(range(1, 101)) == sink.taken
     assert [] == delivery.notebook.take().dead_letters
+
+
+def test_a_sink_that_came_back_is_up_without_an_event(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it starts after failures, it is said to be up, although there is nothing to deliver."""
+    monkeypatch.setattr(module, "delay", lambda *_: 0.0)
+    sink = MemorySink()
+    sink.failures = 2
+    delivery = Delivery(path, sink)
+    delivery.consumer.start(100, None, lambda *_: ([], []))
+    until(lambda: delivery.consumer.state.state == "up", "it is up")
+    delivery.consumer.stop(WAIT)
+    delivery.consumer.join(WAIT)
+
+    state = delivery.consumer.state
+    assert (2, None, None, []) == (state.retries, state.last_error, state.next_attempt_at, sink.taken)
+
+
+def test_what_cannot_be_mapped_was_not_delivered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of what was delivered never fall: an event that makes no item is a dead letter and nothing else."""
+
+    def feed(_: EventStage, batch: Sequence[HookEvent]) -> list[HookEvent]:
+        if batch and batch[0].seq > 1:
+            raise KeyError("odd")
+        return list(batch)
+
+    monkeypatch.setattr(EventStage, "feed", feed)
+    state = Delivery(path, MemorySink()).run().consumer.state
+
+    assert (1, 99) == (state.delivered, state.dead_letters)
 
 
 def test_a_start_that_fails_oddly_is_tried_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
