@@ -17,7 +17,8 @@ LeanvibeError
 ├── QueryError               a question cannot be answered
 │   ├── QueryRefusedError    not one read-only SELECT
 │   ├── QueryFailedError     DuckDB's own complaint about the statement
-│   └── QueryLimitError      over the time or memory limit
+│   └── QueryLimitError      over the time limit
+│       └── QueryMemoryError it needs more memory than it may have
 ├── AuditError               what must be on record could not be recorded, so it was not done
 ├── ReplayError              there is nothing to replay to, or a replay is under way
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
@@ -127,7 +128,11 @@ class QueryFailedError(QueryError):
 
 
 class QueryLimitError(QueryError):
-    """The statement went over its time or memory limit."""
+    """The statement went over a limit."""
+
+
+class QueryMemoryError(QueryLimitError):
+    """The statement needs more memory than it has."""
 
 
 class AuditError(LeanvibeError):

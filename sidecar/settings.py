@@ -127,7 +127,8 @@ class Settings(BaseSettings):
     store_memory_mb: int = Field(
         128,
         ge=32,
-        description="DuckDB's memory limit in MB while somebody asks; a quarter of it, but 24 at least, at rest.",
+        description="DuckDB's memory limit in MB while somebody asks; eight times as much for a query that needs it, "
+        "a fifth, but 24 at least, at rest.",
     )
     worker_memory_mb: int = Field(
         3072, ge=512, description="Ceiling of the worker's address space in MB (where the system has one)."

@@ -1,6 +1,5 @@
 """`leanvibe sql`: one read-only SELECT over the store."""
 
-import contextlib
 import csv
 import io
 import json
@@ -71,14 +70,13 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
         directory.held(settings.data_dir),
         on_record(settings.data_dir, "sql", asked),
         opened(settings) as store,
-        contextlib.closing(store.cursor()) as cursor,
     ):
-        from sidecar.worker.query.sql import run
+        from sidecar.worker.query.sql import answer
 
         AuditTable(store).before(query)
-        found = run(cursor, query, seconds=settings.sql_timeout_seconds, max_rows=settings.sql_max_rows)
-    answer: dict[str, Any] = msgspec.to_builtins(found)
-    return answer
+        found = answer(store, query, seconds=settings.sql_timeout_seconds, max_rows=settings.sql_max_rows)
+    built: dict[str, Any] = msgspec.to_builtins(found)
+    return built
 
 
 def print_answer(answer: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """What the front may ask the worker, and the answers."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from sidecar.worker.deliver.replay import Replayer, Step, Wanted
 from sidecar.worker.measure.exporter import MetricExporter
 from sidecar.worker.measure.meter import MAX_SHOWN, Meter, Running
 from sidecar.worker.query.listing import EventFilter, recent
-from sidecar.worker.query.sql import SqlAnswer, run
+from sidecar.worker.query.sql import SqlAnswer, answer
 from sidecar.worker.store.audit import AuditTable
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.opening import broken_note
@@ -161,12 +160,11 @@ class Answers:
         behind = max(0, after_seq - self._loader.cursor)
         self._audit.before(query)
         try:
-            with self._store.room.enough(), contextlib.closing(self._store.cursor()) as cursor:
-                answer = run(cursor, query, seconds=seconds, max_rows=max_rows)
+            found = answer(self._store, query, seconds=seconds, max_rows=max_rows)
         except QueryFailedError as error:
             self._store.doubt(error.__context__ or error)
             raise
-        return msgspec.structs.replace(answer, behind=behind)
+        return msgspec.structs.replace(found, behind=behind)
 
     def _replay(self, wanted: Wanted, after_seq: int) -> Step:
         self._loader.wait_for(after_seq, CATCH_UP_SECONDS)

@@ -46,12 +46,15 @@ SCALAR_REFUSED = frozenset(
 )
 """Functions that change something, wait, run text as SQL, or tell of settings, which name files."""
 
-VIEWS_REFUSED = frozenset({"duckdb_databases", "duckdb_logs", "pragma_database_list"})
-"""DuckDB's own views that tell where files are, or what others ask."""
+VIEWS_REFUSED = frozenset(
+    {"duckdb_databases", "duckdb_logs", "duckdb_settings", "duckdb_secrets", "duckdb_temporary_files"}
+    | {"pragma_database_list", "pragma_platform", "pg_settings", "pg_database"}
+)
+"""DuckDB's own views that tell where files are, how it is set, or what others ask."""
 
 
-def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The query, when it may run.
+def checked(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The query as DuckDB has parsed it, when it may run.
 
     Raises:
         QueryRefusedError: not one SELECT, or it calls something that is not allowed; says which.
@@ -68,10 +71,11 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     if statements[0].type is not duckdb.StatementType.SELECT:
         name = statements[0].type.name
         raise QueryRefusedError(f"{name} is not allowed", hint="only SELECT: the store is read-only here")
-    called = next((name for name in _refused_calls(_tree(connection, query))), None)
+    parsed = tree(connection, query)
+    called = next((name for name in _refused_calls(parsed)), None)
     if called is not None:
         raise QueryRefusedError(f"{called} is not allowed here", hint="query events and its views")
-    return query
+    return parsed
 
 
 def failure_of(error: duckdb.Error) -> QueryFailedError:
@@ -86,25 +90,25 @@ def failure_of(error: duckdb.Error) -> QueryFailedError:
     return QueryFailedError(message[:MAX_SAID], hint=said[:MAX_SAID] if is_help else "")
 
 
-def _tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    """The parsed statement as DuckDB serialises it.
+def tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The parsed statements as DuckDB serialises them.
 
     Raises:
         QueryRefusedError: DuckDB cannot show what is in it.
     """
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchone()
     try:
-        tree = msgspec.json.decode(row[0]) if row else {"error": True}
+        parsed = msgspec.json.decode(row[0]) if row else {"error": True}
     except RecursionError:
-        tree = {"error": True}
-    if tree["error"]:
+        parsed = {"error": True}
+    if parsed["error"]:
         raise QueryRefusedError("this kind of SELECT cannot be checked", hint="write it as a plain SELECT")
-    return tree["statements"]
+    return parsed["statements"]
 
 
-def _refused_calls(tree: Any) -> Iterator[str]:
+def _refused_calls(parsed: Any) -> Iterator[str]:
     """Names of what a statement calls or reads that is not allowed, in no particular order."""
-    nodes = [tree]
+    nodes = [parsed]
     while nodes:
         node = nodes.pop()
         if isinstance(node, dict):

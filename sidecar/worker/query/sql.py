@@ -5,16 +5,20 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import duckdb
 import msgspec
 
-from sidecar.errors import QueryFailedError, QueryLimitError
-from sidecar.worker.query.guard import checked, failure_of
+from sidecar.errors import QueryFailedError, QueryLimitError, QueryMemoryError
+from sidecar.worker.query.guard import checked, failure_of, tree
+from sidecar.worker.query.narrow import WRITTEN_OUT, narrowed
+from sidecar.worker.store.room import MORE, Room
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Of the rows as JSON."""
+NO_MEMORY_HINT = "name a session, a tool or a time in WHERE, or fewer columns; or raise LEANVIBE_STORE_MEMORY_MB"
 IGNORED_INTERRUPT_SECONDS = 2.0
 """DuckDB can be deaf to an interrupt inside one function call; after this the worker ends itself and starts anew."""
 
@@ -33,6 +37,29 @@ class SqlAnswer(msgspec.Struct):
     """Acknowledged events that the answer could not see yet: 0 but under heavy load."""
 
 
+class Asked(Protocol):
+    """The part of the store that a query is put to."""
+
+    room: Room
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of one's own."""
+
+
+def answer(store: Asked, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
+    """As `run`, with the memory that the store gives whoever asks, and again with more when that was too little."""
+    ask = partial(_ask, store, query, seconds, max_rows)
+    try:
+        return ask(1)
+    except QueryMemoryError:
+        return ask(MORE)
+
+
+def _ask(store: Asked, query: str, seconds: float, max_rows: int, times: int) -> SqlAnswer:
+    with store.room.enough(times), contextlib.closing(store.cursor()) as cursor:
+        return run(cursor, query, seconds=seconds, max_rows=max_rows)
+
+
 def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
     """The answer to one SELECT.
 
@@ -45,13 +72,13 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
     Raises:
         QueryRefusedError: it may not run.
         QueryFailedError: DuckDB refused it, with DuckDB's own reason.
-        QueryLimitError: it ran out of time or memory.
+        QueryLimitError: it ran out of time.
+        QueryMemoryError: it ran out of memory.
     """
     started = time.monotonic()
     with deadline(cursor, seconds) as is_over:
         try:
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            cursor.execute(checked(cursor, query))
+            _execute(cursor, query)
             columns = [column[0] for column in cursor.description or ()]
             rows, truncated = _fetch(cursor, max_rows)
         except duckdb.InterruptException:
@@ -59,7 +86,7 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
                 f"stopped after {seconds:g} s", hint="narrow it down, e.g. by received_at"
             ) from None
         except (duckdb.OutOfMemoryException, MemoryError):
-            raise QueryLimitError("out of memory", hint="read fewer or smaller columns, or aggregate") from None
+            raise QueryMemoryError("out of memory", hint=NO_MEMORY_HINT) from None
         except duckdb.Error as error:
             if is_over():
                 raise QueryLimitError(f"stopped after {seconds:g} s") from None
@@ -68,6 +95,35 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
             raise QueryFailedError("a value is beyond what can be shown", hint="cast it to VARCHAR") from None
     elapsed = round((time.monotonic() - started) * 1000, 3)
     return SqlAnswer(columns, rows, len(rows), truncated, elapsed)
+
+
+def _execute(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Runs it, in a way that reads less where there is one; what is wrong with it is told of the query as it came."""
+    parsed = checked(cursor, query)
+    for text in filter(None, (_narrowed(cursor, parsed), query)):
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            cursor.execute(text)
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise
+        except duckdb.Error:
+            if text is query:
+                raise
+            cursor.execute("ROLLBACK")
+        else:
+            return
+
+
+def _narrowed(cursor: duckdb.DuckDBPyConnection, parsed: Any) -> str | None:
+    changed = narrowed(parsed, lambda: tree(cursor, WRITTEN_OUT))
+    if changed is None:
+        return None
+    made = _encoder.encode({"error": False, "statements": changed}).decode()
+    try:
+        row = cursor.execute("SELECT json_deserialize_sql(?::JSON)", [made]).fetchone()
+    except duckdb.Error:  # it was read by DuckDB's own word of it, which it may not take back
+        return None
+    return str(row[0]) if row else None
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[Any]], bool]:

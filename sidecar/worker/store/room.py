@@ -8,6 +8,8 @@ import duckdb
 
 from sidecar.worker.store.trouble import as_store_error
 
+MORE = 8
+"""Times the most, for a query that has shown that it needs more: large payloads are put together in memory."""
 AT_REST = 5
 """At rest one part in so many of the most: loading and checkpoints need no more, and DuckDB fills what it may use."""
 LEAST_MB = 24
@@ -27,24 +29,27 @@ class Room:
         self._most_mb = most_mb
         self._limit_mb = most_mb
         self._lock = threading.Lock()
-        self._users = 0
+        self._wanted: list[int] = []
 
     @contextlib.contextmanager
-    def enough(self) -> Iterator[None]:
+    def enough(self, times: int = 1) -> Iterator[None]:
         """The whole of it for what is done within; others may do something at the same time.
+
+        Args:
+            times: so many times the whole, 1 or `MORE`.
 
         Raises:
             StoreError: the database is of no use any more.
         """
+        wanted = self._most_mb * times
+        self._wanted.append(wanted)
         try:
-            with self._lock:
-                self._users += 1
-                with as_store_error("make room in"):
-                    self._limit(self._most_mb)
+            with self._lock, as_store_error("make room in"):
+                self._limit(max(self._wanted))
             yield
         finally:
             with self._lock:
-                self._users -= 1
+                self._wanted.remove(wanted)
                 self._rest()
 
     def settle(self) -> None:
@@ -53,9 +58,8 @@ class Room:
             self._rest()
 
     def _rest(self) -> None:
-        if not self._users:
-            with contextlib.suppress(duckdb.Error):  # it is in use: the next `settle` tries again
-                self._limit(self.at_rest_mb)
+        with contextlib.suppress(duckdb.Error):  # it is in use: the next `settle` tries again
+            self._limit(max(self._wanted, default=self.at_rest_mb))
 
     def _limit(self, mb: int) -> None:
         if mb != self._limit_mb:

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from sidecar.worker.store.room import Room
+from sidecar.worker.store.room import MORE, Room
 from sidecar.worker.store.store import Store
 
 LIMIT = "SELECT current_setting('memory_limit')"
@@ -32,6 +32,15 @@ def test_a_reader_has_all_of_it_and_nobody_afterwards(store: Store) -> None:
         assert "122.0 MiB" == limit(store)
     assert "23.8 MiB" == limit(store)
     assert [("122.0 MiB",)] == store.fetch(LIMIT)
+
+
+def test_one_who_needs_more_has_more(store: Store) -> None:
+    """Eight times the whole, until it is done; what others have meanwhile is no less."""
+    with store.room.enough():
+        with store.room.enough(MORE):
+            assert "976.5 MiB" == limit(store)
+        assert "122.0 MiB" == limit(store)
+    assert "23.8 MiB" == limit(store)
 
 
 def test_it_is_had_again_after_an_error(store: Store) -> None:
