@@ -25,6 +25,6 @@ def rules_hash(policy: str) -> str:
     """
     named = [Path(policy).expanduser()] if policy else []
     found = hashlib.sha256()
-    for path in (*sorted(resources.path("config", "redaction").glob("*.toml")), *named):
+    for path in (*sorted(resources.path("config", "redaction").rglob("*.toml")), *named):
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()

@@ -2,13 +2,16 @@
 
 import json
 import multiprocessing
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sidecar import resources
 from sidecar.audit import trail as files
+from sidecar.audit.facts import rules_hash
 from sidecar.audit.trail import AuditTrail
 
 WHO = {"actor": "token", "origin": "127.0.0.1"}
@@ -182,3 +185,15 @@ def test_records_are_lines_of_json(tmp_path: Path) -> None:
 
     assert 1 == len(lines(tmp_path))
     assert "SELECT\n" in json.loads(lines(tmp_path)[0])["detail"]["query"]
+
+
+def test_every_rule_that_comes_with_us_is_in_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of any file of rules changes the hash, wherever below the folder it is."""
+    shutil.copytree(resources.path("config", "redaction"), tmp_path / "config" / "redaction")
+    monkeypatch.setattr(resources, "path", tmp_path.joinpath)
+    seen = {rules_hash("")}
+    for path in sorted((tmp_path / "config").rglob("*.toml")):
+        path.write_text(path.read_text() + "# other\n")
+        seen.add(rules_hash(""))
+
+    assert 10 < len(seen) == 1 + len(list((tmp_path / "config").rglob("*.toml")))
