@@ -149,10 +149,9 @@ class HookEventProcessor:
     async def process_many(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[HookEvent | IngestError]:
         """Takes many events in one commit; the answer at each place is its event or why it was not taken."""
         started = time.perf_counter_ns()
-        results = await self._in_thread(self._prepare_all, incoming, normalise)
-        good = [(i, r) for i, r in enumerate(results) if not isinstance(r, IngestError)]
-        answer: list[HookEvent | IngestError] = [r if isinstance(r, IngestError) else r.event for r in results]
-        self._monitor.failed(len(results) - len(good))
+        results: list[Prepared | Exception] = await self._in_thread(self._prepare_all, incoming, normalise)
+        good = [(i, r) for i, r in enumerate(results) if isinstance(r, Prepared)]
+        answer = [r.event if isinstance(r, Prepared) else self._not_taken(r) for r in results]
         if not good:
             return answer
         try:
@@ -241,14 +240,11 @@ class HookEventProcessor:
     ) -> Prepared:
         return self._prepare(incoming_of(body, event_id, beside), normalise)
 
-    def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | IngestError]:
-        """In portions, so that no scan is long. Raises what a defect of ours raises."""
-        answers: list[Prepared | IngestError] = []
+    def _prepare_all(self, incoming: Sequence[Incoming], normalise: Normalise) -> list[Prepared | Exception]:
+        """In portions, so that no scan is long; what kept an event from being prepared stands in its place."""
+        answers: list[Prepared | Exception] = []
         for portion in portions(incoming, lambda one: one.size_bytes):
-            for one in prepared_all([(each, normalise) for each in portion], self._redactor, self._host):
-                if isinstance(one, Exception) and not isinstance(one, IngestError):
-                    raise one
-                answers.append(one)
+            answers += prepared_all([(each, normalise) for each in portion], self._redactor, self._host)
         return answers
 
     def _prepare(self, incoming: Incoming, normalise: Normalise) -> Prepared:

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sidecar.agents import Receipt, guide
 from sidecar.errors import BadRequestError, DefectError, NotDurableError
+from sidecar.events import HookEvent
 from sidecar.front.processor import TOGETHER_BYTES, portions
 from tests.guide_rig import Ingest, ingest
 
@@ -64,6 +67,27 @@ def test_a_defect_of_ours_leaves_nobody_without_an_answer(
 
     assert [DefectError] * 3 == [type(one) for one in answers]
     assert 3 == ingesting.monitor.totals.failed
+    assert "jane@" not in caplog.text
+
+
+def test_a_defect_on_one_of_a_batch_is_its_own(
+    ingesting: Ingest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others of the batch are taken; it is counted, and told without content."""
+    known = guide.normalise
+
+    def normalise(payload: dict[str, Any], receipt: Receipt) -> HookEvent:
+        if payload["session_id"] == "odd":
+            raise KeyError("jane@example.com")
+        return known(payload, receipt)
+
+    monkeypatch.setattr(guide, "normalise", normalise)
+    first, odd, last = ingesting.process_many({"session_id": "a"}, {"session_id": "odd"}, {"session_id": "b"})
+
+    assert isinstance(first, HookEvent)
+    assert isinstance(last, HookEvent)
+    assert isinstance(odd, DefectError)
+    assert (1, 2) == (ingesting.monitor.totals.failed, ingesting.monitor.totals.processed.total())
     assert "jane@" not in caplog.text
 
 
