@@ -46,7 +46,7 @@ class Room:
         try:
             await asyncio.wait_for(turn, WAIT_SECONDS)
         except TimeoutError:
-            self._hand_on()
+            self.give_back(0 if turn.cancelled() else size)  # its turn may have come in the same moment
             return None
         except asyncio.CancelledError:
             self.give_back(0 if turn.cancelled() else size)

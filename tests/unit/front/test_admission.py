@@ -1,6 +1,7 @@
 """Laws of bodies in memory at once."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -49,6 +50,34 @@ def test_those_that_give_up_take_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         waiting.cancel()
         for late in await asyncio.gather(waiting, return_exceptions=True):
             room.give_back(late if isinstance(late, int) else 0)  # before Python 3.12 it got its turn all the same
+        assert (10, 0) == (room._free, len(room._waiting))
+
+    asyncio.run(play())
+
+
+async def as_since_312(turn: asyncio.Future[None], seconds: float) -> None:
+    """`asyncio.wait_for` of Python 3.12 and later: an end of patience wins over what came in the same moment."""
+    async with asyncio.timeout(seconds):
+        await turn
+
+
+def test_a_turn_that_comes_too_late_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When patience ends in the moment in which the turn comes, the room is free again, with every Python."""
+    monkeypatch.setattr(admission, "WAIT_SECONDS", 0.02)
+    monkeypatch.setattr("asyncio.wait_for", as_since_312)
+
+    async def play() -> None:
+        room = Room(10)
+        assert 10 == await room.take(10)
+        late = asyncio.create_task(room.take(6))
+        await asyncio.sleep(0)
+
+        def held_up() -> None:
+            asyncio.get_running_loop().call_soon(room.give_back, 10)
+            time.sleep(0.05)
+
+        asyncio.get_running_loop().call_soon(held_up)
+        room.give_back(await late or 0)
         assert (10, 0) == (room._free, len(room._waiting))
 
     asyncio.run(play())
