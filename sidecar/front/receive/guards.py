@@ -85,7 +85,10 @@ def access_policy(
 ) -> AccessPolicy:
     """The policy of a sidecar that listens on `bound_host`."""
     named = {name.lower() for name in allowed_hosts}
-    hosts = LOCAL_NAMES | named | {bound_host.lower()}
+    bound = bound_host.lower()
+    hosts = (
+        LOCAL_NAMES | named | {f"[{bound}]" if ":" in bound else bound}
+    )  # as a Host header has it (RFC 3986, 3.2.2)
     return AccessPolicy(hosts, token, ingest_token=ingest_token, closed=closed)
 
 

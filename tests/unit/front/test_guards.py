@@ -45,6 +45,17 @@ def test_other_names_are_refused(host: str) -> None:
         assert 421 == status(path, host=host, authorization=f"Bearer {TOKEN}")
 
 
+@pytest.mark.parametrize(
+    ("bound", "host"), [("fd00::1", "[fd00::1]:8000"), ("FD00::1", "[fd00::1]"), ("192.0.2.7", "192.0.2.7:8000")]
+)
+def test_the_address_listened_on_is_served(bound: str, host: str) -> None:
+    """Beyond loopback too, as clients write it."""
+    served = access_policy(bound, [], TOKEN)
+    assert None is refusal_of(
+        served, "/metrics", {b"host": host.encode(), b"authorization": f"Bearer {TOKEN}".encode()}
+    )
+
+
 @pytest.mark.parametrize("path", OPEN)
 def test_what_holds_no_content_is_open(path: str) -> None:
     """Sending events and answers without content need no token."""
