@@ -24,7 +24,7 @@ SELECT id, any_value(name) AS name FROM (
         SELECT unnest(CAST(payload -> 'tool_calls' AS JSON[])) AS call FROM events
         WHERE session_id = '{session}' AND hook_event_name = 'PostToolBatch'
     )
-) GROUP BY id ORDER BY id
+) WHERE id > '{after}' GROUP BY id ORDER BY id
 """
 """Batches too: a call that failed before it began, or was denied, shows only there."""
 
@@ -69,8 +69,15 @@ def theirs(session: str) -> dict[str, str]:
 
 
 def ours(session: str, data_dir: Path | None, url: str | None) -> dict[str, str]:
-    """Id → tool of the calls that are stored."""
-    return dict(ask(CALLS.format(session=session), data_dir, url)["rows"])
+    """Id → tool of the calls that are stored, however many rows an answer may have."""
+    calls: dict[str, str] = {}
+    after, is_more = "", True
+    while is_more:
+        answer = ask(CALLS.format(session=session, after=after.replace("'", "''")), data_dir, url)
+        calls.update(answer["rows"])
+        is_more = answer["truncated"]
+        after = answer["rows"][-1][0] if is_more else after
+    return calls
 
 
 def compared(theirs: dict[str, str], ours: dict[str, str]) -> dict[str, Any]:

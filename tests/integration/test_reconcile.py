@@ -37,13 +37,13 @@ def test_a_transcript_is_read_whatever_it_holds() -> None:
 
 
 def test_what_only_one_side_holds_is_named(tmp_path: Path) -> None:
-    """Calls of subagents and of batches count; the exit code says whether the store lacks one."""
+    """Calls of subagents and batches count, however few rows an answer has; the exit code says if one lacks."""
     project = tmp_path / ".claude" / "projects" / "-home-project"
     (project / SESSION / "subagents").mkdir(parents=True)
     (project / f"{SESSION}.jsonl").write_text(said("assistant", call("both"), call("lost"), call("denied")))
     (project / SESSION / "subagents" / "agent-1.jsonl").write_text(said("assistant", call("below", "Read")))
     assert 2 == len(transcripts(tmp_path / ".claude", SESSION))
-    with running_sidecar() as sidecar:
+    with running_sidecar({"LEANVIBE_SQL_MAX_ROWS": "2"}) as sidecar:
         for name in ("both", "below", "unknown"):
             body = {"hook_event_name": "PreToolUse", "session_id": SESSION, "tool_name": "Bash", "tool_use_id": name}
             assert 204 == sidecar.post_native(body).status_code
