@@ -40,7 +40,7 @@ def subagent_span(tree: Tree, agent: Subagent) -> Span:
         f"{semconv.INVOKE_AGENT} {agent.name or ''}".rstrip(),
         (agent.first.at, tree.agent_end(agent.agent_id)),
         _agent(agent.name, agent.agent_id) | facts | messages(tree.turn.digests, agent.agent_id),
-        error_type=tree.turn.loose_end if agent.ended_at is None else None,
+        error_type=tree.turn.loose_end if agent.ended_at is None else agent.error_type,
         events=tree.events_of(agent.agent_id),
     )
 

@@ -22,11 +22,17 @@ class Subagent:
 
     @property
     def ended_at(self) -> int | None:
-        """Receipt of its last SubagentStop, or of the call that waited for it; None when neither came."""
+        """Receipt of its last SubagentStop, or of the end of the call that waited for it; None when neither came."""
         if self.stop:
             return self.stop.at
         end = self.launcher.end if self.launcher else None
-        return max(end.at, self.last.at) if end and end.child_ended else None
+        return max(end.at, self.last.at) if end and (end.child_ended or end.kind is Kind.FAIL) else None
+
+    @property
+    def error_type(self) -> str | None:
+        """Why the call failed that waited for it, when nothing else ended it."""
+        end = self.launcher.end if self.launcher and not self.stop else None
+        return end.error_type if end else None
 
 
 def subagents(digests: Sequence[Digest], calls: Sequence[ToolCall]) -> dict[str, Subagent]:

@@ -40,11 +40,18 @@ class Tree:
         return self.call_id(agent.launcher) if agent.launcher else self.root_id
 
     def agent_end(self, owner: str | None) -> int:
-        """When an agent ended, in microseconds; a subagent that never said so ended with its last event."""
+        """When an agent ended, in microseconds.
+
+        A subagent that never said so ended with the agent that still waited for it, else with its last event.
+        """
         if owner is None:
             return self.turn.end
         agent = self.turn.agents[owner]
-        return agent.last.at if agent.ended_at is None else agent.ended_at
+        if agent.ended_at is not None:
+            return agent.ended_at
+        if agent.launcher is None or agent.launcher.ended_at is not None:
+            return agent.last.at
+        return max(agent.last.at, self.agent_end(agent.launcher.owner))
 
     def call_times(self, call: ToolCall) -> tuple[int, int]:
         """Start and end of a call, in microseconds; one that nothing ended lasts as long as its agent."""

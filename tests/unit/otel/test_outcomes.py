@@ -115,6 +115,59 @@ def test_killed_in_a_tool() -> None:
     assert [pytest.approx((1.0, 4.0)), pytest.approx((0.0, 4.0))] == [seconds(span) for span in spans]
 
 
+AGENT = {"tool_name": "Agent", "tool_use_id": "a1", "tool_input": {"prompt": "look"}}
+CHILD = {"agent_id": "child", "agent_type": "Explore"}
+
+
+def test_killed_in_a_subagent() -> None:
+    """What a subagent did when all was ended lasted until then: it, its call, and the call that waited for it."""
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {}),
+            (1, "PreToolUse", AGENT),
+            (2, "SubagentStart", CHILD),
+            (3, "PreToolUse", {**bash(), **CHILD}),
+            (9, "SessionEnd", {"reason": "other"}),
+        )
+    )
+    assert [(0.0, 9.0), (1.0, 9.0), (2.0, 9.0), (3.0, 9.0)] == sorted(map(seconds, spans))
+    assert {"interrupted"} == {span.attributes[semconv.ERROR_TYPE] for span in spans}
+
+
+def test_a_call_that_fails_ends_its_subagent() -> None:
+    """When the call that waited for it was broken off, the subagent ended there too, for the same reason."""
+    failed = {**AGENT, "error": "The user interrupted", "is_interrupt": True}
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {}),
+            (1, "PreToolUse", AGENT),
+            (2, "SubagentStart", CHILD),
+            (3, "PreToolUse", {**bash(), **CHILD}),
+            (7, "PostToolUseFailure", failed),
+            (9, "Stop", {}),
+        )
+    )
+    agent = named(spans, f"{semconv.INVOKE_AGENT} Explore")
+    assert ((2.0, 7.0), "interrupted") == (seconds(agent), agent.attributes[semconv.ERROR_TYPE])
+    assert (3.0, 7.0) == seconds(named(spans, f"{semconv.EXECUTE_TOOL} Bash"))
+
+
+def test_a_subagent_in_the_background_ended_with_its_last_event() -> None:
+    """Nobody waits for one whose call was answered at once."""
+    launched = {**AGENT, "tool_response": {"agentId": "child", "status": "async_launched"}}
+    spans = spans_of_turn(
+        script(
+            (0, "UserPromptSubmit", {}),
+            (1, "PreToolUse", AGENT),
+            (2, "PostToolUse", launched),
+            (3, "PreToolUse", {**bash(), **CHILD}),
+            (4, "PostToolUse", {**bash(), **CHILD}),
+            (9, "SessionEnd", {"reason": "other"}),
+        )
+    )
+    assert (3.0, 4.0) == seconds(named(spans, f"{semconv.INVOKE_AGENT} Explore"))
+
+
 def test_esc_and_a_long_silence() -> None:
     """A turn that was interrupted ended with its last work, not when the user came back."""
     events = script((0, "UserPromptSubmit", {}), (1, "PreToolUse", bash()), (2, "PostToolUse", bash()))
