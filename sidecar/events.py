@@ -11,6 +11,9 @@ SCHEMA_VERSION = 1
 PROBE_EVENT = "LeanvibeProbe"
 """`hook_event_name` of the events that `leanvibe doctor` sends: left out of metrics and of the views for people."""
 
+BEGINS_NO_SESSION = frozenset({PROBE_EVENT, "InstructionsLoaded"})
+"""Events that alone are no session: a resumed client says what it loads under an id that it then throws away."""
+
 
 class EventType(enum.StrEnum):
     """The integration guide's vocabulary, extended by what agents send today."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.events import HookEvent
+from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.log import LOGGER
 from sidecar.otel.changes import Change, changes_of, session_begun
 from sidecar.otel.early import AT_ONCE
@@ -142,7 +142,8 @@ class Meter:
         except Exception:  # noqa: BLE001  the store waits for nobody: a fault in counting costs numbers, no event
             self._unmeasured += len(fresh)
             spans = []
-        sessions = [change for event in fresh for change in self._session(event)]
+        begun = (event for event in fresh if event.hook_event_name not in BEGINS_NO_SESSION)
+        sessions = [change for event in begun for change in self._session(event)]
         return sessions + [change for span in spans for change in changes_of(span)]
 
     def _session(self, event: HookEvent) -> list[Change]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from sidecar.events import HookEvent
+from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 from sidecar.worker.store import reading, sealed
@@ -107,7 +107,10 @@ class Store:
 
     def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
         """The sessions of the last `RECENT_EVENTS` events, the newest first, at most `limit`, as (agent, session)."""
-        recent = "SELECT agent, session_id, seq FROM events_stored WHERE seq > ?"
+        names = ", ".join(f"'{name}'" for name in sorted(BEGINS_NO_SESSION))
+        recent = (
+            f"SELECT agent, session_id, seq FROM events_stored WHERE seq > ? AND hook_event_name NOT IN ({names})"
+        )
         query = f"SELECT agent, session_id FROM ({recent}) GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
         through = self.cursors().get(STORE, (0, None))[0]
         return [(agent, session) for agent, session in self.fetch(query, [through - RECENT_EVENTS, limit])]

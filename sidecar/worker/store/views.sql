@@ -140,7 +140,9 @@ WITH parts AS NOT MATERIALIZED (
         min(seq) FILTER (role = 'open') AS first_start,
         min(seq) FILTER (role IN ('open', 'stop', 'work')) AS first_shape,
         max(seq) AS last_seq,
-        arg_max(hook_event_name, seq) AS last_event
+        arg_max(hook_event_name, seq) AS last_event,
+        -- A client that resumes says what it loads under an id that it then throws away: that alone is no session.
+        bool_or(hook_event_name <> 'InstructionsLoaded') AS is_session
     FROM event_roles
     WHERE hook_event_name <> 'LeanvibeProbe'   -- what `leanvibe doctor` sends
     GROUP BY session_id, agent, prompt_id, main
@@ -189,6 +191,7 @@ FROM (
             AS ended
     FROM parts
     GROUP BY session_id
+    HAVING bool_or(is_session)
 ) AS told
 LEFT JOIN called USING (session_id)
 LEFT JOIN failed USING (session_id);

@@ -106,6 +106,24 @@ def test_sessions_count_when_first_seen(path: Path) -> None:
         store.close()
 
 
+@pytest.mark.parametrize("name", ["InstructionsLoaded", "LeanvibeProbe"])
+def test_what_begins_no_session_counts_none(path: Path, name: str) -> None:
+    """What a client loads under an id that it throws away, and a probe, are no session; what goes on is one then."""
+    series = "leanvibe.sessions", ("claude-code",)
+    only = msgspec.structs.replace(recorded.session("basic")[0], seq=1, hook_event_name=name)
+    store = Store(path, MEMORY_MB)
+    meter = Meter(store)
+    load(store, meter, [only])
+    assert series not in meter.written
+    store.close()
+
+    store = Store(path, MEMORY_MB)
+    meter = Meter(store)
+    load(store, meter, [msgspec.structs.replace(only, seq=2, hook_event_name="UserPromptSubmit")])
+    assert 1.0 == meter.written[series].value
+    store.close()
+
+
 def test_counting_began_when_it_first_did(path: Path) -> None:
     """The start of cumulative metrics outlives restarts."""
     store = Store(path, MEMORY_MB)

@@ -312,6 +312,20 @@ def test_sessions_of_the_guides_format_end(store: Store) -> None:
     assert [("s", 1, 2, 1, True), ("two", 2, 0, 0, False)] == rows
 
 
+def test_what_is_only_loaded_is_no_session(store: Store) -> None:
+    """A resumed client says what it loads under an id that it throws away; the session itself has such events too."""
+    store.load(
+        [
+            claude(1, "InstructionsLoaded", session_id="thrown away"),
+            claude(2, "InstructionsLoaded", session_id="kept"),
+            claude(3, "SessionStart", session_id="kept"),
+        ],
+        Notes(),
+    )
+
+    assert [("kept", 2)] == store.fetch("SELECT session_id, events FROM sessions")
+
+
 def test_a_large_batch_is_read_too(store: Store) -> None:
     """What a batch lists is known whatever else is in its payload, and each failed call is an error once."""
     bash = {"tool_name": "Bash", "tool_use_id": "b"}
