@@ -21,11 +21,11 @@ def text(payload: dict[str, Any], key: str) -> str | None:
 
 
 def number(payload: dict[str, Any], key: str) -> float | None:
-    """A number within `MAX_NUMBER` of zero (booleans are none), else None."""
+    """A time that can have passed: a number from 0 to `MAX_NUMBER` (booleans are none), else None."""
     value = payload.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) <= MAX_NUMBER else None  # NaN is not
+    return float(value) if 0 <= value <= MAX_NUMBER else None  # NaN is not
 
 
 def error_text(payload: dict[str, Any], *keys: str) -> str | None:

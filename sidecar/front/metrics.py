@@ -153,7 +153,7 @@ def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     for name, text in (
         ("delivered", "Items that the sink has taken, since the worker's start."),
         ("retries", "Attempts that failed and were made again, since the worker's start."),
-        ("dead_letters", "Items that the sink will never take, since the worker's start."),
+        ("dead_letters", "Items that the sink will never take: kept at the worker's start, and since."),
     ):
         yield _counter(f"leanvibe.sink.{name}", text, [(sink["name"], sink[name]) for sink in sinks], ("sink",))
 

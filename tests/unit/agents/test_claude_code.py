@@ -100,7 +100,7 @@ def test_wrong_types_are_as_good_as_absent(value: object) -> None:
     assert (None, None) == (event.tool_name, event.execution_time_ms)
 
 
-@pytest.mark.parametrize("value", [True, float("inf"), float("nan"), 10**400])
+@pytest.mark.parametrize("value", [True, float("inf"), float("nan"), 10**400, -5, -0.1])
 def test_odd_numbers_are_no_durations(value: object) -> None:
     """What is no finite number is no duration."""
     body = {"session_id": "s", "hook_event_name": "PostToolUse", "duration_ms": value}
