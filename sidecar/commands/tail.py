@@ -12,6 +12,7 @@ from sidecar.commands.client import client_of
 from sidecar.commands.follow import Follower
 from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.tables import plain
+from sidecar.events import EventType
 
 COLOURS = {
     "PRE_TOOL_USE": "cyan",
@@ -29,7 +30,13 @@ DETAILS = ("command", "file_path", "pattern", "url", "description", "prompt", "m
 @click.command()
 @click.option("--session", "session_id", help="Only this session.")
 @click.option("--agent", help="Only this agent, such as claude-code.")
-@click.option("--type", "event_type", help="Only this event type, such as ERROR.")
+@click.option(
+    "--type",
+    "event_type",
+    metavar="TYPE",
+    callback=lambda _context, _parameter, given: type_named(given),
+    help="Only this event type, such as ERROR.",
+)
 @click.option("--tool", "tool_name", help="Only this tool.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
 @data_dir_option
@@ -62,6 +69,17 @@ def tail(  # noqa: PLR0913, PLR0917  one per option
             console.print(line_of(event))
         if number == count:
             return
+
+
+def type_named(given: str | None) -> str | None:
+    """The event type that was meant, in whatever case it was written.
+
+    Raises:
+        click.BadParameter: there is none of that name: nothing would ever be shown.
+    """
+    if not given or given.upper() in set(EventType):
+        return given and given.upper()
+    raise click.BadParameter(f"{given!r} is no event type: there are {', '.join(EventType)}")
 
 
 def line_of(event: dict[str, Any]) -> Text:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.commands.follow import alert_line
+from sidecar.events import EventType
 from tests.commands import SECONDS, command_line, environment, leanvibe
 from tests.sidecar_process import Sidecar, running_sidecar
 from tests.waiting import until
@@ -82,6 +83,18 @@ def test_a_secret_is_told_with_its_place() -> None:
         process.wait(SECONDS)
 
         until(lambda: "session s, seq 1" in told.read_text(), "the alarm is told", told.read_text)
+
+
+def test_a_type_is_known_in_any_case() -> None:
+    """A type is meant however it is written; one that there is not is refused with those that there are."""
+    with running_sidecar() as sidecar, tailing(sidecar, "--type", "error", "--count", "1") as (process, _):
+        sidecar.post_native(EVENT)
+        sidecar.post_native({**EVENT, "hook_event_name": "StopFailure"})
+
+        assert 2 == next_seq(process)
+    refused = leanvibe("tail", "--type", "NOPE")
+    assert 2 == refused.returncode
+    assert [] == [name for name in EventType if name not in refused.stderr]
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "a\nb"])
