@@ -8,7 +8,7 @@ LeanvibeError
 │   ├── BadRequestError      400  not JSON, no object, no session
 │   ├── UnknownAgentError    404  no normaliser for that agent
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
-│   ├── MediaTypeError       415  not a JSON content type
+│   ├── MediaTypeError       415  not a JSON content type, or compressed
 │   ├── DefectError          500  our own fault: the event was not taken
 │   ├── OverloadedError      503  too many large bodies at once: it was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
@@ -84,7 +84,7 @@ class TooLargeError(IngestError):
 
 
 class MediaTypeError(IngestError):
-    """The content type is not JSON or NDJSON."""
+    """The content type is not JSON or NDJSON, or the body is compressed."""
 
     status = 415
 

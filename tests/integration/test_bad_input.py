@@ -1,5 +1,6 @@
 """What a broken or hostile client may send: refused clearly, or kept; nobody else notices."""
 
+import gzip
 import json
 import socket
 from typing import Any
@@ -112,6 +113,18 @@ def test_only_json_is_taken(sidecar: Sidecar, route: str, content_type: str | No
     headers = {"Content-Type": content_type} if content_type else {}
     answer = sidecar.raw("POST", route, json.dumps(EVENT).encode(), headers)
     assert (TAKEN[route] if taken else 415) == answer.status_code
+
+
+@BOTH
+@pytest.mark.parametrize("encoding", ["gzip", "Deflate", "gzip, identity"])
+def test_compression_is_refused_by_name(sidecar: Sidecar, route: str, encoding: str) -> None:
+    """A compressed body is a 415 that says so, also when the same head came uncompressed before; plain ones pass."""
+    compressed = gzip.compress(json.dumps(EVENT).encode())
+    for _ in range(3):  # a head that was seen before goes another way
+        answer = sidecar.raw("POST", route, compressed, {**JSON, "Content-Encoding": encoding})
+        assert (415, "compressed bodies are not supported") == (answer.status_code, answer.json()["error"])
+        assert "uncompressed" in answer.json()["hint"]
+        assert TAKEN[route] == sidecar.post(route, EVENT, headers={"Content-Encoding": "identity"}).status_code
 
 
 @BOTH

@@ -15,7 +15,7 @@ WHY = {
     405: "Another method is meant.",
     409: "There is nothing to replay to, or a replay is under way.",
     413: "Too much at once.",
-    415: "Not a JSON type.",
+    415: "Not a JSON type, or compressed.",
     421: "The Host header names another machine.",
     422: "Over its limit of time or memory.",
     500: "Our own fault; nothing was taken.",

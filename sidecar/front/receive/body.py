@@ -12,6 +12,7 @@ JSON_TYPES = frozenset({"application/json", "text/json"})
 NDJSON_TYPES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"}
 )
+PLAIN_ENCODINGS = frozenset({"", "identity"})
 
 
 class DisconnectedError(IngestError):
@@ -68,15 +69,25 @@ def metadata_of(oversize: Oversize) -> dict[str, Any]:
     return metadata_at(oversize.head, oversize.tail, oversize.size_bytes, "over_size_limit")
 
 
-def media_type(content_type: bytes | str | None) -> str:
+def media_type(content_type: bytes | str | None, encoding: bytes | str | None = None) -> str:
     """The media type of a JSON or NDJSON request, without parameters.
+
+    Args:
+        content_type: what the header of that name says.
+        encoding: what `Content-Encoding` says.
 
     Raises:
         MediaTypeError: it is something else, or not said. A web page cannot send these types to another origin
-            without asking first, which keeps forms and simple requests out.
+            without asking first, which keeps forms and simple requests out. Or it is compressed: what a body of a
+            few bytes unpacks to has no bound.
     """
-    value = content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type or ""
-    plain = value.partition(";")[0].strip().lower()
+    plain = _text(content_type).partition(";")[0].strip().lower()
+    if _text(encoding).strip().lower() not in PLAIN_ENCODINGS:
+        raise MediaTypeError("compressed bodies are not supported", hint="send it uncompressed, no Content-Encoding")
     if plain in JSON_TYPES or plain in NDJSON_TYPES:
         return plain
     raise MediaTypeError("the content type is not JSON", hint="send Content-Type: application/json")
+
+
+def _text(header: bytes | str | None) -> str:
+    return header.decode("latin-1") if isinstance(header, bytes) else header or ""

@@ -49,7 +49,7 @@ def guide_route(processor: HookEventProcessor, limits: Limits) -> HTTPRouteHandl
 async def _received(request: Request[Any, Any, Any], processor: HookEventProcessor, limits: Limits) -> Received:
     """The body, and its events when it has many; what is refused before it is known how many it has counts as one."""
     try:
-        kind = media_type(request.headers.get("content-type"))
+        kind = media_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
         body = await read_body(request.receive, limits.batch_bytes)
         if isinstance(body, Oversize):
             raise TooLargeError(

@@ -61,7 +61,7 @@ class NativeHooks:
             return None
         try:
             normalise = normaliser_of(_agent(scope["path"]))
-            media_type(headers.get(b"content-type"))
+            media_type(headers.get(b"content-type"), headers.get(b"content-encoding"))
         except IngestError:  # the ordinary way tells why
             return None
         take, beside = self._processor.take_now, beside_of(headers)
@@ -98,7 +98,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
         if headers.get(ENABLE, b"").strip().lower() in OFF:
             processor.leave_out()
             return
-        media_type(headers.get(b"content-type"))
+        media_type(headers.get(b"content-type"), headers.get(b"content-encoding"))
         body = await read_body(receive, max_body_bytes)
     except DisconnectedError:  # nobody waits for an answer, and there was no event yet
         raise
