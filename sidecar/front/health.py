@@ -101,7 +101,7 @@ def health_answer(
     """
     last_seq, progress = journal.last_seq, worker.progress
     components: dict[str, dict[str, Any]] = {
-        "hook_processor": {"status": performance.health},
+        "hook_processor": _processor(performance),
         "redaction": {"status": "healthy", "engine": redaction_engine},
         "journal": _journal(journal),
         "worker": _worker(worker),
@@ -126,6 +126,13 @@ def health_answer(
             "oldest": [_turn(turn, time.time()) for turn in known.get("turns", [])],
         },
     }
+
+
+def _processor(performance: Performance) -> dict[str, Any]:
+    """With its reasons, in the words of `/hook-performance`, as long as it has any."""
+    issues, warnings = explain(performance)
+    reasons = "; ".join(issues + warnings)
+    return {"status": performance.health} | ({"error": reasons} if reasons else {})
 
 
 def _part(trouble: str | None) -> dict[str, Any]:

@@ -140,13 +140,26 @@ def test_a_clock_that_was_set_back_is_named() -> None:
 def test_what_is_not_healthy_is_named() -> None:
     """Each component and sink that is not healthy is a finding with its reason."""
     health = {
-        "components": {"journal": {"status": "healthy"}, "store": {"status": "degraded", "error": "disk"}},
-        "sinks": {"redis": {"status": "degraded", "last_error": "refused"}},
+        "components": {
+            "journal": {"status": "healthy"},
+            "store": {"status": "degraded", "error": "disk"},
+            "worker": {"status": "degraded"},
+        },
+        "sinks": {
+            "redis": {"status": "degraded", "last_error": "refused"},
+            "otlp": {"status": "degraded", "lag_events": 7},
+        },
     }
 
     found = [(finding.check, finding.message) for finding in health_findings(health)]
 
-    assert [("store", "degraded: disk"), ("sink redis", "degraded: refused")] == found
+    expected = {
+        "store": "degraded: disk",
+        "worker": "degraded: it does not say why",
+        "sink redis": "degraded: refused",
+        "sink otlp": "degraded: 7 events behind",
+    }
+    assert expected == dict(found)
 
 
 def test_a_port_that_is_held_is_told_from_a_sidecar_that_is_down(tmp_path: Any) -> None:
