@@ -17,6 +17,7 @@ class Delivery(NamedTuple):
         micros: when the forwarder began, in microseconds since the epoch.
         data_dir: of the sidecar of this host.
         url: base URL of the sidecar.
+        hooks_url: where the http hooks beside this command go; empty when it was not told.
     """
 
     body: bytes
@@ -26,3 +27,4 @@ class Delivery(NamedTuple):
     micros: int
     data_dir: Path
     url: str
+    hooks_url: str

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from sidecar import private
 from sidecar.delivery import DEFAULT_AGENT, Delivery
 from sidecar.event_ids import new_event_id
-from sidecar.state_dir import announced, default_data_dir, ingest_token
+from sidecar.state_dir import announced, default_data_dir, ingest_token, noted_address
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TOTAL_SECONDS = 1.5
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     """Delivers the event on stdin and ends the process with 0.
 
     Args:
-        arguments: what follows `leanvibe hook`: the event's name, `--agent NAME`, `--data-dir DIR`.
+        arguments: what follows `leanvibe hook`: the event's name, `--agent NAME`, `--data-dir DIR`,
+            `--url URL` (where a sidecar is looked for, and started, when the directory names none that runs).
     """
     started = time.monotonic()
     with contextlib.suppress(BaseException):  # whatever goes wrong here is none of the agent's business
@@ -98,12 +99,18 @@ def _delivery(arguments: Sequence[str], body: bytes) -> Delivery:
     options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
     given = options.get("--data-dir")
     data_dir = Path(given) if given else data_dir_of(os.environ)
-    running = announced(data_dir) or {}
-    url = os.environ.get("LEANVIBE_HOOK_API_URL") or str(running.get("url") or DEFAULT_URL)
+    hooks_url = options.get("--url", "")
+    url = os.environ.get("LEANVIBE_HOOK_API_URL") or _url(data_dir, hooks_url)
     micros = time.time_ns() // 1000
     event = arguments[0] if arguments else ""
     agent = options.get("--agent", DEFAULT_AGENT)
-    return Delivery(body, event, agent, new_event_id(micros), micros, data_dir, url.rstrip("/"))
+    return Delivery(body, event, agent, new_event_id(micros), micros, data_dir, url.rstrip("/"), hooks_url)
+
+
+def _url(data_dir: Path, hooks_url: str) -> str:
+    """Of the sidecar that runs, else of the one that would: it may be about to."""
+    running = (announced(data_dir) or {}).get("url")
+    return str(running or hooks_url or noted_address(data_dir).get("url") or DEFAULT_URL)
 
 
 def _connected(parts: SplitResult, delivery: Delivery, give_up_at: float) -> socket.socket:

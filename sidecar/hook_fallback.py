@@ -97,6 +97,7 @@ def _start_sidecar(delivery: Delivery) -> None:
     # -P: a folder of the user's own called like one of our packages must not shadow it
     run = "from sidecar.cli import main; main()"
     command = [sys.executable, "-P", "-c", run, "serve", "--autostarted", "--data-dir", str(delivery.data_dir)]
+    command += ["--hooks-url", delivery.hooks_url] if delivery.hooks_url else []
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     new = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
     with contextlib.suppress(OSError), os.fdopen(private.opened(delivery.data_dir / LOG_FILE, new), "wb") as log:

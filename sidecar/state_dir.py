@@ -10,6 +10,8 @@ from sidecar import private
 SERVER_FILE = "server.json"
 POLICY_FILE = "redaction-policy"
 """Path of the policy that the last sidecar redacted by; empty when it had none."""
+ADDRESS_FILE = "address"
+"""Where the last sidecar listened: a hook starts the next one there."""
 HASH_KEY_FILE = "redaction-key"
 INGEST_TOKEN_FILE = "ingest-token"  # noqa: S105  a file name
 """What sending events needs, where it needs a token: whoever has it may send and nothing else."""
@@ -21,10 +23,24 @@ def default_data_dir() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
 
 
+def unless_default(path: Path) -> Path | None:
+    """The path of a data directory that commands and hooks must be told; None for that which they find themselves."""
+    return None if path == default_data_dir().absolute() else path
+
+
 def announced(path: Path) -> dict[str, Any] | None:
     """What the sidecar that serves a data directory, or did so until it was killed, wrote of itself."""
+    return _facts(path / SERVER_FILE)
+
+
+def noted_address(path: Path) -> dict[str, Any]:
+    """The URL of the last sidecar of a data directory, and the settings by which it listened; empty without one."""
+    return _facts(path / ADDRESS_FILE) or {}
+
+
+def _facts(file: Path) -> dict[str, Any] | None:
     try:
-        facts: dict[str, Any] = json.loads(private.read(path / SERVER_FILE))
+        facts: dict[str, Any] = json.loads(private.read(file))
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) else None

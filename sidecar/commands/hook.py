@@ -10,8 +10,9 @@ from sidecar.commands.options import data_dir_option
 @click.command()
 @click.argument("event")
 @click.option("--agent", default="claude-code", help="Whose native payload it is.")
+@click.option("--url", default="", help="Where a sidecar is looked for, and started, when none is known to run.")
 @data_dir_option
-def hook(event: str, agent: str, data_dir: Path | None) -> None:
+def hook(event: str, agent: str, url: str, data_dir: Path | None) -> None:
     """Take the hook EVENT on standard input to the sidecar. For the settings of agents, not for people.
 
     Prints nothing, always exits with 0, and takes at most 1.5 s (or LEANVIBE_HOOK_TIMEOUT, when that is less). When
@@ -21,4 +22,5 @@ def hook(event: str, agent: str, data_dir: Path | None) -> None:
     """
     from sidecar import hook as forwarder
 
-    forwarder.main([event, "--agent", agent, *(["--data-dir", str(data_dir)] if data_dir else [])])
+    given = {"--agent": agent, "--url": url, "--data-dir": str(data_dir or "")}
+    forwarder.main([event, *(word for option in given.items() if option[1] for word in option)])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sidecar.commands import autostart
 from sidecar.commands.options import config_option, data_dir_option
 from sidecar.settings import Settings, load, unknown_variables
 
@@ -33,6 +34,7 @@ from sidecar.settings import Settings, load, unknown_variables
     help="Beyond loopback, let anyone send events and read along: no token and no TLS are asked for.",
 )
 @click.option("--autostarted", is_flag=True, hidden=True, help="Started by a hook: end when autostart is off.")
+@click.option("--hooks-url", default="", hidden=True, help="Where the http hooks beside that hook go.")
 def serve(  # noqa: PLR0913, PLR0917  one per option
     host: str | None,
     port: int | None,
@@ -45,6 +47,7 @@ def serve(  # noqa: PLR0913, PLR0917  one per option
     tls_key: str | None,
     anyone: bool,  # noqa: FBT001  a flag
     autostarted: bool,  # noqa: FBT001  a flag
+    hooks_url: str,
 ) -> None:
     """Take hook events on localhost, keep them, and deliver them.
 
@@ -54,8 +57,10 @@ def serve(  # noqa: PLR0913, PLR0917  one per option
     """
     given = {"host": host, "port": port, "data_dir": data_dir, "uds": uds, "tls_cert": tls_cert, "tls_key": tls_key}
     settings = load(config, **given, tcp=False if no_tcp else None)
-    if autostarted and not settings.autostart:
-        return
+    if autostarted:
+        if not settings.autostart:
+            return
+        settings = autostart.placed(settings, hooks_url, lambda more: load(config, **{**given, **more}))
     for error in unknown_variables(os.environ):  # another program's, perhaps, so no reason to refuse
         click.echo(f"warning: {error.message}: {error.hint}", err=True)
     from sidecar.front.serve import serve as run

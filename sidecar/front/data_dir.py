@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar import private
 from sidecar.errors import StartError
-from sidecar.state_dir import HASH_KEY_FILE, INGEST_TOKEN_FILE, POLICY_FILE, SERVER_FILE, announced
+from sidecar.state_dir import ADDRESS_FILE, HASH_KEY_FILE, INGEST_TOKEN_FILE, POLICY_FILE, SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
 LOCK_FILE = "lock"
@@ -129,6 +129,11 @@ def note_policy(path: Path, policy: str) -> None:
     """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs."""
     named = str(Path(policy).expanduser().absolute()) if policy else ""
     private.replace(path / POLICY_FILE, named.encode())
+
+
+def note_address(path: Path, url: str, **settings: Any) -> None:
+    """Keeps where this sidecar listens, beyond its end, for one that a hook starts: its URL and its own settings."""
+    private.replace(path / ADDRESS_FILE, json.dumps({"url": url, **settings}).encode())
 
 
 def withdraw(path: Path) -> None:

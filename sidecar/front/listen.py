@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -69,6 +70,19 @@ def url_of(settings: Settings, port: int) -> str:
     if host in ANY:
         host = settings.allowed_hosts[0] if settings.allowed_hosts else "127.0.0.1"
     return _url("https" if settings.tls_cert else "http", host, port)
+
+
+def address_of(settings: Settings, url: str) -> dict[str, Any]:
+    """What another sidecar must be told to listen at the same places, with paths that mean the same from anywhere.
+
+    Args:
+        settings: of the one that listens.
+        url: its own, with the port that it got.
+    """
+    paths = {"uds": settings.uds, "tls_cert": settings.tls_cert, "tls_key": settings.tls_key}
+    port = urlsplit(url).port if settings.tcp else None
+    named = {name: str(Path(path).absolute()) for name, path in paths.items() if path}
+    return {"url": url, "host": settings.host, "port": port or settings.port, "tcp": settings.tcp, **named}
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -89,6 +89,7 @@ async def _serve(settings: Settings, sockets: Sockets, announce: Announce, profi
     server = _Server(_config(front, settings), sockets.unix)
     _stop_on_signals(server)
     url = listen.url_of(settings, sockets.tcp.getsockname()[1] if sockets.tcp else 0)
+    data_dir.note_address(settings.data_dir, **listen.address_of(settings, url))
     data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest, **_ways(settings))
     front.worker.start()
     front.tasks.begin("spool", SpoolIntake(settings.data_dir, front.processor).keep_looking)
