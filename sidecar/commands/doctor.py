@@ -27,7 +27,7 @@ from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge
 from sidecar.hooks.table import PATH
 from sidecar.settings import Settings, load
-from sidecar.state_dir import ingest_token
+from sidecar.state_dir import ingest_token, unless_default
 
 MANAGED = (
     Path("/etc/claude-code/managed-settings.json"),
@@ -73,7 +73,7 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     hook_url = agent.hook_url(held) or (running_url or f"http://{settings.host}:{settings.port}") + PATH
     yield host.running_finding(settings.data_dir, facts, None if facts else _holder(hook_url), hook_url)
     token = ingest_token(settings.data_dir) if hook_token.needed(settings) else ""
-    yield from agent.agent_findings(held, os.environ, running_url, token)
+    yield from agent.agent_findings(held, os.environ, running_url, token, unless_default(settings.data_dir))
     yield agent.version_finding(host.client_version())
     yield host.disk_finding(settings.data_dir, min_free_mb)
     yield host.modes_finding(settings.data_dir)

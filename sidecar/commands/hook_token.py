@@ -50,8 +50,8 @@ def _renew(data_dir: Path, path: Path, receipt: files.Receipt, token: str) -> No
     files.keep(data_dir, change, files.with_digest(receipt, written))
 
 
-def complaints(settings: Settings) -> Iterator[str]:
-    """What is wrong with the token in the hooks that are registered, a line for each settings file."""
+def complaints(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong with the token in the hooks that are registered: the scope and a line for each settings file."""
     if not needed(settings):
         return
     token = ingest_token(settings.data_dir)
@@ -59,4 +59,4 @@ def complaints(settings: Settings) -> Iterator[str]:
         path = files.settings_file(scope, os.environ)
         problem = merge.token_problem(files.decoded(path), token, os.environ)
         if problem:
-            yield f"{path}: {problem}"
+            yield scope, f"{path}: {problem}"

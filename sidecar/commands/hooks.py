@@ -21,8 +21,10 @@ from sidecar.hooks.plugin import EVENTS, hooks_json
 from sidecar.hooks.proxies import trap
 from sidecar.hooks.shared import may_be_shared, refuse_shared
 from sidecar.settings import Settings, load
+from sidecar.state_dir import noted_address, unless_default
 
-SCOPES = ("user", "project", "local")
+SHARED = "project"
+SCOPES = ("user", SHARED, "local")
 scope_option = click.option(
     "--scope",
     type=click.Choice(SCOPES),
@@ -41,7 +43,7 @@ def hooks() -> None:
 @scope_option
 @dry_run_option
 @click.option("--events", default="default", help="Comma-separated; `default` stands for all the usual ones.")
-@click.option("--url", help="The sidecar's URL (default: the running one's, else http://127.0.0.1:PORT).")
+@click.option("--url", help="The sidecar's URL (default: the running one's, else the last one's).")
 @data_dir_option
 def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: Path | None) -> None:  # noqa: FBT001
     """Write the hooks into Claude Code's settings, beside those of others; repeatable.
@@ -58,7 +60,8 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
     token = hook_token.for_hooks(settings) if table.is_loopback(base) else ""
     if token:
         refuse_shared(scope, path)
-    entries = table.entries(base, program(scope), chosen, with_token=bool(token))
+    told = None if scope == SHARED else unless_default(settings.data_dir)
+    entries = table.entries(base, program(scope), chosen, with_token=bool(token), data_dir=told)
     change = files.planned(path, entries, files.receipt_of(settings.data_dir, path), token)
     if dry_run:
         click.echo(
@@ -67,11 +70,21 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
         return
     if change:
         _install(settings, change, base, chosen, token)
+        click.echo(f"  running sessions take it up by themselves; undo with {_command('uninstall', scope, settings)}")
     else:
         click.echo(f"{path} holds these hooks already: nothing to do")
     if token and may_be_shared(path):
         click.echo(f"  note: git does not ignore {path}, which holds the ingest token now: add it to .gitignore")
+    if scope == SHARED and unless_default(settings.data_dir):
+        given = f"LEANVIBE_DATA_DIR={table.quoted(str(settings.data_dir))}"
+        click.echo(f"  note: shared settings name no path of this machine: set {given} for the agent")
     _note_proxy(base, files.decoded(path))
+
+
+def _command(verb: str, scope: str, settings: Settings) -> str:
+    """What to type for the same settings file and data directory."""
+    where = "" if scope == SCOPES[0] else f" --scope {scope}"
+    return f"leanvibe hooks {verb}{where}{table.dir_option(unless_default(settings.data_dir))}"
 
 
 def _without(token: str, text: str) -> str:
@@ -92,7 +105,6 @@ def _install(settings: Settings, change: files.Change, base: str, chosen: dict[s
     backup = files.keep(settings.data_dir, change, receipt)
     click.echo(f"{change.path}: {len(chosen)} events go to {base}{table.PATH}")
     click.echo(f"  the file as it was: {backup}" if backup else "  there was no such file before")
-    click.echo("  running sessions take it up by themselves; undo with leanvibe hooks uninstall")
 
 
 @hooks.command()
@@ -135,8 +147,9 @@ def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a fla
         print_table(COLUMNS, rows)
     else:
         click.echo("no hooks are registered; leanvibe hooks install registers ours")
-    for line in hook_token.complaints(load(data_dir=data_dir)):
-        click.echo(f"{line}; leanvibe hooks install writes it", err=True)
+    settings = load(data_dir=data_dir)
+    for scope, line in hook_token.complaints(settings):
+        click.echo(f"{line}; {_command('install', scope, settings)} writes it", err=True)
 
 
 COLUMNS = ("scope", "event", "whose", "type", "target", "timeout", "matcher")
@@ -153,9 +166,11 @@ def _shown(handler: Mapping[str, Any]) -> list[Any]:
 
 
 def url_of(settings: Settings) -> str:
-    """Where the sidecar of these settings is: as the running one says, else as it would listen."""
+    """Where the sidecar of these settings is: as the running one says, else as configured, else as the last one."""
     facts = directory.running(settings.data_dir)
-    return str(facts["url"]) if facts else f"http://{settings.host}:{settings.port or 8000}"
+    if facts is None and settings.model_fields_set.isdisjoint({"host", "port"}):
+        facts = noted_address(settings.data_dir)
+    return str(facts["url"]) if facts and "url" in facts else f"http://{settings.host}:{settings.port or 8000}"
 
 
 def _reachable(url: str) -> str:
@@ -168,7 +183,7 @@ def _reachable(url: str) -> str:
 
 def program(scope: str) -> str:
     """How a shell calls `leanvibe`: by its path, but by name in settings that a project shares."""
-    return "leanvibe" if scope == "project" else table.quoted(own_program())
+    return "leanvibe" if scope == SHARED else table.quoted(own_program())
 
 
 def own_program() -> str:
@@ -194,9 +209,10 @@ def _note_proxy(base: str, settings: Any) -> None:
 @hooks.command("print")
 @click.option("--events", default=EVENTS, help="Comma-separated (default: the usual ones, as in the plugin).")
 @click.option("--url", default=table.DEFAULT_URL, help="The sidecar's URL.")
-def print_hooks(events: str, url: str) -> None:
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The sidecar's, if it is not the agent's default.")
+def print_hooks(events: str, url: str, data_dir: Path | None) -> None:
     """Print the hooks as JSON, for settings that something else manages, and for the plugin.
 
     Example: leanvibe hooks print > claude_hooks/plugin/hooks/hooks.json
     """
-    click.echo(hooks_json(events, table.base_url(url)), nl=False)
+    click.echo(hooks_json(events, table.base_url(url), data_dir and data_dir.absolute()), nl=False)

@@ -3,15 +3,29 @@
 import fnmatch
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sidecar.doctor.finding import Finding, note, ok, wrong
 from sidecar.hooks import merge
 from sidecar.hooks.proxies import trap
-from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, NEW_EVENTS, PATH, TOKEN_VARIABLE, How, chosen, entries
+from sidecar.hooks.table import (
+    DEFAULT_EVENTS,
+    EVENTS,
+    NEW_EVENTS,
+    PATH,
+    TOKEN_VARIABLE,
+    Entry,
+    How,
+    dir_of,
+    dir_option,
+    entries,
+    quoted,
+)
+from sidecar.state_dir import default_data_dir
 
 PLUGIN = "leanvibe-sidecar@"
 INSTALL = "leanvibe hooks install"
@@ -28,8 +42,32 @@ class SettingsFile:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What hooks should be: where the sidecar runs, whether they bring a token, its directory, the agent's own."""
+
+    url: str | None
+    with_token: bool
+    data_dir: Path | None
+    given_dir: str
+
+    def install(self, scope: str = "user") -> str:
+        """What to type to have them so."""
+        return _install(scope, self.data_dir)
+
+
+def _install(scope: str, data_dir: Path | None) -> str:
+    if scope == "managed":
+        return f"have those of `leanvibe hooks print{dir_option(data_dir)}` put there"
+    return INSTALL + ("" if scope == "user" else f" --scope {scope}") + dir_option(data_dir)
+
+
 def agent_findings(
-    files: list[SettingsFile], environment: Mapping[str, str], running_url: str | None, token: str = ""
+    files: list[SettingsFile],
+    environment: Mapping[str, str],
+    running_url: str | None,
+    token: str = "",
+    data_dir: Path | None = None,
 ) -> list[Finding]:
     """Everything that the settings say about our hooks.
 
@@ -38,9 +76,11 @@ def agent_findings(
         environment: of the agent, as far as it is known.
         running_url: where the sidecar listens; None when it does not.
         token: what it takes events with; empty when it needs none.
+        data_dir: its directory; None for the one that commands find by themselves.
     """
-    found = [*_registered(files, running_url, bool(token)), *_duplicates(files), *_switched_off(files)]
-    found += _token(files, environment, token) if token else []
+    wanted = Wanted(running_url, bool(token), data_dir, environment.get("LEANVIBE_DATA_DIR", ""))
+    found = [*_registered(files, wanted), *_duplicates(files), *_switched_off(files)]
+    found += _token(files, environment, token, data_dir) if token else []
     url = hook_url(files) or (running_url or "") + PATH
     return [*found, *_url_allowed(files, url), _proxy(files, environment, url)]
 
@@ -67,11 +107,13 @@ def hook_token(files: list[SettingsFile], environment: Mapping[str, str]) -> str
     return next(filter(None, given), None) or environment.get(TOKEN_VARIABLE, "")
 
 
-def _token(files: list[SettingsFile], environment: Mapping[str, str], token: str) -> Iterator[Finding]:
+def _token(
+    files: list[SettingsFile], environment: Mapping[str, str], token: str, data_dir: Path | None
+) -> Iterator[Finding]:
     merged = {**environment, TOKEN_VARIABLE: hook_token(files, environment)}
     problems = [(file, problem) for file in files if (problem := merge.token_problem(file.settings, token, merged))]
     for file, problem in problems:
-        yield wrong("token", f"{file.path}: {problem}", INSTALL)
+        yield wrong("token", f"{file.path}: {problem}", _install(file.scope, data_dir))
     lists = [file for file in files if isinstance(file.settings.get("httpHookAllowedEnvVars"), list)]
     shut = [file for file in lists if TOKEN_VARIABLE not in file.settings["httpHookAllowedEnvVars"]]
     for file in shut:
@@ -81,44 +123,70 @@ def _token(files: list[SettingsFile], environment: Mapping[str, str], token: str
         yield ok("token", "the hooks bring the ingest token")
 
 
-def _registered(files: list[SettingsFile], running_url: str | None, with_token: bool) -> Iterator[Finding]:  # noqa: FBT001
+def _registered(files: list[SettingsFile], wanted: Wanted) -> Iterator[Finding]:
     plugin = any(_plugin_enabled(file) for file in files)
     holders = [file for file in files if merge.ours(file.settings)]
     if not holders:
         events = len(DEFAULT_EVENTS) - len(NEW_EVENTS)
-        missing = wrong("hooks", "Claude Code does not report to the sidecar: no hooks are registered", INSTALL)
+        said = "Claude Code does not report to the sidecar: no hooks are registered"
+        missing = wrong("hooks", said, wanted.install())
         yield ok("hooks", f"the plugin reports {events} events") if plugin else missing
     for file in holders:
-        yield _equal(file, running_url, with_token)
+        yield _equal(file, wanted)
 
 
-def _equal(file: SettingsFile, running_url: str | None, with_token: bool) -> Finding:  # noqa: FBT001
+def _equal(file: SettingsFile, wanted: Wanted) -> Finding:
     """Whether a file's hooks go to the running sidecar, and are what this version writes for the same events."""
-    again = INSTALL if file.scope == "user" else f"{INSTALL} --scope {file.scope}"
+    again = wanted.install(file.scope)
     registered = merge.ours(file.settings)
     urls = {entry["hooks"][0].get("url") for held in registered.values() for entry in held} - {None}
-    stale = sorted(url for url in urls if running_url and url != running_url + PATH)
+    stale = sorted(url for url in urls if wanted.url and url != wanted.url + PATH)
     if stale:
-        return wrong("hooks", f"hooks in {file.path} go to {stale[0]}, the sidecar is at {running_url}", again)
-    base = next(iter(urls), PATH).removesuffix(PATH)
-    usual = entries(base, "leanvibe", chosen("default"))
-    missing = [event for event in usual if event not in registered]
-    differing = [event for event, held in registered.items() if not _as_written(base, event, held, with_token)]
+        return wrong("hooks", f"hooks in {file.path} go to {stale[0]}, the sidecar is at {wanted.url}", again)
+    if astray := _astray(file, registered, wanted):
+        return astray
+    expected = _expected(file, next(iter(urls), PATH).removesuffix(PATH), registered, wanted)
+    missing = [event for event in DEFAULT_EVENTS if event not in registered]
+    differing = [event for event, held in registered.items() if not _as_written(expected.get(event), held)]
     if missing or differing:
         names = ", ".join([*missing, *differing][:5])
         return wrong("hooks", f"hooks in {file.path} are not those of this version: {names}", again)
     return ok("hooks", f"{len(registered)} events are registered in {file.path}")
 
 
-def _as_written(base: str, event: str, held: list[dict[str, Any]], with_token: bool) -> bool:  # noqa: FBT001
-    if len(held) != 1 or EVENTS.get(event, How.NEVER) is How.NEVER:
+def _astray(file: SettingsFile, registered: Mapping[str, list[Entry]], wanted: Wanted) -> Finding | None:
+    """That commands keep events, and start a sidecar, elsewhere than in the directory that is looked at."""
+    handlers = [entry["hooks"][0] for held in registered.values() for entry in held]
+    commands = [str(one["command"]) for one in handlers if one.get("type") == "command" and "command" in one]
+    given = Path(wanted.given_dir).expanduser() if wanted.given_dir else None
+    told = {dir_of(command) or given or default_data_dir() for command in commands}
+    other = sorted(told - {wanted.data_dir or default_data_dir()})
+    if not other:
+        return None
+    said = f"commands in {file.path} keep events in {other[0]}, not in {wanted.data_dir or default_data_dir()}"
+    if file.scope != "project":
+        return wrong("hooks", said, wanted.install(file.scope))
+    # Shared settings name no path of this machine, so that installing them again would not help.
+    todo = f"set LEANVIBE_DATA_DIR={quoted(str(wanted.data_dir or default_data_dir()))} for the agent"
+    return wrong("hooks", said, todo)
+
+
+def _expected(file: SettingsFile, base: str, events: Iterable[str], wanted: Wanted) -> dict[str, Entry]:
+    """What this version writes for these events, into such a file."""
+    known = {event: None for event in events if EVENTS.get(event, How.NEVER) is not How.NEVER}
+    data_dir = None if file.scope == "project" else wanted.data_dir
+    return entries(base, "leanvibe", known, with_token=wanted.with_token, data_dir=data_dir)
+
+
+def _as_written(expected: Entry | None, held: list[Entry]) -> bool:
+    """Whether an event's only hook is the expected one, whatever its matcher and the path of its program are."""
+    if len(held) != 1 or expected is None:
         return False
-    handler = held[0]["hooks"][0]
-    expected = entries(base, "leanvibe", {event: None}, with_token=with_token)[event]["hooks"][0]
+    handler, wanted = held[0]["hooks"][0], expected["hooks"][0]
     if handler.get("type") != "command":
-        return bool(handler == expected)
+        return bool(handler == wanted)
     program, _, rest = str(handler.get("command")).partition(" hook ")
-    same = handler == {**expected, "command": handler.get("command")} and expected["command"].endswith(rest)
+    same = handler == {**wanted, "command": handler.get("command")} and wanted["command"] == f"leanvibe hook {rest}"
     return same and shutil.which(shlex.split(program)[0]) is not None
 
 

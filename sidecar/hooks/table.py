@@ -3,9 +3,12 @@
 Source: the client's own schemas, version 2.1.330.
 """
 
+import contextlib
 import enum
+import itertools
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,7 +92,12 @@ def chosen(wanted: str) -> dict[str, str | None]:
 
 
 def entries(
-    url: str, program: str, events: Mapping[str, str | None], *, with_token: bool = False
+    url: str,
+    program: str,
+    events: Mapping[str, str | None],
+    *,
+    with_token: bool = False,
+    data_dir: Path | None = None,
 ) -> dict[str, Entry]:
     """What the settings must hold for these events.
 
@@ -98,10 +106,13 @@ def entries(
         program: how a shell calls `leanvibe`.
         events: event → matcher, from `chosen`.
         with_token: whether the http hooks bring the ingest token, as they always do to another machine.
+        data_dir: the sidecar's, for the commands; None when they find it by themselves.
     """
     made: dict[str, Entry] = {}
+    options = _url_option(url) + dir_option(data_dir)
     for event, matcher in events.items():
-        handler = _command(program, event) if EVENTS[event] is How.COMMAND else _http(url, with_token=with_token)
+        is_command = EVENTS[event] is How.COMMAND
+        handler = _command(f"{program} hook {event}{options}") if is_command else _http(url, with_token=with_token)
         made[event] = {"matcher": matcher, "hooks": [handler]} if matcher else {"hooks": [handler]}
     return made
 
@@ -133,6 +144,19 @@ def quoted(program: str) -> str:
     return shlex.quote(program)
 
 
+def dir_option(data_dir: Path | None) -> str:
+    """What a command line has at its end for a data directory, as a shell reads it; nothing for None."""
+    return f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+
+
+def dir_of(command: str) -> Path | None:
+    """The data directory that a command names; None when it names none."""
+    with contextlib.suppress(ValueError):  # a quotation mark is missing
+        words = shlex.split(command)
+        return next((Path(path) for option, path in itertools.pairwise(words) if option == "--data-dir"), None)
+    return None
+
+
 def _check(name: str, matcher: str) -> None:
     how = EVENTS.get(name)
     if how is None:
@@ -158,10 +182,11 @@ def _http(url: str, *, with_token: bool) -> dict[str, Any]:
     }
 
 
-def _command(program: str, event: str) -> dict[str, Any]:
+def _command(command: str) -> dict[str, Any]:
     # A program that has been removed must not put an error line into the user's transcript.
-    return {
-        "type": "command",
-        "command": f"{program} hook {event} 2>/dev/null || true",
-        "timeout": TIMEOUT_SECONDS,
-    }
+    return {"type": "command", "command": f"{command} 2>/dev/null || true", "timeout": TIMEOUT_SECONDS}
+
+
+def _url_option(url: str) -> str:
+    """Where, on this machine, the http hooks beside a command go: a sidecar that it starts listens there."""
+    return f" --url {shlex.quote(url)}" if is_loopback(url) else ""

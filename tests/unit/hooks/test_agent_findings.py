@@ -1,6 +1,7 @@
 """Laws of the doctor's look at the settings: each thing that keeps hooks from working is named, and nothing else."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,48 @@ def test_a_program_that_is_gone_is_named() -> None:
 def test_an_old_client_is_named(said: str | None, state: State) -> None:
     """Versions are compared as numbers, and one that is not known is no fault."""
     assert state is version_finding(said).state
+
+
+OWN = Path("/my da'ta")
+
+
+def of_directory(data_dir: Path | None) -> dict[str, Any]:
+    """Settings whose commands name a data directory."""
+    made = entries(URL, LEANVIBE, chosen("default"), data_dir=data_dir)
+    return {"hooks": {event: [entry] for event, entry in made.items()}}
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted", "scope", "environment", "faults"),
+    [
+        (OWN, OWN, "user", {}, 0),
+        (None, None, "user", {}, 0),
+        (None, OWN, "user", {}, 1),
+        (OWN, None, "user", {}, 1),
+        (Path("/other"), OWN, "local", {}, 1),
+        (None, OWN, "project", {}, 1),
+        (None, OWN, "project", {"LEANVIBE_DATA_DIR": str(OWN)}, 0),
+        (None, None, "user", {"LEANVIBE_DATA_DIR": str(OWN)}, 1),
+    ],
+)
+def test_commands_of_another_directory_are_named(
+    named: Path | None, wanted: Path | None, scope: str, environment: dict[str, str], faults: int
+) -> None:
+    """Commands that keep events, and start a sidecar, in another directory than this one's are a fault."""
+    files = [SettingsFile(scope, "settings.json", of_directory(named))]
+    found = agent_findings(files, environment, URL, "", wanted)
+    told = [finding.message for finding in found if finding.state is State.WRONG]
+
+    assert [True] * faults == ["keep events in" in message for message in told]
+
+
+def test_managed_settings_are_not_ours_to_install() -> None:
+    """No scope of `hooks install` writes managed settings: what to have put there is said."""
+    found = agent_findings([SettingsFile("managed", "managed.json", hooked("http://127.0.0.1:9999"))], {}, URL)
+
+    (todo,) = [finding.todo for finding in found if finding.state is State.WRONG]
+    assert "hooks print" in todo
+    assert "--scope" not in todo
 
 
 def test_a_clock_that_was_set_back_is_named() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from sidecar.cli import leanvibe
 from sidecar.errors import HooksError
 from sidecar.hooks import files, merge
-from sidecar.hooks.table import DEFAULT_EVENTS, PATH
+from sidecar.hooks.table import DEFAULT_EVENTS, PATH, dir_of
 
 OTHERS = """{
   "hooks": {
@@ -76,8 +77,8 @@ def _path(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(leanvibe, ["hooks", *arguments])
+def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    result = CliRunner().invoke(leanvibe, ["hooks", *arguments], env=env)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert 0 == result.exit_code, result.output
@@ -124,6 +125,72 @@ def test_our_older_hooks_go(path: Path) -> None:
     run("uninstall")
 
     assert WITHOUT_OLDER == path.read_text()
+
+
+@pytest.mark.parametrize("text", STARTING_FILES.values(), ids=STARTING_FILES)
+def test_a_directory_of_ones_own_leaves_no_trace_either(path: Path, tmp_path: Path, text: str) -> None:
+    """Commands that name a data directory are known again by every command, and go byte by byte."""
+    path.write_bytes(text.encode())
+    own = ("--data-dir", str(tmp_path / "my da'ta"))
+
+    first = run("install", *own)
+    once = path.read_bytes()
+    again = run("install", *own)
+    assert (True, once) == ("nothing to do" in again.output, path.read_bytes())
+    assert {"ours"} == {
+        row["whose"] for row in json.loads(run("status", "--json").output) if "leanvibe" in str(row["target"])
+    }
+    undo = first.output.partition("undo with leanvibe hooks ")[2].partition("\n")[0]
+    run(*shlex.split(undo))
+
+    assert text.encode() == path.read_bytes()
+
+
+COMMANDS = (
+    "leanvibe hook SessionStart",
+    "leanvibe hook SessionStart 2>/dev/null || true",
+    "'/my bin/leanvibe' hook SessionStart 2>/dev/null || true",
+    "/bin/leanvibe hook SessionStart --url http://127.0.0.1:9000 2>/dev/null || true",
+    "leanvibe hook SessionStart --url http://127.0.0.1:8000 --data-dir '/it'\"'\"'s' 2>/dev/null || true",
+    "/repository/claude_hooks/forward.sh SessionStart",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_every_version_are_known(path: Path, tmp_path: Path, command: str) -> None:
+    """What any version wrote is ours: it is replaced by an installation, for whatever directory, and goes with it."""
+    entry = {"hooks": [{"type": "command", "command": command}]}
+    path.write_text(json.dumps({"model": "opus", "hooks": {"SessionStart": [entry]}}))
+
+    assert {"ours"} == {row["whose"] for row in json.loads(run("status", "--json").output)}
+    run("install", "--data-dir", str(tmp_path / "x"))
+    assert 1 == len(merge.ours(settings(path))["SessionStart"])
+    run("uninstall", "--data-dir", str(tmp_path / "x"))
+
+    assert {"model": "opus"} == settings(path)
+
+
+def test_the_directory_is_named_where_it_is_not_the_default(path: Path, tmp_path: Path) -> None:
+    """Commands name the data directory that was chosen, however it was; the default one they find themselves."""
+    told = []
+    for environment in ({}, {"LEANVIBE_DATA_DIR": str(tmp_path / "own")}):
+        run("install", env=environment)
+        commands = [
+            merge.ours(settings(path))[event][0]["hooks"][0]["command"] for event in ("Setup", "SessionStart")
+        ]
+        told += [dir_of(command) for command in commands]
+
+    assert [None, None, tmp_path / "own", tmp_path / "own"] == told
+
+
+def test_shared_settings_name_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's settings name no path of this machine, and what to set instead is said."""
+    monkeypatch.chdir(tmp_path)
+
+    said = run("install", "--scope", "project", "--data-dir", str(tmp_path / "own")).output
+
+    assert str(tmp_path) not in (tmp_path / ".claude" / "settings.json").read_text()
+    assert f"LEANVIBE_DATA_DIR={tmp_path / 'own'}" in said
 
 
 @pytest.mark.parametrize(

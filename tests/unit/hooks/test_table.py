@@ -1,10 +1,14 @@
 """Laws of the table of hook events."""
 
+import shlex
+from pathlib import Path
+
 import pytest
 
 from sidecar.errors import HooksError
+from sidecar.hooks.merge import is_ours
 from sidecar.hooks.proxies import trap
-from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, How, base_url, chosen, entries
+from sidecar.hooks.table import DEFAULT_EVENTS, EVENTS, How, base_url, chosen, dir_of, entries
 
 URL = "http://127.0.0.1:8000"
 COMMANDS = {"Setup", "SessionStart"}
@@ -80,6 +84,31 @@ def test_a_remote_sidecar_gets_the_token() -> None:
     assert "Authorization" not in local["headers"]
     assert remote["headers"] == closed["headers"]
     assert EVENTS["Stop"] is How.HTTP
+
+
+@pytest.mark.parametrize("path", ["/data", "/my data", "/it's", '/a"b', "/--data-dir", "/ hook Stop", "/ä$HOME;x"])
+def test_commands_name_their_sidecar(path: str) -> None:
+    """A command hook says where the http hooks beside it go, and the data directory as a shell reads it."""
+    made = entries(URL, "leanvibe", {"SessionStart": None}, data_dir=Path(path))
+    command = made["SessionStart"]["hooks"][0]["command"]
+
+    words = shlex.split(command.removesuffix(" 2>/dev/null || true"))
+    assert ["leanvibe", "hook", "SessionStart", "--url", URL, "--data-dir", path] == words
+    assert Path(path) == dir_of(command)
+    assert is_ours({"type": "command", "command": command})
+
+
+@pytest.mark.parametrize("command", ["leanvibe hook Stop 2>/dev/null || true", "echo 'open", "", "x --data-dir"])
+def test_a_command_without_a_directory_names_none(command: str) -> None:
+    """Commands of older versions, of others and broken ones name no data directory."""
+    assert dir_of(command) is None
+
+
+def test_a_sidecar_of_another_machine_is_not_started_here() -> None:
+    """A command hook says no address beyond this machine: it would be started there."""
+    made = entries("https://sidecar.example", "leanvibe", {"Setup": None})
+
+    assert "leanvibe hook Setup 2>/dev/null || true" == made["Setup"]["hooks"][0]["command"]
 
 
 @pytest.mark.parametrize(
