@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from sidecar.commands.connection import UNIX, connection, exchange
 from sidecar.errors import LeanvibeError
 from sidecar.front import data_dir as directory
-from sidecar.hooks.table import is_loopback
+from sidecar.hooks.table import dir_option, is_loopback
 from sidecar.settings import load
+from sidecar.state_dir import unless_default
 
 API = "/api/v1/observability"
 TOKEN_VARIABLE = "LEANVIBE_TOKEN"  # noqa: S105  a variable's name
@@ -106,7 +107,8 @@ def client_of(data_dir: Path | None, url: str | None) -> Client:
     facts = directory.running(path)
     if url is None:
         if facts is None:
-            raise NotRunningError(f"no sidecar serves {path}", hint="start it: leanvibe serve, or give --url")
+            serve = f"leanvibe serve{dir_option(unless_default(path))}"
+            raise NotRunningError(f"no sidecar serves {path}", hint=f"start it: {serve}, or give --url")
         url = str(facts["url"])
     if not _is_url(url):
         raise LeanvibeError(f"{url!r} is no URL", hint="--url http://127.0.0.1:8000, or unix:PATH")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import rich_click as click
 
 from sidecar.commands import hook_token
-from sidecar.commands.client import API, Client, client_of
+from sidecar.commands.client import API, Client, NotRunningError, client_of
 from sidecar.commands.connection import connection, exchange
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.doctor import agent, host
@@ -72,22 +72,26 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     running_url = str(facts["url"]) if facts else None
     hook_url = agent.hook_url(held) or (running_url or f"http://{settings.host}:{settings.port}") + PATH
     yield host.running_finding(settings.data_dir, facts, None if facts else _holder(hook_url), hook_url)
+    told = unless_default(settings.data_dir)
     token = ingest_token(settings.data_dir) if hook_token.needed(settings) else ""
-    yield from agent.agent_findings(held, os.environ, running_url, token, unless_default(settings.data_dir))
+    yield from agent.agent_findings(held, os.environ, running_url, token, told)
     yield agent.version_finding(host.client_version())
     yield host.disk_finding(settings.data_dir, min_free_mb)
     yield host.modes_finding(settings.data_dir)
     if facts:
         client = client_of(settings.data_dir, None)
-        yield from _asked(client)
+        yield from _asked(client, settings.data_dir)
         bring = agent.hook_token(held, os.environ) if token else ""
-        yield from probe(hook_url, client, functools.partial(_posted, hook_url, bring, client.ca))
+        yield from probe(hook_url, client, functools.partial(_posted, hook_url, bring, client.ca), told)
 
 
-def _asked(client: Client) -> Iterator[Finding]:
+def _asked(client: Client, data_dir: Path) -> Iterator[Finding]:
     try:
         health = client.get(f"{API}/health")
         newest = client.get(f"{API}/events?limit=1")["events"]
+    except NotRunningError as error:
+        yield wrong("sidecar", error.message, host.start(data_dir))
+        return
     except LeanvibeError as error:
         yield wrong("sidecar", error.message, error.hint or "restart it")
         return

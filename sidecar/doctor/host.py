@@ -11,16 +11,23 @@ from typing import Any
 
 from sidecar import __version__
 from sidecar.doctor.finding import Finding, note, ok, wrong
+from sidecar.hooks.table import dir_option, quoted
+from sidecar.state_dir import unless_default
 
 CLOCK_SECONDS = 60.0
 VERSION_SECONDS = 10.0
-START = "leanvibe service install keeps it running, leanvibe serve runs it here"
 SINK_TODO = "start that server or correct its setting; nothing is lost meanwhile"
 PROCESSOR_TODO = (
     "who posts what cannot be taken is told why in the answer; GET /hook-performance?detail=1 tells times"
 )
 MEGABYTE = 1024 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def start(data_dir: Path) -> str:
+    """How a sidecar of a data directory is started."""
+    option = dir_option(unless_default(data_dir))
+    return f"leanvibe service install{option} keeps it running, leanvibe serve{option} runs it here"
 
 
 def running_finding(data_dir: Path, facts: Mapping[str, Any] | None, holder: str | None, url: str) -> Finding:
@@ -35,8 +42,9 @@ def running_finding(data_dir: Path, facts: Mapping[str, Any] | None, holder: str
     if facts is not None:
         return ok("sidecar", f"pid {facts.get('pid')} serves {data_dir} at {facts.get('url')}")
     if holder is not None:
-        return wrong("port", f"{url} is held by {holder}", "stop that, or choose another: leanvibe serve --port PORT")
-    return wrong("sidecar", f"no sidecar serves {data_dir}: events wait for the next one", START)
+        other = f"leanvibe serve --port PORT{dir_option(unless_default(data_dir))}"
+        return wrong("port", f"{url} is held by {holder}", f"stop that, or choose another: {other}")
+    return wrong("sidecar", f"no sidecar serves {data_dir}: events wait for the next one", start(data_dir))
 
 
 def version_finding(health: Mapping[str, Any]) -> Finding:
@@ -84,7 +92,7 @@ def modes_finding(data_dir: Path) -> Finding:
         return note("files", f"{data_dir} is not there yet")
     open_to_others = [path for path in (data_dir, *data_dir.rglob("*")) if _mode(path) & _OTHERS]
     if open_to_others:
-        return wrong("files", f"others may read {open_to_others[0]}", f"chmod -R go= {data_dir}")
+        return wrong("files", f"others may read {open_to_others[0]}", f"chmod -R go= {quoted(str(data_dir))}")
     if data_dir.stat().st_uid != os.getuid():
         return wrong("files", f"{data_dir} belongs to another user", "run as that user, or choose another directory")
     return ok("files", f"{data_dir} is private")

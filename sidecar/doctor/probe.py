@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 from sidecar.doctor.finding import Finding, ok, wrong
 from sidecar.errors import LeanvibeError
 from sidecar.event_ids import new_event_id
 from sidecar.events import PROBE_EVENT
+from sidecar.hooks.table import dir_option
 
 API = "/api/v1/observability"
 HOP_SECONDS = 5.0
@@ -21,13 +23,16 @@ class Asks(Protocol):
         """The decoded JSON of a GET; raises `LeanvibeError`."""
 
 
-def probe(hook_url: str, client: Asks, post: Callable[[dict[str, Any]], str | None]) -> Iterator[Finding]:
+def probe(
+    hook_url: str, client: Asks, post: Callable[[dict[str, Any]], str | None], data_dir: Path | None = None
+) -> Iterator[Finding]:
     """Sends the probe and follows it: a finding with its time for each hop.
 
     Args:
         hook_url: where the agent's hooks post to.
         client: asks the sidecar how far it is.
         post: sends an event there as the hooks do; says why it was not taken, None when it was.
+        data_dir: the sidecar's; None for the one that commands find by themselves.
     """
     session = f"leanvibe-probe-{new_event_id(time.time_ns() // 1000)}"
     started = time.monotonic()
@@ -38,7 +43,11 @@ def probe(hook_url: str, client: Asks, post: Callable[[dict[str, Any]], str | No
     yield ok("probe: journal", f"{hook_url} took a probe: redacted and on disk", _since(started))
     seq = _until(lambda: _stored(client, session))
     if seq is None:
-        yield wrong("probe: store", f"the probe is not stored after {HOP_SECONDS:g} s", "see leanvibe status")
+        yield wrong(
+            "probe: store",
+            f"the probe is not stored after {HOP_SECONDS:g} s",
+            f"see leanvibe status{dir_option(data_dir)}",
+        )
         return
     yield ok("probe: store", "stored, and found by SQL", _since(started))
     yield from _sinks(client, seq, started)

@@ -1,5 +1,6 @@
 """Laws of the doctor's look at the settings: each thing that keeps hooks from working is named, and nothing else."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,18 @@ def test_commands_of_another_directory_are_named(
     told = [finding.message for finding in found if finding.state is State.WRONG]
 
     assert [True] * faults == ["keep events in" in message for message in told]
+
+
+@pytest.mark.parametrize("settings", [{}, hooked("http://127.0.0.1:9999"), hooked(), hooked(events="Stop")])
+@pytest.mark.parametrize("scope", ["user", "project", "local"])
+def test_advice_can_be_typed_as_it_is_printed(settings: dict[str, Any], scope: str) -> None:
+    """Every command that is advised names the directory that was looked at, and a shell reads it so."""
+    found = agent_findings([SettingsFile(scope, "settings.json", settings)], {}, URL, "token", OWN)
+    found += [running_finding(OWN, None, holder, URL) for holder in (None, "another program")]
+
+    advised = [one.todo for one in found if one.state is State.WRONG and "leanvibe" in one.todo]
+    assert advised
+    assert [] == [todo for todo in advised if f"--data-dir {shlex.quote(str(OWN))}" not in todo]
 
 
 def test_managed_settings_are_not_ours_to_install() -> None:
