@@ -1,6 +1,7 @@
 """Whether Claude Code's settings let the hooks work. Pure."""
 
 import fnmatch
+import re
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,9 @@ PLUGIN = "leanvibe-sidecar@"
 INSTALL = "leanvibe hooks install"
 OLDEST_CLIENT = (2, 1, 196)
 """The first that tells the prompt's id, without which events belong to no turn."""
+
+
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,12 @@ def hook_url(files: list[SettingsFile]) -> str | None:
 
 def version_finding(said: str | None) -> Finding:
     """Whether the client is new enough, by what `claude --version` says; None when there is none to ask."""
-    numbers = (said or "").partition(" ")[0].split(".")
-    if not all(number.isdigit() for number in numbers):
+    if said is None:
         return note("client", "claude is not on the PATH: its version is not known")
-    if tuple(map(int, numbers)) < OLDEST_CLIENT:
+    numbers = _VERSION.match(said)  # of 2.1.330-beta, too
+    if numbers is None:
+        return note("client", f"claude --version says {said!r}: its version is not known")
+    if tuple(map(int, numbers.groups())) < OLDEST_CLIENT:
         return wrong("client", f"Claude Code {said} is old: its hooks do not tell the prompt", "update Claude Code")
     return ok("client", f"Claude Code {said}")
 

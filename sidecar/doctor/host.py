@@ -107,7 +107,7 @@ def clock_finding(newest_seconds: float | None, now: float) -> Finding:
 
 
 def client_version() -> str | None:
-    """What `claude --version` says; None when it cannot be asked."""
+    """What `claude --version` says, nothing when it does not answer; None when there is none to ask."""
     program = shutil.which("claude")
     if program is None:
         return None
@@ -116,8 +116,8 @@ def client_version() -> str | None:
             [program, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return run.stdout.strip() or None
+        return ""
+    return run.stdout.strip()
 
 
 def _mode(path: Path) -> int:

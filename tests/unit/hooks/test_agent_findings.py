@@ -122,14 +122,21 @@ def test_a_program_that_is_gone_is_named() -> None:
     ("said", "state"),
     [
         ("2.1.330 (Claude Code)", State.OK),
+        ("2.1.330-beta", State.OK),
+        ("2.1.330+build.5 (Claude Code)", State.OK),
         ("2.1.9 (Claude Code)", State.WRONG),
+        ("2.1.9-beta", State.WRONG),
         (None, State.NOTE),
         ("?", State.NOTE),
+        ("", State.NOTE),
     ],
 )
 def test_an_old_client_is_named(said: str | None, state: State) -> None:
-    """Versions are compared as numbers, and one that is not known is no fault."""
-    assert state is version_finding(said).state
+    """Versions are compared as numbers, one that is not known is no fault, and none is where there is no client."""
+    found = version_finding(said)
+
+    assert (state, said is None) == (found.state, "not on the PATH" in found.message)
+    assert (said or "") in found.message
 
 
 OWN = Path("/my da'ta")
