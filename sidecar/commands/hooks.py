@@ -140,14 +140,14 @@ def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a fla
 
     Example: leanvibe hooks status
     """
+    settings = load(data_dir=data_dir)
     rows = [row for scope in SCOPES for row in _rows(scope)]
     if as_json:
         click.echo(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=2))
     elif rows:
         print_table(COLUMNS, rows)
     else:
-        click.echo("no hooks are registered; leanvibe hooks install registers ours")
-    settings = load(data_dir=data_dir)
+        click.echo(f"no hooks are registered; {_command('install', SCOPES[0], settings)} registers ours")
     for scope, line in hook_token.complaints(settings):
         click.echo(f"{line}; {_command('install', scope, settings)} writes it", err=True)
 
