@@ -107,13 +107,10 @@ class Store:
 
     def recent_sessions(self, limit: int) -> list[tuple[str, str]]:
         """The sessions of the last `RECENT_EVENTS` events, the newest first, at most `limit`, as (agent, session)."""
-        names = ", ".join(f"'{name}'" for name in sorted(BEGINS_NO_SESSION))
-        recent = (
-            f"SELECT agent, session_id, seq FROM events_stored WHERE seq > ? AND hook_event_name NOT IN ({names})"
-        )
-        query = f"SELECT agent, session_id FROM ({recent}) GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
-        through = self.cursors().get(STORE, (0, None))[0]
-        return [(agent, session) for agent, session in self.fetch(query, [through - RECENT_EVENTS, limit])]
+        recent = "FROM events_stored WHERE seq > ? AND hook_event_name NOT IN (SELECT unnest(?))"
+        query = f"SELECT agent, session_id {recent} GROUP BY ALL ORDER BY max(seq) DESC LIMIT ?"
+        values = [self.cursors().get(STORE, (0, None))[0] - RECENT_EVENTS, list(BEGINS_NO_SESSION), limit]
+        return [(agent, session) for agent, session in self.fetch(query, values)]
 
     def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
         """Removes dead letters by their row.
