@@ -3,9 +3,9 @@
 import re
 from functools import lru_cache
 
+from sidecar.redact import behind
+from sidecar.redact.behind import QUOTE
 from sidecar.redact.fields import Field, classify
-from sidecar.redact.validators import digits, opaque
-from sidecar.redact.values import REDACTED, is_reference, is_secret, is_uuid
 
 Span = tuple[int, int]
 
@@ -18,15 +18,11 @@ _WORDS_IN_FRONT = frozenset(
 
 _COLOUR = rb"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]"
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
-_QUOTE = (
-    rb"\\{0,7}[\"'`]"  # up to three levels of JSON inside JSON
-    rb"|\\{1,7}(?:u002[27]|x2[27])|&(?:quot|apos|\#3[49]|\#[xX]2[27]);|%2[27]"
-)
 _TYPED = rb"\)\.(?:fill|type|send_keys|sendKeys|setValue|set_value)\("
 _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
     rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\x1b\xc2\xe2\xef-]|(?:"
-    + _QUOTE
+    + QUOTE
     + rb")(?:\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
     + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
@@ -37,7 +33,7 @@ _TO_VALUE = re.compile(
     + _COLOUR
     + rb"""){0,3}
     (?P<close>"""
-    + _QUOTE
+    + QUOTE
     + rb""")? \]?  # the end of a quoted name, also in brackets
     (?:"""
     + _COLOUR
@@ -69,47 +65,15 @@ _TO_VALUE = re.compile(
     (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
     """
 )
-_BEFORE_VALUE = re.compile(
-    rb"""(?x)
-    (?: !!str[ ] )? (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
-    (?P<quote> """
-    + _QUOTE
-    + rb""" | <!\[CDATA\[ )?
-    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
-        (?:[ \t]|%20|\+){1,3} (?![:=]) )?
-    (?P<inner> (?!(?P=quote))["'] )?
-    """
-)
-_BARE = re.compile(
-    rb"""(?x)
-    (?: [^\s"'`\\<>&;,|\xc2\xe2(){}\[\]]
-      | \xc2(?!\xa0) | \xe2(?!\x80)  # no no-break or zero-width space
-      | [&;,|] (?! [\w.\-]{1,40}[=:] | \s | \\ | $ )    # not the start of the next setting
-      | [()\[\]{}] (?= [^\s"'`\\<>&;,|(){}\[\]] )
-      | \\ (?![nrtu"'\\])
-    )+
-    """
-)
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
-_XML_VALUE = re.compile(rb"[^<\n]{1,4096}")
-_ESCAPED_XML_VALUE = re.compile(rb"(?:(?!&lt;|\\{1,7}u003[cC])[^<\n]){1,4096}")
-_IN_QUERY = (b"?", b"&")  # before a name: the next `&` ends its value
-_TRAILING = b".,;:)]}!?\\"
-_LONGEST_VALUE = 4096
-_SHORTEST_IN_GAP = 16
-_SHORTEST_TOLD = 6
-_FEWEST_DIGITS = 3
 _CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
 _SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
 _SETS_REACH, _CALL_REACH = 12, 24
-_ENGLISH = re.compile(rb"[a-z]+[.,;:!?]?|.*[/].*[.].*|v?[0-9]+(?:[.][0-9]+)+.*")  # words, paths, versions
-_COMMAND = re.compile(rb"[a-z][a-z0-9_.-]{0,24}[ ][^`\n]{1,200}`")
 _QUOTES = (b'"', b"'", b"`")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
-_WORD_AND_NUMBER = re.compile(rb"(?=[^ ]{0,64}[0-9])(?=[^ ]{0,64}[A-Za-z])[^ ]{8,}")
-_BEHIND_TEXT = (b" ", b",", b")", b";")
-_LONGEST_PROMPT = 48
-_BODIES: dict[bytes, re.Pattern[bytes]] = {}
+
+_QUOTES = (b'"', b"'", b"`")
+_ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
 
@@ -133,7 +97,7 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     sets = bool(link["gap"]) and name.isupper() and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
     if not (sets or _leads(data, link, at, name, kind)):
         return None
-    return _value(data, link, name, kind, sets=sets)
+    return behind.secret(data, link, name, kind, sets=sets)
 
 
 def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field) -> bool:
@@ -181,91 +145,3 @@ def _word_in_front(left: bytes) -> bytes:
     # `Client Secret: …`, `API key …`: names of two words.
     word = (left.rsplit(None, 1) or [b""])[-1].lstrip(b"*|(\"'`")
     return word + b" " if word.lower() in _WORDS_IN_FRONT else b""
-
-
-def _value(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets: bool) -> Span | None:
-    opened = _BEFORE_VALUE.match(data, link.end())
-    if opened is None:
-        return None
-    begin = opened.end()
-    if REDACTED.match(data, begin) or _quotes_no_value(data, opened, link, name):
-        return None
-    quote = opened["inner"] or opened["quote"]
-    finish = _end_of(data, begin, quote, link["xml"])
-    if data[link.start() - len(name) - 1 : link.start() - len(name)] in _IN_QUERY:
-        finish = begin + len(data[begin:finish].partition(b"&")[0])
-    value = data[begin:finish]
-    if kind is Field.URL:
-        return (begin, finish) if _is_connection(value) else None
-    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper() or quote is not None)
-    flag = b"-" if sets else name
-    if link["gap"] is not None and not _by_gap(flag, value, quoted=quote is not None, told=told):
-        return None
-    if (name.lower() == b"key" and is_uuid(value)) or (link["cell"] and not _in_cell(value, kind)):
-        return None
-    tight = quote is None and _is_tight(name, link)
-    return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
-
-
-def _in_cell(value: bytes, kind: Field) -> bool:
-    """A password in a table, not the type of a column such as `varchar(64)`."""
-    return opaque(value) or (
-        kind is Field.PASSWORD and _WORD_AND_NUMBER.match(value) is not None and not value.endswith((b")", b"]"))
-    )
-
-
-def _quotes_no_value(data: bytes, opened: re.Match[bytes], link: re.Match[bytes], name: bytes) -> bool:
-    """The quote ends the text that the name stands in, `read -p "Password: " X`, or begins a command of a shell."""
-    quote, begin = opened["quote"], opened.end()
-    if quote == b"`":
-        return _COMMAND.match(data, begin) is not None
-    if quote is None or link["close"] or opened["inner"] or data[begin : begin + 1] not in _BEHIND_TEXT:
-        return False
-    name_at = link.start() - len(name)
-    return data.rfind(quote, max(0, name_at - _LONGEST_PROMPT), name_at) >= 0
-
-
-def _end_of(data: bytes, begin: int, quote: bytes | None, xml: bytes | None) -> int:
-    if quote is not None:
-        found = _body(quote).match(data, begin)
-    elif xml:
-        found = (_XML_VALUE if xml == b">" else _ESCAPED_XML_VALUE).match(data, begin)
-    else:
-        found = _BARE.match(data, begin, begin + _LONGEST_VALUE)
-    if found is None:
-        return begin
-    return found.end() if quote is not None or xml else begin + len(found[0].rstrip(_TRAILING))
-
-
-def _body(quote: bytes) -> re.Pattern[bytes]:
-    pattern = _BODIES.get(quote)
-    if pattern is None:
-        closing = b"]]>" if quote.startswith(b"<") else quote
-        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n]){0,4096}")
-        _BODIES[quote] = pattern
-    return pattern
-
-
-def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
-    if link["sep"] is None:
-        return link["xml"] is not None or link["gap"] is not None
-    return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
-
-
-def _by_gap(name: bytes, value: bytes, *, quoted: bool, told: bool) -> bool:
-    """Only a space between name and value: a flag of a command, `#define`, or a value that looks random."""
-    if value[:1] in b"=:-":
-        return False
-    if name.startswith(b"-"):
-        return quoted or not (value.startswith(b"-") or _ENGLISH.fullmatch(value))
-    if told and len(value) >= _SHORTEST_TOLD and not value.isalpha() and digits(value) not in {b"", value}:
-        return True
-    if len(value) < _SHORTEST_IN_GAP or b" " in value or _ENGLISH.fullmatch(value):
-        return False
-    return len(digits(value)) >= _FEWEST_DIGITS or (quoted and name.isupper())
-
-
-def _is_connection(value: bytes) -> bool:
-    return not is_reference(value) and (
-        b"@" in value or b"assword=" in value or b"wd=" in value or b"ecret=" in value
-    )

@@ -53,6 +53,8 @@ def _by_words(words: tuple[str, ...]) -> Field | None:
 
 def _taken_back(before: tuple[str, ...], kind: Field) -> bool:
     table = _table()
+    if before[-2:] == ("public", "key"):  # PublicKeyToken: the hash of one
+        return True
     return before[-1] in (table.harmless if kind is Field.WEAK else table.harmless_always)
 
 

@@ -20,14 +20,19 @@ _OTHER_SCRIPT = re.compile(
     # Greek, Cyrillic, Chinese, Japanese, Korean and others, no signs.
     rb"(?:[\xce-\xdf][\x80-\xbf]|[\xe0\xe1\xe4-\xed][\x80-\xbf]{2}|\xe3[\x81-\xbf][\x80-\xbf]|[0-9._-]){1,32}\Z"
 )
-_USERINFO = re.compile(rb"://(?:[^\s/@:]{0,64}:)?\Z")
+_USERINFO = re.compile(rb"://[^\s/@:]{0,64}:[^\s/@?&=#]{0,64}\Z")
+_USER = re.compile(rb"(?:https?|ssh|git(?:\+(?:ssh|https?))?|s?ftp|rsync|svn(?:\+ssh)?)://\Z")
+_UNKNOWN_USER = b"://"
 _LONGEST_USERINFO = 160
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _COLOUR = re.compile(rb"[0-9]{0,3}m")
+_ESCAPED = re.compile(rb"\A(?:[nrt]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})")
 _NOBODY = frozenset({b"git", b"hg", b"svn"})
 _LONGEST_LOCAL_PART = 64
 _IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;|=")
 _LONGEST_PATH = 200
+_REQUEST = re.compile(rb"(?:\A|[^A-Za-z0-9_-])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]\Z")
+_LONGEST_METHOD = 9
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file"
     rb"|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|cygdrive|system/volumes/data)(?:/[a-z])?"
@@ -102,17 +107,18 @@ def _email(rule: Rule) -> Finder:
 
 
 def _is_userinfo(before: bytes, local: bytes) -> bool:
-    # In https://user:token@host no address stands, and the host is no secret.
-    found = _USERINFO.search(before)
-    return found is not None and (found[0] != b"://" or opaque(local))
+    # In https://user:token@host and https://user@host no address stands, and the host is no secret.
+    if before.endswith(_UNKNOWN_USER):
+        return opaque(local) or _USER.search(before) is not None
+    return _USERINFO.search(before) is not None
 
 
 def _local_part(before: bytes) -> bytes:
     """The part of an address that the text before its `@` ends with; escapes in front are no part of it."""
     local = before[len(before.rstrip(_LOCAL_PART)) :]
     sign = before[-len(local) - 1 : -len(local)] if local else b""
-    if sign == b"\\" and local[:1] in b"nrt":
-        local = local[1:]
+    if sign == b"\\":
+        local = _ESCAPED.sub(b"", local, count=1)
     elif sign in {b"[", b";"}:
         colour = _COLOUR.match(local)
         local = local[colour.end() :] if colour else local
@@ -138,7 +144,9 @@ def _home(rule: Rule) -> Finder:
 
 
 def _is_root(data: bytes, start: int) -> bool:
-    """`/home/` begins a path here: it is no folder of a web address or inside a project."""
+    """`/home/` begins a path here: it is no folder of a web address, of a request or inside a project."""
+    if data[start - 1 : start] == b" " and _REQUEST.search(data, max(0, start - _LONGEST_METHOD), start):
+        return False
     if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
         return True
     text = data[max(0, start - _LONGEST_PATH) : start]

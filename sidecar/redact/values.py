@@ -13,7 +13,8 @@ REDACTED = re.compile(rb"\[(?:[A-Z_]{2,40}(?::[0-9a-f]{8,32})?|USER)\]")
 
 _REFERENCE = re.compile(
     rb"""(?xi)
-    \$[a-z_][a-z0-9_]*(?:\W|$) | \$[0-9@*]$
+    \$[a-z_][a-z0-9_]*(?:\W|$) | \$[0-9@*]$ | :[a-z_][a-z0-9_]*$
+    | (?-i:(?:Read|Get|New|ConvertTo|Import)-[A-Z][A-Za-z]+$)
     | %[a-z_][a-z0-9_.]{1,64}%?$ | %\(? [a-z_]* \)? [sdr]$ | \{[a-z_.\[\]"'0-9]*\}$ | <[^<>]{1,64}>$ | \#\{
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
@@ -44,9 +45,11 @@ _SEED_PHRASE = re.compile(rb"(?:[a-z]{3,8}[ ]){11,23}[a-z]{3,8}")  # BIP 39: 12 
 _LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xfe]{2}")
 _PROSE = re.compile(rb"(?:[A-Za-z']{1,20}[.,:;!?]?[ ]){2,}[A-Za-z']{1,20}[.!?]?")
 _PATH = re.compile(
-    rb"(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w.@~-]+(?:[/\\][\w.@~-]+)*/?|[\w./-]+\.(?:pem|crt|cer|p12|jks|key|json|ya?ml|toml|txt|env|py|js|ts|php|html?|md|sh)"
+    rb"(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w.@~-]+(?:[/\\][\w.@~-]+)*/?|[\w./-]+\.(?:pem|crt|cer|p12|jks|key|json|ya?ml|toml|txt|env|py|js|ts|php|html?|md|sh"
+    rb"|gz|tgz|zip|tar|bz2|zst|csv|parquet|log|png|jpe?g|gif|webp|svg|pdf|css)"
 )
 _UUID = re.compile(rb"(?i)[0-9a-z]{8}-[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{12}")
+_FINGERPRINT = re.compile(rb"(?:0x)?(?:[0-9A-F]{16}|[0-9A-F]{40})")
 _WEB = re.compile(rb"(?i)https?://[^\s?]*")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
@@ -76,6 +79,11 @@ def is_field_secret(value: bytes) -> bool:
 def is_uuid(value: bytes) -> bool:
     """The value has the form of a UUID, which a telling name alone does not make a secret."""
     return _UUID.fullmatch(value) is not None
+
+
+def is_fingerprint(value: bytes) -> bool:
+    """The value has the form in which GnuPG writes the id or fingerprint of a public key."""
+    return _FINGERPRINT.fullmatch(value) is not None
 
 
 def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:

@@ -94,11 +94,22 @@ def test_a_secret_ends_where_its_syntax_does(redactor: PIIRedactor) -> None:
         "https://x-access-token:sgp_local_3adFdF3C7cfE36a9E246fF9Aa18DD612DEAc9a27@git.example.org/r":
             "https://x-access-token:{}@git.example.org/r",
         "API_KEY=KvbACwHgKgxqHggrIoDaDN0C\\": "API_KEY={}\\",
+        "https://user:pw!9@git.example.org/r": "https://user:{}@git.example.org/r",
     }  # fmt: skip
 
     assert [text.format("[API_KEY_REDACTED]") for text in expected.values()] == [
         redactor.redact_text(text) for text in expected
     ]
+
+
+def test_an_escape_is_no_part_of_an_address(redactor: PIIRedactor) -> None:
+    """A sign that is written as an escape in front of an e-mail address stays whole."""
+    assert "a \\u003c[EMAIL_REDACTED]" == redactor.redact_text("a \\u003cjd@acme.org")
+
+
+def test_a_card_behind_a_token(redactor: PIIRedactor) -> None:
+    """Digits that end a longer token are no group of a row that the card's number could be part of."""
+    assert "[API_KEY_REDACTED] [CREDIT_CARD_REDACTED]" == redactor.redact_text(f"{TOKENS[0]} 4111 1111 1111 1111")
 
 
 def test_access_key_ids_need_no_digit(redactor: PIIRedactor) -> None:
