@@ -11,6 +11,7 @@ Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _LONGEST_NAME = 48
+_DEFINES = (b"-D", b"-P")  # glued to the names that Java and Gradle are given values for
 _WORDS_IN_FRONT = frozenset(
     b"api access secret private auth account session bot client app service signing encryption"
     b" cache primary foreign partition sort idempotency public".split()
@@ -137,6 +138,8 @@ def _name(data: bytes, start: int, after: int) -> bytes:
     # An escaped newline before the name is no part of it.
     if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
         run = run[1:]
+    if run[:2] in _DEFINES:
+        run = run[2:]
     in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
     return in_front + run + data[start:after]
 

@@ -103,10 +103,12 @@ def _may_follow(
 
 def _is_no_secret(data: bytes, at: int, name: bytes, kind: Field, value: bytes) -> bool:
     """The key at that place is a UUID, the fingerprint of a public one or of a cache: `Cache hit for key: …`."""
+    if kind is not Field.WEAK:
+        return False
     word = name.lower()
     if word == b"key" and is_uuid(value):
         return True
-    if kind is not Field.WEAK or not word.endswith((b"key", b"keys")):
+    if not word.endswith((b"key", b"keys")):
         return False
     return is_fingerprint(value) or _OF_CACHE.search(data, max(0, at - _CACHE_REACH), at) is not None
 
@@ -152,7 +154,7 @@ def _body(quote: bytes) -> re.Pattern[bytes]:
 
 def _is_tight(name: bytes, link: re.Match[bytes]) -> bool:
     if link["sep"] is None:
-        return link["xml"] is not None or link["gap"] is not None
+        return link["xml"] is not None or link["gap"] is not None or link["pair"] is not None
     return name.isupper() or (link[0] in {b"=", b"%3D", b"%3d"} and b"." not in name)
 
 

@@ -53,6 +53,8 @@ _FINGERPRINT = re.compile(rb"(?:0x)?(?:[0-9A-F]{16}|[0-9A-F]{40})")
 _WEB = re.compile(rb"(?i)https?://[^\s?]*")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
+_DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
+_NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
 _LONGEST_WORD = 24
 
 
@@ -123,7 +125,12 @@ def _secret(value: bytes, *, quoted: bool, tight: bool) -> bool:
         return False
     if _UUID.fullmatch(value) or opaque(value):
         return True
-    return (tight or quoted) and _irregular(value)
+    return (tight or quoted or _is_no_expression(value)) and _irregular(value)
+
+
+def _is_no_expression(value: bytes) -> bool:
+    """No name in a program, and digits stand inside more than one of its words: `c0rrect-h0rse`, not `k8s-secret`."""
+    return _NAME.fullmatch(value) is None and len(_DIGITS_INSIDE.findall(value)) > 1
 
 
 def _irregular(value: bytes) -> bool:
