@@ -22,7 +22,9 @@ _OTHER_SCRIPT = re.compile(
 )
 _USERINFO = re.compile(rb"://[^\s/@:]{0,64}:[^\s/@?&=#]{0,64}\Z")
 _USER = re.compile(rb"(?:https?|ssh|git(?:\+(?:ssh|https?))?|s?ftp|rsync|svn(?:\+ssh)?)://\Z")
-_UNKNOWN_USER = b"://"
+"""Schemes of hosts that one logs in to; before an `@` that is written as `%40` stands the user's address even so."""
+_SCHEME = b"://"
+_AT = ord("@")
 _LONGEST_USERINFO = 160
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _COLOUR = re.compile(rb"[0-9]{0,3}m")
@@ -34,7 +36,9 @@ _LONGEST_PATH = 200
 _REQUEST = re.compile(rb"(?:\A|[^A-Za-z0-9_-])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]\Z")
 _LONGEST_METHOD = 9
 _ROOT = re.compile(
-    rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file"
+    rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file|file://[a-z0-9.-]{1,64}"
+    rb"|(?:vscode|vscode-remote|sftp|ssh|rsync|smb|nfs)://(?:vscode-remote/)?[^/]{1,128}|[ab]"  # also in a diff
+    rb"|(?:https?://[a-z0-9.:-]{1,64})?/@fs|/(?:mnt|media|export|nfs)/[a-z0-9._-]{1,40}"
     rb"|/(?:export|var|usr|data|net|private|nfs|srv|host|hostfs|mnt|rootfs|cygdrive|system/volumes/data)(?:/[a-z])?"
     rb"|(?:\\{0,4}/)?mnt\\{0,4}/[a-z]|/volumes/[^/]{1,40}|\\{0,4}/[a-z]|[a-z]:|[~/\\]|[.~/\\]{2,24}|-[A-Za-z]"
     rb"|\\{2,8}[a-z0-9.$_-]{1,64}(?:\\{1,4}[a-z0-9._-]{1,40})?)?\Z"  # UNC
@@ -99,7 +103,10 @@ def _email(rule: Rule) -> Finder:
         before = data[max(0, start - _LONGEST_LOCAL_PART) : start]
         local = _local_part(before) or _in_other_script(before)
         begin = start - len(local)
-        if not local or local in _NOBODY or _is_userinfo(data[max(0, begin - _LONGEST_USERINFO) : begin], local):
+        if not local or local in _NOBODY:
+            return None
+        before = data[max(0, begin - _LONGEST_USERINFO) : begin]
+        if _is_userinfo(before, local) or (data[start] == _AT and _USER.search(before)):
             return None
         return begin, domain.end()
 
@@ -107,10 +114,8 @@ def _email(rule: Rule) -> Finder:
 
 
 def _is_userinfo(before: bytes, local: bytes) -> bool:
-    # In https://user:token@host and https://user@host no address stands, and the host is no secret.
-    if before.endswith(_UNKNOWN_USER):
-        return opaque(local) or _USER.search(before) is not None
-    return _USERINFO.search(before) is not None
+    # In https://user:token@host no address stands, and the host is no secret.
+    return opaque(local) if before.endswith(_SCHEME) else _USERINFO.search(before) is not None
 
 
 def _local_part(before: bytes) -> bytes:
