@@ -63,7 +63,8 @@ _TO_VALUE = re.compile(
     (?:[ \t]|\xc2\xa0|"""
     + _COLOUR
     + rb"""){0,8}
-    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16} )?  # on the next line
+    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16}  # on the next line
+      | (?P<item> \n[ \t]{0,12}-[ ] ) )?  # the first of a list
     """
 )
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme

@@ -1,6 +1,7 @@
 """What follows a telling name: where the value begins and ends, and whether it is a secret."""
 
 import re
+from functools import cache
 
 from sidecar.redact.fields import Field
 from sidecar.redact.validators import digits, opaque
@@ -15,6 +16,7 @@ QUOTE = (
 """A sign that a value or a name is quoted with, in whatever way it is written."""
 _BEFORE_VALUE = re.compile(
     rb"""(?x)
+    (?P<list> \[ (?:\s|\\{1,7}[nrt]){0,12} (?=\\{0,7}["'`]) )?
     (?: !!str[ ] )? (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
     (?P<quote> """
     + QUOTE
@@ -52,6 +54,9 @@ _OF_CACHE = re.compile(rb"(?i)\bcache[ ](?:[a-z]{2,12}[ ]){1,4}\Z")
 _CACHE_REACH = 64
 _WORD_AND_NUMBER = re.compile(rb"(?=[^ ]{0,64}[0-9])(?=[^ ]{0,64}[A-Za-z])[^ ]{8,}")
 
+_PLURAL = (b"s", b"S")
+_BLANKS = rb"(?:\s|\\{1,7}[nrt]){0,12}"
+_MORE_ITEMS = re.compile(rb"(?:\n[ \t]{0,12}-[ ][^\s:#]{1,256}(?=\s|\Z)){1,64}+")
 _BEHIND_TEXT = (b" ", b",", b")", b";")
 _LONGEST_PROMPT = 48
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
@@ -76,17 +81,22 @@ def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets
     quote = opened["inner"] or opened["quote"]
     at = link.start() - len(name)
     finish = _end_of(data, begin, quote, link["xml"])
+    listed = opened["list"] is not None or link["item"] is not None
     if data[at - 1 : at] in _IN_QUERY:
         finish = begin + len(data[begin:finish].partition(b"&")[0])
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
-    if _is_no_secret(data, at, name, kind, value) or not _may_follow(link, name, kind, value, quote, sets=sets):
-        return None
-    if quote is None and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value):
-        return None
+    refused = (
+        _is_no_secret(data, at, name, kind, value)
+        or not _may_follow(link, name, kind, value, quote, sets=sets)
+        or (listed and not _in_list(name, kind, value))
+        or (quote is None and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value))
+    )
     tight = quote is None and _is_tight(name, link)
-    return (begin, finish) if is_secret(kind, value, quoted=quote is not None, tight=tight) else None
+    if refused or not is_secret(kind, value, quoted=quote is not None, tight=tight):
+        return None
+    return begin, _end_of_all(data, finish, quote, listed=listed)
 
 
 def _may_follow(
@@ -111,6 +121,29 @@ def _is_no_secret(data: bytes, at: int, name: bytes, kind: Field, value: bytes) 
     if not word.endswith((b"key", b"keys")):
         return False
     return is_fingerprint(value) or _OF_CACHE.search(data, max(0, at - _CACHE_REACH), at) is not None
+
+
+def _in_list(name: bytes, kind: Field, value: bytes) -> bool:
+    """A list of secrets, not one of rules or messages for a field: `password: ["required", "min:8"]`."""
+    if kind is Field.WEAK or b" " in value:
+        return False
+    return name[-1:] in _PLURAL or not value.isalpha()
+
+
+def _end_of_all(data: bytes, finish: int, quote: bytes | None, *, listed: bool) -> int:
+    """The end of a value together with those after it: the rest of a list, and what Terraform changes it to."""
+    if quote is None:
+        rest = _MORE_ITEMS.match(data, finish) if listed else None
+    else:
+        rest = _more(quote, listed=listed).match(data, finish)
+    return rest.end() if rest else finish
+
+
+@cache
+def _more(quote: bytes, *, listed: bool) -> re.Pattern[bytes]:
+    sign, body = re.escape(quote), _body(quote).pattern
+    between = rb"(?:" + _BLANKS + rb"," + _BLANKS + rb"|\n[ \t]{0,12}-[ ])" if listed else rb"[ ]->[ ]"
+    return re.compile(rb"(?:" + sign + between + sign + body + rb"(?=" + sign + rb")){1,64}+")
 
 
 def _in_cell(value: bytes, kind: Field) -> bool:
@@ -146,8 +179,10 @@ def _end_of(data: bytes, begin: int, quote: bytes | None, xml: bytes | None) -> 
 def _body(quote: bytes) -> re.Pattern[bytes]:
     pattern = _BODIES.get(quote)
     if pattern is None:
-        closing = b"]]>" if quote.startswith(b"<") else quote
-        pattern = re.compile(rb"(?:(?!" + re.escape(closing) + rb")[^\r\n]){0,4096}")
+        closing = re.escape(b"]]>" if quote.startswith(b"<") else quote)
+        # A quote with more backslashes before it stands inside, when the value goes on behind it.
+        inside = re.escape(b"\\" * len(quote) + quote) + rb"(?=[^\s\"'`\\,;:=]{1,64}" + closing + rb")"
+        pattern = re.compile(rb"(?:" + inside + rb"|(?!" + closing + rb")[^\r\n]){0,4096}")
         _BODIES[quote] = pattern
     return pattern
 

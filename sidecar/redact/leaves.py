@@ -15,6 +15,9 @@ _MOST_FACTS = 4096
 _LONGEST_KNOWN = 64
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
 
+_VALUES = frozenset({"value", "Value", "ParameterValue"})
+_NAMES = ("name", "key", "Name", "Key", "ParameterKey", "field", "variable", "id")
+"""Of pairs such as `{"name": "API_KEY", "value": …}`."""
 _IDS = frozenset({"session_id", "tool_use_id", "prompt_id", "agent_id", "event_id", "parent_tool_use_id", "uuid"})
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A UUID in the place of an id holds nothing that a rule would find.
@@ -75,14 +78,14 @@ def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pendi
 
 
 def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
-    pair = _pair(container) if "value" in container or "Value" in container else None
+    pair = None if _VALUES.isdisjoint(container) else _pair(container)
     memory = found.memory
     for key, value in container.items():
         field, plain, of_id = _facts[key]
         if not plain:
             found.add(key, (container, key, None, KEY))
         if field is None:
-            field = pair if pair and key in {"value", "Value"} else inherited
+            field = pair if pair and key in _VALUES else inherited
         if field is None and type(value) is str:  # the most frequent case, without a call
             before = memory.get(value) if len(value) <= LONGEST_KNOWN else None
             if before is None:
@@ -128,7 +131,7 @@ def _written(value: float) -> str:
 
 def _pair(container: dict[str, Any]) -> Field | None:
     """What `{"name": "API_KEY", "value": …}` says about its value."""
-    for key in ("name", "key", "Name", "Key"):
+    for key in _NAMES:
         name = container.get(key)
         if type(name) is str:
             return classify(name)

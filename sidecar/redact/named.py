@@ -35,7 +35,7 @@ def named(kind: Field, value: bytes, spans: Sequence[Found], *, number: bool = F
         return RULES[kind] if not spans and _personal(kind, value) else None
     if number:
         return RULES[kind] if kind is Field.PASSWORD else None
-    if is_reference(value):
+    if is_reference(value, quoted=True):
         return None
     if kind is Field.URL:
         return RULES[kind] if b"://" in value or b"=" in value else None

@@ -55,13 +55,19 @@ _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
 _DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
 _NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
+_SIGN_FIRST = re.compile(rb"[@(](?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Za-z])[^\s()/.\[\]{}]{5,128}")
 _LONGEST_WORD = 24
 
 
-def is_reference(value: bytes) -> bool:
-    """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`."""
+def is_reference(value: bytes, *, quoted: bool = False) -> bool:
+    """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`.
+
+    In quotes an `@` or a bracket may be the first sign of a password.
+    """
     if value.lower() in _words():
         return True
+    if quoted and _SIGN_FIRST.fullmatch(value):
+        return False
     return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
 
 
@@ -101,7 +107,7 @@ def is_secret(kind: Field, value: bytes, *, quoted: bool, tight: bool) -> bool:
         return False
     if kind is Field.WEAK:
         return opaque(value) and not is_reference(value) and _weak(value)
-    if is_reference(value):
+    if is_reference(value, quoted=quoted):
         return False
     if not quoted and _is_code(value, tight=tight):
         return False

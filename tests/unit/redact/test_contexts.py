@@ -102,6 +102,24 @@ def test_a_secret_ends_where_its_syntax_does(redactor: PIIRedactor) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"passwords": ["hunter2x", "sunflower"], "n": ["x"]', '"passwords": ["{}"], "n": ["x"]'),
+        ('{\\"passwords\\": [\\"hunter2x\\", \\"b2\\"]}', '{{\\"passwords\\": [\\"{}\\"]}}'),
+        ("passwords:\n  - hunter2x\n  - sunflower1\nname: x", "passwords:\n  - {}\nname: x"),
+        ('passwords:\n  - "hunter2x"\n  - "b2"\nname: x', 'passwords:\n  - "{}"\nname: x'),
+        ('api_keys = ["cdmtxqfs667", "q9w8"]', 'api_keys = ["{}"]'),
+        ('~ password = "old12" -> "new12"', '~ password = "{}"'),
+        ('"password": "ab\\"cd9", "x": "y"', '"password": "{}", "x": "y"'),
+        ('"password": "(abc123x"', '"password": "{}"'),
+    ],
+)
+def test_all_of_a_value_goes(redactor: PIIRedactor, text: str, expected: str) -> None:
+    """A list of secrets goes as one, so does what a value is changed to, and what follows a quote inside it."""
+    assert expected.format("[API_KEY_REDACTED]") == redactor.redact_text(text)
+
+
 def test_an_escape_is_no_part_of_an_address(redactor: PIIRedactor) -> None:
     """A sign that is written as an escape in front of an e-mail address stays whole."""
     assert "a \\u003c[EMAIL_REDACTED]" == redactor.redact_text("a \\u003cjd@acme.org")

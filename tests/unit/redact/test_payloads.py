@@ -104,6 +104,13 @@ def test_a_secret_in_an_id_goes(redactor: PIIRedactor, value: str) -> None:
         ({"client_secret": "mysecret"}, {"client_secret": "[API_KEY_REDACTED]"}),
         ({"credentials": "include", "token": "none"}, {"credentials": "include", "token": "none"}),
         (["login", "--password", "plain", "x"], ["login", "--password", "[API_KEY_REDACTED]", "x"]),
+        ({"passwords": ["sunflower", "$PW"]}, {"passwords": ["[API_KEY_REDACTED]", "$PW"]}),
+        ({"password": "@bcd1234"}, {"password": "[API_KEY_REDACTED]"}),
+        (
+            {"ParameterKey": "DBPassword", "ParameterValue": "sunflower"},
+            {"ParameterKey": "DBPassword", "ParameterValue": "[API_KEY_REDACTED]"},
+        ),
+        ({"id": "api_key", "value": "q9w8e7r6t5y4"}, {"id": "api_key", "value": "[API_KEY_REDACTED]"}),
         ({"name": "API_KEY", "value": "q9w8e7r6t5y4"}, {"name": "API_KEY", "value": "[API_KEY_REDACTED]"}),
         (
             {"auth": False, "key": "ArrowDown", "author": "x"},
