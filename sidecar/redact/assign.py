@@ -139,7 +139,7 @@ def _name(data: bytes, start: int, after: int) -> bytes:
     # An escaped newline before the name is no part of it.
     if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
         run = run[1:]
-    if run[:2] in _DEFINES:
+    if run.startswith(_DEFINES):
         run = run[2:]
     in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
     return in_front + run + data[start:after]

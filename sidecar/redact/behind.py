@@ -87,14 +87,15 @@ def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets
     value = data[begin:finish]
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
-    refused = (
-        _is_no_secret(data, at, name, kind, value)
-        or not _may_follow(link, name, kind, value, quote, sets=sets)
+    quoted = quote is not None
+    if not is_secret(kind, value, quoted=quoted, tight=not quoted and _is_tight(name, link)):
+        return None
+    if (
+        not _may_follow(link, name, kind, value, quote, sets=sets)
+        or (kind is Field.WEAK and _is_no_secret(data, at, name, value))
         or (listed and not _in_list(name, kind, value))
-        or (quote is None and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value))
-    )
-    tight = quote is None and _is_tight(name, link)
-    if refused or not is_secret(kind, value, quoted=quote is not None, tight=tight):
+        or (not quoted and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value))
+    ):
         return None
     return begin, _end_of_all(data, finish, quote, listed=listed)
 
@@ -111,10 +112,8 @@ def _may_follow(
     return _by_gap(b"-" if sets else name, value, quoted=quote is not None, told=told)
 
 
-def _is_no_secret(data: bytes, at: int, name: bytes, kind: Field, value: bytes) -> bool:
+def _is_no_secret(data: bytes, at: int, name: bytes, value: bytes) -> bool:
     """The key at that place is a UUID, the fingerprint of a public one or of a cache: `Cache hit for key: …`."""
-    if kind is not Field.WEAK:
-        return False
     word = name.lower()
     if word == b"key" and is_uuid(value):
         return True

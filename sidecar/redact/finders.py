@@ -105,17 +105,19 @@ def _email(rule: Rule) -> Finder:
         begin = start - len(local)
         if not local or local in _NOBODY:
             return None
-        before = data[max(0, begin - _LONGEST_USERINFO) : begin]
-        if _is_userinfo(before, local) or (data[start] == _AT and _USER.search(before)):
+        plain = data[start] == _AT
+        if _is_userinfo(data[max(0, begin - _LONGEST_USERINFO) : begin], local, plain=plain):
             return None
         return begin, domain.end()
 
     return find
 
 
-def _is_userinfo(before: bytes, local: bytes) -> bool:
-    # In https://user:token@host no address stands, and the host is no secret.
-    return opaque(local) if before.endswith(_SCHEME) else _USERINFO.search(before) is not None
+def _is_userinfo(before: bytes, local: bytes, *, plain: bool) -> bool:
+    # In https://user:token@host and https://user@host no address stands, and the host is no secret.
+    if before.endswith(_SCHEME):
+        return opaque(local) or (plain and _USER.search(before) is not None)
+    return _USERINFO.search(before) is not None
 
 
 def _local_part(before: bytes) -> bytes:
