@@ -74,9 +74,6 @@ _SETS_REACH, _CALL_REACH = 12, 24
 _QUOTES = (b'"', b"'", b"`")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
-_QUOTES = (b'"', b"'", b"`")
-_ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
-
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
 
 
