@@ -111,12 +111,15 @@ class Engine:
         """The hits of each text that has some, their ends relative to its start; one across a border is none."""
         found: dict[int, list[Hit]] = {}
         number, begin, stop = 0, 0, len(texts[0])
+        sizes, of_text = self._sizes, None
         for gate, end in hits:
             while end > stop:  # both ascend: one walk over the texts finds the place of every hit
                 number += 1
-                begin, stop = stop + 1, stop + 1 + len(texts[number])
-            if end - begin >= max(1, self._sizes[gate]):
-                found.setdefault(number, []).append((gate, end - begin))
+                begin, stop, of_text = stop + 1, stop + 1 + len(texts[number]), None
+            if begin < end and sizes[gate] <= end - begin:
+                if of_text is None:
+                    of_text = found[number] = []
+                of_text.append((gate, end - begin))
         return found
 
     def _find_in(self, data: bytes, hits: list[Hit], until: float) -> list[Found]:
