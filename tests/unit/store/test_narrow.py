@@ -113,6 +113,8 @@ def test_written_out_it_is_the_view(store: Store) -> None:
         "SELECT upper(tool_name) AS tool_name, payload FROM events WHERE tool_name = 'BASH'",
         "SELECT * FROM events TABLESAMPLE 10%",
         "SELECT * FROM tool_calls",
+        "SELECT count(*) FROM events WHERE payload::VARCHAR ILIKE '%x%'",
+        "SELECT payload FROM events WHERE random() < 0.5",
     ],
 )
 def test_what_gains_nothing_or_may_change_is_left(store: Store, query: str) -> None:
