@@ -16,8 +16,8 @@ from sidecar.state_dir import unless_default
 
 CLOCK_SECONDS = 60.0
 VERSION_SECONDS = 10.0
-SINK_TODO = "start that server or correct its setting; nothing is lost meanwhile"
-PROCESSOR_TODO = (
+SINK_ADVICE = "start that server or correct its setting; nothing is lost meanwhile"
+PROCESSOR_ADVICE = (
     "who posts what cannot be taken is told why in the answer; GET /hook-performance?detail=1 tells times"
 )
 MEGABYTE = 1024 * 1024
@@ -64,7 +64,7 @@ def health_findings(health: Mapping[str, Any]) -> Iterator[Finding]:
     }
     bad = {name: part for name, part in parts.items() if part.get("status") != "healthy"}
     for name, part in bad.items():
-        yield wrong(name, f"{part.get('status')}: {_reason(part)}", SINK_TODO if "sink" in name else _todo(name))
+        yield wrong(name, f"{part.get('status')}: {_reason(part)}", SINK_ADVICE if "sink" in name else _advice(name))
     if not bad:
         yield ok("health", f"{', '.join(parts)} are healthy")
 
@@ -74,8 +74,8 @@ def _reason(part: Mapping[str, Any]) -> str:
     return str(part.get("error") or part.get("last_error") or behind)
 
 
-def _todo(component: str) -> str:
-    return PROCESSOR_TODO if component == "hook_processor" else "see its log"
+def _advice(component: str) -> str:
+    return PROCESSOR_ADVICE if component == "hook_processor" else "see its log"
 
 
 def disk_finding(data_dir: Path, min_free_mb: int) -> Finding:
