@@ -77,7 +77,7 @@ class Engine:
         the others. Texts with nothing in them are left out.
 
         Args:
-            texts: none of them may hold `SEPARATOR`.
+            texts: where there are several none may hold `SEPARATOR`.
             until: when to give up, as `deadline` says it; that of these texts when not given.
 
         Raises:

@@ -119,16 +119,20 @@ AGENT = {"tool_name": "Agent", "tool_use_id": "a1", "tool_input": {"prompt": "lo
 CHILD = {"agent_id": "child", "agent_type": "Explore"}
 
 
+def waited_for() -> list[tuple[float, str, dict[str, Any]]]:
+    """A subagent within a call of its own, and the call that waits for it."""
+    return [
+        (0, "UserPromptSubmit", {}),
+        (1, "PreToolUse", AGENT),
+        (2, "SubagentStart", CHILD),
+        (3, "PreToolUse", {**bash(), **CHILD}),
+    ]
+
+
 def test_killed_in_a_subagent() -> None:
     """What a subagent did when all was ended lasted until then: it, its call, and the call that waited for it."""
     spans = spans_of_turn(
-        script(
-            (0, "UserPromptSubmit", {}),
-            (1, "PreToolUse", AGENT),
-            (2, "SubagentStart", CHILD),
-            (3, "PreToolUse", {**bash(), **CHILD}),
-            (9, "SessionEnd", {"reason": "other"}),
-        )
+        script(*waited_for(), (9, "SessionEnd", {"reason": "other"})),
     )
     assert [(0.0, 9.0), (1.0, 9.0), (2.0, 9.0), (3.0, 9.0)] == sorted(map(seconds, spans))
     assert {"interrupted"} == {span.attributes[semconv.ERROR_TYPE] for span in spans}
@@ -138,14 +142,7 @@ def test_a_call_that_fails_ends_its_subagent() -> None:
     """When the call that waited for it was broken off, the subagent ended there too, for the same reason."""
     failed = {**AGENT, "error": "The user interrupted", "is_interrupt": True}
     spans = spans_of_turn(
-        script(
-            (0, "UserPromptSubmit", {}),
-            (1, "PreToolUse", AGENT),
-            (2, "SubagentStart", CHILD),
-            (3, "PreToolUse", {**bash(), **CHILD}),
-            (7, "PostToolUseFailure", failed),
-            (9, "Stop", {}),
-        )
+        script(*waited_for(), (7, "PostToolUseFailure", failed), (9, "Stop", {})),
     )
     agent = named(spans, f"{semconv.INVOKE_AGENT} Explore")
     assert ((2.0, 7.0), "interrupted") == (seconds(agent), agent.attributes[semconv.ERROR_TYPE])
