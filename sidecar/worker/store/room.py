@@ -2,17 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import duckdb
 
-from sidecar.worker.store.trouble import as_store_error
+from sidecar.worker.store.trouble import StoreMemoryError, as_store_error
 
 MORE = 8
 """Times the most, for a query that has shown that it needs more: large payloads are put together in memory."""
 AT_REST = 5
 """At rest one part in so many of the most: loading and checkpoints need no more, and DuckDB fills what it may use."""
 LEAST_MB = 24
+SMALLER = (2 / AT_REST, 1.0)
+"""Times the most, tried before `MORE` for work that can be done again: a checkpoint uses all that it is given."""
+
+Outcome = TypeVar("Outcome")
 
 
 class Room:
@@ -32,16 +37,16 @@ class Room:
         self._wanted: list[int] = []
 
     @contextlib.contextmanager
-    def enough(self, times: int = 1) -> Iterator[None]:
+    def enough(self, times: float = 1) -> Iterator[None]:
         """The whole of it for what is done within; others may do something at the same time.
 
         Args:
-            times: so many times the whole, 1 or `MORE`.
+            times: so many times the whole, `MORE` at most; never less than at rest.
 
         Raises:
             StoreError: the database is of no use any more.
         """
-        wanted = self._most_mb * times
+        wanted = max(self.at_rest_mb, round(self._most_mb * times))
         self._wanted.append(wanted)
         try:
             with self._lock, as_store_error("make room in"):
@@ -51,6 +56,22 @@ class Room:
             with self._lock:
                 self._wanted.remove(wanted)
                 self._rest()
+
+    def as_needed(self, operation: str, work: Callable[[], Outcome]) -> Outcome:
+        """What work returns, done with little memory, and again with more as long as that is too little for it.
+
+        Args:
+            operation: what it is, for the error.
+            work: may be done again from its start after any of DuckDB's errors.
+
+        Raises:
+            StoreError: it cannot be done.
+        """
+        for times in SMALLER:
+            with contextlib.suppress(StoreMemoryError), self.enough(times), as_store_error(operation):
+                return work()
+        with self.enough(MORE), as_store_error(operation):
+            return work()
 
     def settle(self) -> None:
         """Goes back to little, where what was in use then did not let it."""

@@ -5,6 +5,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -93,11 +94,11 @@ class Upkeep:
         Raises:
             StoreError: some of it could not be done; it is tried again.
         """
-        with as_store_error("seal"), self._store.room.enough():
-            self._seal_ended_days()
-            self._relieve_hot()
-            self._retain()
-            self._forget_old_rows()
+        self._seal_ended_days()
+        self._relieve_hot()
+        self._store.room.as_needed("retain", self._retain)
+        self._store.room.as_needed("forget", self._forget_old_rows)
+        with as_store_error("look at"):
             self.account = self._look()
 
     def verify(self) -> None:
@@ -149,7 +150,7 @@ class Upkeep:
 
     def _seal_ended_days(self) -> None:
         today = (self._now - SETTLE).replace(hour=0, minute=0, second=0, microsecond=0)
-        while not self._stop.is_set() and self._seal_next(today):
+        while not self._stop.is_set() and self._store.room.as_needed("seal", partial(self._seal_next, today)):
             pass
 
     def _seal_next(self, before: dt.datetime) -> bool:
@@ -162,11 +163,16 @@ class Upkeep:
 
     def _relieve_hot(self) -> None:
         """Seals days that are not over, then lets old spans and dead letters go, while the hot part is too large."""
-        while not self._stop.is_set() and self._used_bytes() > self._bounds.max_bytes // HOT_SHARE:
-            if not self._seal_next(dt.datetime.max.replace(tzinfo=dt.UTC)) and not self._halve_tables():
-                return
+        room = self._store.room
+        while not self._stop.is_set() and room.as_needed("seal", self._relieve_once):
             with self._store.writing:
-                self._connection.execute("CHECKPOINT")
+                room.as_needed("checkpoint", partial(self._connection.execute, "CHECKPOINT"))
+
+    def _relieve_once(self) -> bool:
+        """False when nothing is left to do, or to let go."""
+        if self._used_bytes() <= self._bounds.max_bytes // HOT_SHARE:
+            return False
+        return self._seal_next(dt.datetime.max.replace(tzinfo=dt.UTC)) or self._halve_tables()
 
     def _used_bytes(self) -> int:
         query = "SELECT used_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()"

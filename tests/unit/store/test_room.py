@@ -8,6 +8,7 @@ import pytest
 
 from sidecar.worker.store.room import MORE, Room
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import StoreMemoryError
 
 LIMIT = "SELECT current_setting('memory_limit')"
 
@@ -83,3 +84,38 @@ def test_a_small_setting_is_not_divided(tmp_path: Path) -> None:
     """Below what loading needs nothing is taken away."""
     assert 24 == Room(duckdb.connect(tmp_path / "a"), 32).at_rest_mb
     assert 16 == Room(duckdb.connect(tmp_path / "b"), 16).at_rest_mb
+
+
+class Hungry:
+    """Work that needs so many megabytes."""
+
+    def __init__(self, store: Store, needs_mib: float) -> None:
+        self._store = store
+        self._needs_mib = needs_mib
+        self.given: list[str] = []
+
+    def __call__(self) -> str:
+        """Fails as DuckDB does where that is too little."""
+        self.given.append(limit(self._store))
+        if float(self.given[-1].split()[0]) < self._needs_mib:
+            raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data")
+        return "done"
+
+
+def test_work_has_little_first_and_more_when_it_needs_it(store: Store) -> None:
+    """What can be done again is tried with two fifths, the whole, and eight times it, and nothing stays."""
+    hungry = Hungry(store, 500)
+    assert "done" == store.room.as_needed("seal", hungry)
+    assert ["48.6 MiB", "122.0 MiB", "976.5 MiB"] == hungry.given
+    assert "23.8 MiB" == limit(store)
+
+    content = Hungry(store, 30)
+    assert "done" == store.room.as_needed("seal", content)
+    assert ["48.6 MiB"] == content.given
+
+
+def test_work_that_never_has_enough_is_told(store: Store) -> None:
+    """Beyond the most that is given the error says what could not be done."""
+    with pytest.raises(StoreMemoryError, match="cannot seal"):
+        store.room.as_needed("seal", Hungry(store, 5000))
+    assert "23.8 MiB" == limit(store)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import functools
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -97,6 +98,20 @@ def test_days_that_are_over_are_files(store: Store) -> None:
     assert stats == store.fetch("SELECT * FROM redaction_stats ORDER BY rule")
     assert [(10, 21)] == store.fetch("SELECT count(*), min(seq) FROM events_hot")
     assert [(2,)] == store.fetch("SELECT count(DISTINCT seq) FROM payload_parts_hot")
+
+
+def test_days_of_large_payloads_are_files_with_the_least_memory(tmp_path: Path) -> None:
+    """The smallest `store_memory_mb` cannot hold what is written at once: sealing is given more for a moment."""
+    noise = random.Random(5)
+    store = Store(tmp_path / "store.duckdb", memory_mb=32)
+    for event in days(24):
+        payload = msgspec.Raw(msgspec.json.encode({"tool_response": noise.randbytes(500_000).hex()}))
+        store.load([msgspec.structs.replace(event, payload=payload)], Notes())
+    keep_up(store)
+
+    assert [(16,)] == store.fetch("SELECT sum(events) FROM sealed_files")
+    assert [(24,)] == store.fetch("SELECT count(DISTINCT seq) FROM payload_parts")
+    store.close()
 
 
 def test_every_reader_sees_both_parts(store: Store) -> None:
