@@ -93,6 +93,7 @@ async def _serve(settings: Settings, sockets: Sockets, announce: Announce, profi
     data_dir.announce(settings.data_dir, url=url, version=__version__, ingest=settings.ingest, **_ways(settings))
     front.worker.start()
     front.tasks.begin("spool", SpoolIntake(settings.data_dir, front.processor).keep_looking)
+    front.tasks.begin("memory", memory.give_back_after_bursts)
     _settle()
     announce(url, url + front.page_link())
     try:
