@@ -5,15 +5,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Protocol
 
 import duckdb
 import msgspec
 
 from sidecar.errors import QueryFailedError, QueryLimitError, QueryMemoryError
-from sidecar.worker.query.guard import checked, failure_of, tree
-from sidecar.worker.query.narrow import WRITTEN_OUT, narrowed
+from sidecar.worker.query.execute import at_once, in_slices
+from sidecar.worker.query.guard import failure_of
 from sidecar.worker.store.room import MORE, Room
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -21,6 +20,13 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 NO_MEMORY_HINT = "name a session, a tool or a time in WHERE, or fewer columns; or raise LEANVIBE_STORE_MEMORY_MB"
 IGNORED_INTERRUPT_SECONDS = 2.0
 """DuckDB can be deaf to an interrupt inside one function call; after this the worker ends itself and starts anew."""
+
+LEAST_SECONDS = 0.05
+"""Left for another attempt, however long the ones before took."""
+
+Execute = Callable[[duckdb.DuckDBPyConnection, str], list[str]]
+_ATTEMPTS: tuple[tuple[int, Execute], ...] = ((1, at_once), (1, in_slices), (MORE, in_slices), (MORE, at_once))
+"""How many times the store's memory a query may have, and how it is executed, until that is enough."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -48,19 +54,24 @@ class Asked(Protocol):
 
 def answer(store: Asked, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
     """As `run`, with the memory that the store gives whoever asks, and again with more when that was too little."""
-    ask = partial(_ask, store, query, seconds, max_rows)
-    try:
-        return ask(1)
-    except QueryMemoryError:
-        return ask(MORE)
+    started = time.monotonic()
+    *before, last = _ATTEMPTS
+
+    def ask(times: int, execute: Execute) -> SqlAnswer:
+        left = max(LEAST_SECONDS, started + seconds - time.monotonic())
+        with store.room.enough(times), contextlib.closing(store.cursor()) as cursor:
+            found = run(cursor, query, seconds=left, max_rows=max_rows, execute=execute)
+        return msgspec.structs.replace(found, elapsed_ms=round((time.monotonic() - started) * 1000, 3))
+
+    for attempt in before:
+        with contextlib.suppress(QueryMemoryError):
+            return ask(*attempt)
+    return ask(*last)
 
 
-def _ask(store: Asked, query: str, seconds: float, max_rows: int, times: int) -> SqlAnswer:
-    with store.room.enough(times), contextlib.closing(store.cursor()) as cursor:
-        return run(cursor, query, seconds=seconds, max_rows=max_rows)
-
-
-def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int) -> SqlAnswer:
+def run(
+    cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_rows: int, execute: Execute = at_once
+) -> SqlAnswer:
     """The answer to one SELECT.
 
     Args:
@@ -68,6 +79,7 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
         query: the user's text.
         seconds: time limit, for the query and the fetching of its rows.
         max_rows: rows of the answer; when there are more it is truncated.
+        execute: how.
 
     Raises:
         QueryRefusedError: it may not run.
@@ -78,8 +90,7 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
     started = time.monotonic()
     with deadline(cursor, seconds) as is_over:
         try:
-            _execute(cursor, query)
-            columns = [column[0] for column in cursor.description or ()]
+            columns = execute(cursor, query)
             rows, truncated = _fetch(cursor, max_rows)
         except duckdb.InterruptException:
             raise QueryLimitError(
@@ -95,35 +106,6 @@ def run(cursor: duckdb.DuckDBPyConnection, query: str, *, seconds: float, max_ro
             raise QueryFailedError("a value is beyond what can be shown", hint="cast it to VARCHAR") from None
     elapsed = round((time.monotonic() - started) * 1000, 3)
     return SqlAnswer(columns, rows, len(rows), truncated, elapsed)
-
-
-def _execute(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Runs it, in a way that reads less where there is one; what is wrong with it is told of the query as it came."""
-    parsed = checked(cursor, query)
-    for text in filter(None, (_narrowed(cursor, parsed), query)):
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        try:
-            cursor.execute(text)
-        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
-            raise
-        except duckdb.Error:
-            if text is query:
-                raise
-            cursor.execute("ROLLBACK")
-        else:
-            return
-
-
-def _narrowed(cursor: duckdb.DuckDBPyConnection, parsed: Any) -> str | None:
-    changed = narrowed(parsed, lambda: tree(cursor, WRITTEN_OUT))
-    if changed is None:
-        return None
-    made = _encoder.encode({"error": False, "statements": changed}).decode()
-    try:
-        row = cursor.execute("SELECT json_deserialize_sql(?::JSON)", [made]).fetchone()
-    except duckdb.Error:  # it was read by DuckDB's own word of it, which it may not take back
-        return None
-    return str(row[0]) if row else None
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[Any]], bool]:

@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
 import pytest
 
 from sidecar.errors import QueryMemoryError
-from sidecar.events import EventType, HookEvent
 from sidecar.worker.query.guard import tree
 from sidecar.worker.query.narrow import WRITTEN_OUT, narrowed
 from sidecar.worker.query.sql import answer, run
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.store import Store
-
-LARGE = 60_000
-BEGAN = 1_790_000_000_000_000
+from tests.unit.store.large_payloads import LARGE, event, large_payloads, rows
 
 VIEW = "SELECT * FROM events"
 SELECTIVE = [
@@ -49,29 +45,10 @@ OTHERS = [
 ]
 
 
-def event(seq: int, tool: str, size: int, session: str = "long") -> HookEvent:
-    payload = {"session_id": session, "tool_name": tool, "tool_input": {"command": f"ls {seq}"}}
-    return HookEvent(
-        seq=seq, event_id=f"e{seq}", received_at=BEGAN + seq, occurred_at=BEGAN, host="h", agent="claude-code",
-        event_type=EventType.POST_TOOL_USE, hook_event_name="PostToolUse", session_id=session, tool_name=tool,
-        payload=msgspec.Raw(msgspec.json.encode({**payload, "tool_response": {"stdout": f"{seq:06}" * (size // 6)}})),
-    )  # fmt: skip
-
-
 @pytest.fixture(name="store", scope="module")
 def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store of 18 MB of large payloads, which as a whole do not fit into what it may use."""
-    store = Store(tmp_path_factory.mktemp("store") / "store.duckdb", 64)
-    events = [event(seq, "Read" if seq % 2 else "Bash", LARGE if seq % 2 else 100) for seq in range(1, 600)]
-    events.append(event(600, "Bash", 10, "small"))
-    for at in range(0, len(events), 50):
-        store.load(events[at : at + 50], Notes())
-    yield store
-    store.close()
-
-
-def rows(found: duckdb.DuckDBPyConnection) -> list[Any]:
-    return [tuple(map(str, row)) for row in found.fetchall()]
+    with large_payloads(tmp_path_factory.mktemp("store")) as store:
+        yield store
 
 
 @pytest.mark.parametrize("query", SELECTIVE)
