@@ -77,32 +77,35 @@ def of_slice(one: Sliced, first: int, last: int, parse: Parse) -> Any:
 
 
 def _taken_out(node: Node, table: str, pure: frozenset[str], parse: Parse) -> Sliced | None:
-    """Makes a SELECT from the view one from the table; None when it wants rows whole or names are unclear."""
-    if not _is_clear(node):
-        return None
+    """Makes a SELECT from the view one from the table; None when it wants all rows whole or names are unclear."""
     names = names_of(node)
     conditions = conjuncts(node["where_clause"])
     inside = [one for one in conditions if _is_of_one_row(one, names, pure)]
-    made = {**_select(parse, f"SELECT seq FROM {VIEW}"), "where_clause": joined_by_and(inside)}
+    if _renames(node) or (_wants_all(node) and not _names_payload(inside)):
+        return None
+    made = {**_select(parse, f"SELECT * FROM {VIEW}"), "where_clause": joined_by_and(inside)}
     made["from_table"] = copy.deepcopy(node["from_table"])
     if len(inside) == len(conditions) and takes_rows_as_they_are(node, names):
         made["modifiers"] = copy.deepcopy(node["modifiers"])
     node["where_clause"] = joined_by_and([one for one in conditions if one not in inside])
-    made["select_list"] = _columns(node, names, pure)
+    if not _wants_all(node):
+        made["select_list"] = _columns(node, names, pure)
     node["from_table"] = _select(parse, f"SELECT 1 FROM {table} AS {VIEW}")["from_table"] | _alias(node)
     light = unqualified([one for one in inside if is_light(one, names)])
     return Sliced(table, made, _bounds(light, parse))
 
 
 def _reads_payload(node: Node) -> bool:
-    return any(_names_payload(node[clause]) for clause in _CLAUSES) or not _is_clear(node)
+    return any(_names_payload(node[clause]) for clause in _CLAUSES) or _wants_all(node)
 
 
-def _is_clear(node: Node) -> bool:
-    """No column of the view is renamed to another's name, and none is read without being named."""
-    if any(str(one.get("alias")).lower() in HEAVY for one in node["select_list"]):
-        return False
-    return not any(one.get("class") == "STAR" for one in every_node(node["select_list"]))
+def _renames(node: Node) -> bool:
+    """Whether what is computed has the name of a column that is read from payloads."""
+    return any(str(one.get("alias")).lower() in HEAVY for one in node["select_list"])
+
+
+def _wants_all(node: Node) -> bool:
+    return any(one.get("class") == "STAR" for one in every_node(node["select_list"]))
 
 
 def _columns(node: Node, names: frozenset[str], pure: frozenset[str]) -> list[Node]:

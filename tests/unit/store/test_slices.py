@@ -38,10 +38,12 @@ LOOK_INTO_ALL = [
     "SELECT list_filter([parameters->>'command', tool_name], lambda x: x <> 'Read') FROM events WHERE seq > 2",
     "SELECT payload FROM events WHERE payload::VARCHAR LIKE '%000599000599%'",
     "SELECT count(*) FROM events WHERE payload::VARCHAR LIKE '%no such text%' AND tool_name = 'nobody'",
+    "SELECT * FROM events WHERE payload::VARCHAR LIKE '%000399000399%'",
+    "SELECT e.*, length(result::VARCHAR) FROM events e WHERE parameters->>'command' IN ('ls 3', 'ls 4') ORDER BY 1",
 ]
 
 NOT_TO_BE_TAKEN_APART = [
-    "SELECT * FROM events WHERE payload::VARCHAR LIKE '%000399%'",
+    "SELECT * FROM events WHERE tool_name = 'Read'",
     "SELECT result->>'stdout' AS result FROM events ORDER BY result",
     "SELECT e.payload FROM events e JOIN sessions s USING (session_id)",
     "WITH events AS (SELECT 1 AS payload) SELECT payload FROM events",
