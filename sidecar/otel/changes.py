@@ -45,7 +45,7 @@ def session_begun(agent: str) -> Change:
 def _tool(span: Span) -> Iterator[Change]:
     tool = _text(span, semconv.TOOL_NAME)
     yield Change(instruments.TOOL_CALLS, (span.service, tool, _outcome(span)), exemplar=_exemplar(span, 1.0))
-    if _text(span, semconv.ERROR_TYPE) not in NEVER_RAN:
+    if _text(span, semconv.ERROR_TYPE) not in NEVER_RAN and semconv.TOOL_END_INFERRED not in span.attributes:
         yield _length(instruments.EXECUTE_TOOL_DURATION, span)
     own = span.attributes.get(semconv.TOOL_DURATION_MS)
     if isinstance(own, int | float):

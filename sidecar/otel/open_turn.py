@@ -112,9 +112,9 @@ class OpenTurn:
         return min(self.asked.values(), default=None)
 
     @property
-    def cut_short(self) -> bool:
-        """Whether the session went on to another turn, or ended, after this one began."""
-        return self.ended_at is not None or self.went_on_at is not None
+    def over_at(self) -> int | None:
+        """When the session went on to another turn, or ended, after this one began."""
+        return min((at for at in (self.went_on_at, self.ended_at) if at is not None), default=None)
 
     @property
     def went_on_at(self) -> int | None:

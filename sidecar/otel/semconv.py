@@ -64,6 +64,7 @@ TOOL_DURATION_MS = "claude_code.tool.duration_ms"
 TOOL_INPUT_SIZE = "claude_code.tool.input.size"
 TOOL_RESULT_SIZE = "claude_code.tool.result.size"
 TOOL_BATCH_ONLY = "claude_code.tool.batch_only"
+TOOL_END_INFERRED = "claude_code.tool.end_inferred"
 PARENT_INFERRED = "claude_code.agent.parent_inferred"
 COMPACT_TRIGGER = "claude_code.compact.trigger"
 NOTIFICATION_TYPE = "claude_code.notification.type"
@@ -137,6 +138,7 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
         TOOL_INPUT_SIZE,
         TOOL_RESULT_SIZE,
         TOOL_BATCH_ONLY,
+        TOOL_END_INFERRED,
         PARENT_INFERRED,
         COMPACT_TRIGGER,
         NOTIFICATION_TYPE,

@@ -78,6 +78,8 @@ def _measures(call: ToolCall) -> Attributes:
     measures: Attributes = {name: value for name, value in found.items() if value is not None}
     if call.pre is None and end is None:
         measures[semconv.TOOL_BATCH_ONLY] = True
+    if call.ended_at is None:
+        measures[semconv.TOOL_END_INFERRED] = True
     return measures
 
 

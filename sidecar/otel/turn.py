@@ -27,12 +27,13 @@ class Outcome(enum.StrEnum):
 class Surroundings(msgspec.Struct, frozen=True):
     """What a turn's own events cannot tell.
 
-    `previous` links to the root of the session's turn before. `cut_short` says that the session went on to
-    another prompt, or ended, so that a turn without a Stop was interrupted and not merely abandoned.
+    `previous` links to the root of the session's turn before. `over_at` is when the session went on to another
+    prompt, or ended, in microseconds since the epoch, so that a turn without a Stop was interrupted and not merely
+    abandoned; None while it did neither.
     """
 
     previous: SpanLink | None = None
-    cut_short: bool = False
+    over_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
     unclaimed = give_permissions(calls, ordered)
     agents = subagents(ordered, calls)
     outcome, finish = _outcome(ordered, calls, around)
-    end = finish.at if finish else _last_activity(ordered, calls)
+    end = finish.at if finish else _last_activity(ordered, calls, around)
     return Turn(ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish))
 
 
@@ -103,7 +104,7 @@ def _outcome(
     own = [call for call in calls if call.owner is None]
     if own and own[-1].error_type == failures.PERMISSION_DENIED:
         return Outcome.DENIED, None
-    ended = around.cut_short or any(one.kind is Kind.SESSION_END for one in digests)
+    ended = around.over_at is not None or any(one.kind is Kind.SESSION_END for one in digests)
     return (Outcome.INTERRUPTED if ended else Outcome.ABANDONED), None
 
 
@@ -115,12 +116,16 @@ def _error_type(outcome: Outcome, finish: Digest | None) -> str | None:
     return failures.PERMISSION_DENIED if outcome is Outcome.DENIED else outcome.value
 
 
-def _last_activity(digests: Sequence[Digest], calls: Sequence[ToolCall]) -> int:
+def _last_activity(digests: Sequence[Digest], calls: Sequence[ToolCall], around: Surroundings) -> int:
     """The end of a turn without a Stop: its last sign of work.
 
-    The session's end counts only when a call was still open: a user who pressed Esc may stay for hours.
+    No event tells that the user pressed Esc. What a call was doing then went on unseen, so that a turn with an open
+    call ended when the session did, or went on; with none open it stays at that sign: a user may stay for hours.
     """
-    still = {Kind.NOTIFICATION, Kind.PASSIVE}
+    still = {Kind.NOTIFICATION, Kind.PASSIVE, Kind.SESSION_END}
+    worked = max(one.at for one in digests if one.kind not in still)
     if all(call.ended_at is not None for call in calls):
-        still.add(Kind.SESSION_END)
-    return max(one.at for one in digests if one.kind not in still)
+        return worked
+    over = [one.at for one in digests if one.kind is Kind.SESSION_END]
+    over += [around.over_at] if around.over_at is not None else []
+    return min((at for at in over if at > worked), default=worked)

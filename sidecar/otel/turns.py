@@ -156,7 +156,7 @@ class TurnAssembler:
         turn = self._turns.get(scope)
         if scope.prompt_id or turn is None or one.kind is not Kind.OPEN or one.event_id in turn.digests:
             return []
-        return self._close(turn, cut_short=not turn.finished) if turn.has_shape else []
+        return self._close(turn, over_at=one.at) if turn.has_shape else []
 
     def _add(self, scope: Scope, session: Session, one: Digest) -> None:
         turn = self._turns.get(scope)
@@ -219,12 +219,12 @@ class TurnAssembler:
         turn.flushing.left.update(span.span_id for span in fresh)
         return self._departed.leave(turn.parts.place(fresh, turn.root_id))
 
-    def _close(self, turn: OpenTurn, *, cut_short: bool | None = None) -> list[Span]:
+    def _close(self, turn: OpenTurn, *, over_at: int | None = None) -> list[Span]:
         self._drop(turn)
         if turn.start is None:
             return []
         previous = turn.session.previous(turn.root_id, turn.start)
-        around = Surroundings(previous, turn.cut_short if cut_short is None else cut_short)
+        around = Surroundings(previous, turn.over_at if over_at is None else over_at)
         return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _drop(self, turn: OpenTurn) -> None:

@@ -19,7 +19,8 @@ FROM (
 );
 
 -- One row per turn: a prompt, or an agent's start, and what came of it. It ends with its last Stop, else with its last
--- sign of work; without one it is over when the session went on or ended, or after half an hour of silence.
+-- sign of work; without one it is over when the session went on or ended, or after half an hour of silence. With a call
+-- open it ended when it was over: nothing tells when the user pressed Esc.
 CREATE OR REPLACE VIEW turns AS
 WITH told AS NOT MATERIALIZED (
     SELECT
@@ -36,6 +37,7 @@ WITH told AS NOT MATERIALIZED (
         max(seq) FILTER (role = 'stop') AS stop_seq,
         arg_max(hook_event_name = 'StopFailure' OR coalesce(success = false, false), seq) FILTER (role = 'stop') AS failed,
         max(seq) FILTER (event_type = 'PRE_TOOL_USE' AND (in_guide_words OR agent_id IS NULL)) AS went_on_seq,
+        max(received_at) FILTER (role NOT IN ('end', 'aside') OR event_type = 'NOTIFICATION') AS last_sign_at,
         max(received_at) FILTER (role = 'end') AS session_end_at,
         -- After /compact comes no Stop: a turn of nothing else ends with its compaction.
         max(received_at) FILTER (hook_event_name = 'PostCompact') AS compacted_at,
@@ -86,17 +88,18 @@ SELECT
 FROM (
     SELECT
         *,
-        next_at IS NOT NULL OR coalesce(session_over_at >= started_at, false) AS cut_short,
+        least(next_at, CASE WHEN session_over_at >= started_at THEN session_over_at END) AS went_on_at,
+        CASE WHEN went_on_at <= last_sign_at + INTERVAL 30 MINUTES THEN went_on_at END AS over_at,
         CASE
             WHEN finished THEN CASE WHEN failed THEN 'api_error' ELSE 'completed' END
-            WHEN NOT (cut_short OR last_event_at < now() - INTERVAL 30 MINUTES) THEN 'open'
+            WHEN went_on_at IS NULL AND last_event_at >= now() - INTERVAL 30 MINUTES THEN 'open'
             WHEN last_denied THEN 'denied'
-            WHEN cut_short THEN 'interrupted'
+            WHEN over_at IS NOT NULL THEN 'interrupted'
             ELSE 'abandoned'
         END AS outcome,
         CASE
             WHEN finished THEN greatest(stopped_at, CASE WHEN only_compacted THEN compacted_at END)
-            WHEN outcome <> 'open' THEN greatest(last_work_at, CASE WHEN left_open THEN session_end_at END)
+            WHEN outcome <> 'open' THEN greatest(last_work_at, CASE WHEN left_open THEN over_at END)
         END AS ended_at
     FROM placed
     LEFT JOIN called USING (session_id, agent, turn)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sidecar.events import HookEvent
-from sidecar.otel import failures, semconv
+from sidecar.otel import failures, instruments, semconv
+from sidecar.otel.changes import changes_of
 from sidecar.otel.model import Span, SpanStatus
 from sidecar.otel.spans import spans_of_turn
 from sidecar.otel.turn import Surroundings
@@ -165,10 +166,19 @@ def test_a_subagent_in_the_background_ended_with_its_last_event() -> None:
     assert (3.0, 4.0) == seconds(named(spans, f"{semconv.INVOKE_AGENT} Explore"))
 
 
+def test_esc_in_a_tool() -> None:
+    """Esc sends no event: what ran lasts until the next prompt, says that we infer it, and is no measured time."""
+    events = script((0, "UserPromptSubmit", {}), (1, "PreToolUse", bash()))
+    tool, root = spans_of_turn(events, Surroundings(over_at=BASE + 9_000_000))
+    assert (pytest.approx((1.0, 9.0)), pytest.approx((0.0, 9.0))) == (seconds(tool), seconds(root))
+    assert tool.attributes[semconv.TOOL_END_INFERRED]
+    assert [] == [one for one in changes_of(tool) if one.instrument is instruments.EXECUTE_TOOL_DURATION]
+
+
 def test_esc_and_a_long_silence() -> None:
     """A turn that was interrupted ended with its last work, not when the user came back."""
     events = script((0, "UserPromptSubmit", {}), (1, "PreToolUse", bash()), (2, "PostToolUse", bash()))
-    spans = spans_of_turn(events, Surroundings(cut_short=True))
+    spans = spans_of_turn(events, Surroundings(over_at=BASE + 9_000_000))
     assert ("interrupted", pytest.approx((0.0, 2.0))) == (
         spans[-1].attributes[semconv.TURN_OUTCOME],
         seconds(spans[-1]),
@@ -248,7 +258,7 @@ def test_a_turn_that_only_compacts_is_completed() -> None:
         (3, "PostCompact", {"trigger": "manual"}),
         (9, "SessionEnd", {"reason": "other"}),
     )
-    root = spans_of_turn(turn, Surroundings(cut_short=True))[-1]
+    root = spans_of_turn(turn, Surroundings(over_at=BASE + 9_000_000))[-1]
     assert ("completed", (1.0, 3.0)) == (root.attributes[semconv.TURN_OUTCOME], pytest.approx(seconds(root)))
     assert SpanStatus.ERROR is not root.status
 

@@ -32,6 +32,7 @@ VENDOR = {
     "claude_code.prompt.length",
     "claude_code.tool.batch_only",
     "claude_code.tool.duration_ms",
+    "claude_code.tool.end_inferred",
     "claude_code.tool.input.size",
     "claude_code.tool.result.size",
     "claude_code.turn.outcome",

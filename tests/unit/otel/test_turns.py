@@ -152,6 +152,25 @@ def test_the_next_prompt_interrupts() -> None:
     assert ["interrupted"] * 3 == outcomes
 
 
+@pytest.mark.parametrize("name", ["UserPromptSubmit", "SessionEnd"])
+def test_what_was_interrupted_lasted_until_the_session_went_on(name: str) -> None:
+    """With a call open a turn lasts until the next prompt or the session's end, whose events name another prompt."""
+    call = {"hook_event_name": "PreToolUse", "prompt_id": "p", "tool_name": "Bash", "tool_use_id": "t"}
+    over = recorded.event({"session_id": "s", "hook_event_name": name, "prompt_id": "q"}, 7, 2)
+    spans = run([recorded.event({"session_id": "s", **call}, 0, 1), over])
+    ends = [span.end_ns // 1000 for span in spans if span.attributes[semconv.PROMPT_ID] == "p"]
+    assert [over.received_at] * 2 == ends
+
+
+def test_what_the_next_start_interrupts_lasted_until_then() -> None:
+    """The same where an agent sends no prompts."""
+    words = [("AGENT_START", {}), ("PRE_TOOL_USE", {"tool_name": "t"}), ("AGENT_START", {})]
+    bodies = ({"session_id": "s", "event_type": name, **more} for name, more in words)
+    events = [recorded.event(body, seq, seq, agent="custom") for seq, body in enumerate(bodies, 1)]
+    tool, root, _ = run(events)
+    assert [events[-1].received_at] * 2 == [tool.end_ns // 1000, root.end_ns // 1000]
+
+
 def test_late_calls_leave_alone() -> None:
     """A call that comes after its turn has left is one more span; the root never leaves again."""
     events = recorded.session("basic")

@@ -144,6 +144,17 @@ STORIES = {
         claude(3, "UserPromptSubmit", 5000, prompt_id="q"),
         claude(4, "Stop", 6000, prompt_id="q"),
     ],
+    "interrupted by a prompt that came when the turn was abandoned": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
+        claude(3, "UserPromptSubmit", 7_200_000, prompt_id="q"),
+        claude(4, "Stop", 7_200_900, prompt_id="q"),
+    ],
+    "interrupted by /clear, whose end names another prompt": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
+        claude(3, "SessionEnd", 5000, prompt_id="q"),
+    ],
     "interrupted by the end, with a call open": [
         claude(1, "UserPromptSubmit"),
         claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
