@@ -143,14 +143,14 @@ calls AS NOT MATERIALIZED (
     FROM keyed
     GROUP BY session_id, agent, turn, call_key   -- keys go to disk where memory ends, texts of any_value do not
 ),
--- What comes after a call that nothing ended tells that nothing will.
+-- What comes after a call that nothing ended tells that nothing will; so does half an hour in which nothing comes.
 closed AS NOT MATERIALIZED (
     SELECT
         session_id, agent, main,
-        max(seq) AS main_seq,
-        max(seq) FILTER (role = 'end') AS session_seq
+        max(seq) FILTER (role IN ('open', 'stop', 'end')) AS main_seq,
+        max(seq) FILTER (role = 'end') AS session_seq,
+        max(received_at) AS last_at
     FROM event_roles
-    WHERE role IN ('open', 'stop', 'end')
     GROUP BY session_id, agent, main
 )
 SELECT
@@ -162,7 +162,8 @@ SELECT
     calls.tool_name,
     CASE WHEN has_id THEN call_key END AS tool_use_id,
     coalesce(
-        pre_at, post_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT)), batch_at
+        CASE WHEN coalesce(post_at, batch_at) < pre_at THEN NULL ELSE pre_at END,   -- it may have been overtaken
+        post_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT)), batch_at
     ) AS started_at,
     coalesce(post_at, batch_at) AS ended_at,
     date_diff('microsecond', started_at, ended_at) / 1000.0 AS duration_ms,
@@ -172,6 +173,7 @@ SELECT
         WHEN batch_verdict IS NOT NULL THEN batch_verdict
         WHEN batch_at IS NOT NULL THEN 'ok'
         WHEN first_seq < CASE WHEN in_guide_words OR agent_id IS NULL THEN main_seq ELSE session_seq END THEN 'unfinished'
+        WHEN last_at < now() - INTERVAL 30 MINUTES THEN 'unfinished'
         ELSE 'open'
     END AS outcome,
     error,

@@ -165,7 +165,7 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 
 
 def test_tool_calls_pair_by_id(store: Store) -> None:
-    """A call's row runs from PreToolUse to its end and says how it went; one without an end is open."""
+    """A call's row runs from PreToolUse to its end and says how it went; without an end it is unfinished one day."""
     store.load(
         [
             claude(1, hook_event_name="PreToolUse", tool_name="Bash", tool_use_id="a"),
@@ -180,7 +180,12 @@ def test_tool_calls_pair_by_id(store: Store) -> None:
 
     rows = store.fetch("SELECT tool_use_id, outcome, duration_ms, error FROM tool_calls ORDER BY tool_use_id")
 
-    expected = [("a", "ok", 4.0, None), ("b", "error", 1.0, "no"), ("c", "open", None, None), ("d", "ok", 2.0, None)]
+    expected = [
+        ("a", "ok", 4.0, None),
+        ("b", "error", 1.0, "no"),
+        ("c", "unfinished", None, None),
+        ("d", "ok", 2.0, None),
+    ]
     assert expected == rows
 
 

@@ -155,6 +155,12 @@ STORIES = {
         claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
         claude(3, "SessionEnd", 5000, prompt_id="q"),
     ],
+    "an end that overtook its start": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PostToolUse", 30, tool_name="Bash", tool_use_id="a", duration_ms=5),
+        claude(3, "PreToolUse", 31, tool_name="Bash", tool_use_id="a"),
+        claude(4, "Stop", 40),
+    ],
     "interrupted by the end, with a call open": [
         claude(1, "UserPromptSubmit"),
         claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
@@ -267,23 +273,26 @@ def test_roles_are_kinds(store: Store) -> None:
     assert [(len(GUIDE),)] == store.fetch("SELECT count(*) FROM event_roles WHERE in_guide_words")
 
 
+def now(event: HookEvent) -> HookEvent:
+    """The same event, received at this moment."""
+    return msgspec.structs.replace(event, received_at=round(time.time() * 1e6))
+
+
 def test_a_call_that_nothing_ended_is_open_while_it_may_run(store: Store) -> None:
     """It is unfinished once its agent stopped, started anew or the session ended; a subagent's only by the last."""
     call = {"tool_name": "Bash"}
-    store.load(
-        [
-            claude(1, "PreToolUse", tool_use_id="own", **call),
-            claude(2, "PreToolUse", tool_use_id="subagent's", agent_id="sub", **call),
-            claude(3, "Stop"),
-            claude(4, "PreToolUse", tool_use_id="next", **call),
-            claude(5, "PreToolUse", tool_use_id="ended", session_id="t", agent_id="sub", **call),
-            claude(6, "SessionEnd", session_id="t"),
-            custom(7, "PRE_TOOL_USE", session_id="u", agent_id="one", tool_use_id="stopped", **call),
-            custom(8, "PRE_TOOL_USE", session_id="u", agent_id="two", tool_use_id="runs", **call),
-            custom(9, "AGENT_STOP", session_id="u", agent_id="one"),
-        ],
-        Notes(),
-    )
+    events = [
+        claude(1, "PreToolUse", tool_use_id="own", **call),
+        claude(2, "PreToolUse", tool_use_id="subagent's", agent_id="sub", **call),
+        claude(3, "Stop"),
+        claude(4, "PreToolUse", tool_use_id="next", **call),
+        claude(5, "PreToolUse", tool_use_id="ended", session_id="t", agent_id="sub", **call),
+        claude(6, "SessionEnd", session_id="t"),
+        custom(7, "PRE_TOOL_USE", session_id="u", agent_id="one", tool_use_id="stopped", **call),
+        custom(8, "PRE_TOOL_USE", session_id="u", agent_id="two", tool_use_id="runs", **call),
+        custom(9, "AGENT_STOP", session_id="u", agent_id="one"),
+    ]
+    store.load([now(one) for one in events], Notes())
 
     found = store.fetch(
         "SELECT outcome, list(tool_use_id ORDER BY tool_use_id) FROM tool_calls GROUP BY 1 ORDER BY 1"
@@ -295,11 +304,21 @@ def test_a_call_that_nothing_ended_is_open_while_it_may_run(store: Store) -> Non
     )
 
 
+def test_a_call_is_unfinished_after_a_long_silence(store: Store) -> None:
+    """As its turn is then abandoned: of a client that was killed nothing more comes."""
+    call = {"tool_name": "Bash", "agent_id": "sub"}
+    killed = claude(1, "PreToolUse", tool_use_id="killed", **call)
+    store.load([killed, now(claude(2, "PreToolUse", tool_use_id="runs", session_id="t", **call))], Notes())
+
+    assert [("killed", "unfinished"), ("runs", "open")] == store.fetch(
+        "SELECT tool_use_id, outcome FROM tool_calls ORDER BY ALL"
+    )
+
+
 def test_a_turn_that_may_go_on_is_open(store: Store) -> None:
     """Until half an hour has passed without an event."""
-    now = round(time.time() * 1e6)
     silent, running = claude(1, "UserPromptSubmit"), claude(2, "UserPromptSubmit", session_id="t")
-    store.load([silent, msgspec.structs.replace(running, received_at=now)], Notes())
+    store.load([silent, now(running)], Notes())
 
     turns = store.fetch("SELECT session_id, outcome, ended_at IS NULL FROM turns ORDER BY 1")
 
