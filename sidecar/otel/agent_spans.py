@@ -29,7 +29,7 @@ def root_span(tree: Tree, around: Surroundings) -> Span:
 
 
 def subagent_span(tree: Tree, agent: Subagent) -> Span:
-    """A subagent, below the call that started it; it may outlive that call and the turn."""
+    """A subagent, below the call or the compaction that started it; it may outlive that call and the turn."""
     launch = agent.launcher.end if agent.launcher else None
     facts: Attributes = {semconv.PARENT_INFERRED: True} if agent.inferred else {}
     if launch and launch.child_model and not agent.inferred:
@@ -38,7 +38,7 @@ def subagent_span(tree: Tree, agent: Subagent) -> Span:
         tree.agent_id(agent.agent_id),
         tree.parent_of(agent),
         f"{semconv.INVOKE_AGENT} {agent.name or ''}".rstrip(),
-        (agent.first.at, tree.agent_end(agent.agent_id)),
+        (agent.began_at, tree.agent_end(agent.agent_id)),
         _agent(agent.name, agent.agent_id) | facts | messages(tree.turn.digests, agent.agent_id),
         error_type=tree.turn.loose_end if agent.ended_at is None else agent.error_type,
         events=tree.events_of(agent.agent_id),

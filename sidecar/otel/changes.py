@@ -82,8 +82,12 @@ def _length(instrument: Instrument, span: Span) -> Change:
 
 
 def _labels(instrument: Instrument, span: Span) -> tuple[str, ...]:
-    """The span's own attributes; what the main agent did is under its name, which its tools' spans do not carry."""
-    named = {semconv.AGENT_NAME: span.service} | span.attributes
+    """The span's own attributes; what the main agent did is under its name, which its tools' spans do not carry.
+
+    A subagent without a name, as the one that compacts, has none: it must not pass for the main agent.
+    """
+    is_main = semconv.AGENT_ID not in span.attributes
+    named = ({semconv.AGENT_NAME: span.service} if is_main else {}) | span.attributes
     return tuple(str(named.get(label, "")) for label in instrument.labels)
 
 

@@ -1,6 +1,6 @@
 """Compaction spans: PreCompact to PostCompact."""
 
-from sidecar.otel import ids, semconv
+from sidecar.otel import semconv
 from sidecar.otel.digest import Digest
 from sidecar.otel.kinds import Kind
 from sidecar.otel.model import Attributes, Span
@@ -24,7 +24,7 @@ def compaction_spans(tree: Tree) -> list[Span]:
 def _span(tree: Tree, begun: Digest, ended: Digest | None) -> Span:
     attributes: Attributes = {semconv.COMPACT_TRIGGER: begun.label} if begun.label else {}
     return tree.span(
-        tree.scope.span_id(ids.COMPACTION, begun.event_id),
+        tree.compaction_id(begun),
         tree.root_id,
         semconv.COMPACT,
         (begun.at, ended.at if ended else max(begun.at, tree.turn.end)),

@@ -10,7 +10,10 @@ from sidecar.otel.kinds import Kind
 
 @dataclass(slots=True)
 class Subagent:
-    """One subagent; `inferred` says that its launcher is our guess, since no event names it."""
+    """One subagent; `inferred` says that its launcher is our guess, since no event names it.
+
+    `compaction` is the PreCompact of the one that it worked for: of the client's own agent nothing comes but its end.
+    """
 
     agent_id: str
     first: Digest
@@ -19,6 +22,12 @@ class Subagent:
     stop: Digest | None = None
     launcher: ToolCall | None = None
     inferred: bool = False
+    compaction: Digest | None = None
+
+    @property
+    def began_at(self) -> int:
+        """Receipt of its first event, or of the compaction's."""
+        return (self.compaction or self.first).at
 
     @property
     def ended_at(self) -> int | None:
@@ -43,6 +52,7 @@ def subagents(digests: Sequence[Digest], calls: Sequence[ToolCall]) -> dict[str,
         calls: the turn's tool calls.
     """
     found = _gather(digests)
+    _link_compactions(found, digests)
     _link_named(found, calls)
     _link_inferred(found, calls)
     return found
@@ -61,6 +71,18 @@ def _gather(digests: Iterable[Digest]) -> dict[str, Subagent]:
     return found
 
 
+def _link_compactions(found: Mapping[str, Subagent], digests: Iterable[Digest]) -> None:
+    """Links agents of which only the end is told, without a type, to the compaction that was under way then."""
+    begun: Digest | None = None
+    for one in digests:
+        if one.kind is Kind.COMPACT_START:
+            begun = one
+        elif one.kind is Kind.COMPACT_END:
+            begun = None
+        elif one.kind is Kind.SUBAGENT_STOP and one.owner and not one.owner_type and found[one.owner].first is one:
+            found[one.owner].compaction = begun
+
+
 def _link_named(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> None:
     """Links by what the client says: the answer of the Agent call names the subagent."""
     for call in calls:
@@ -74,7 +96,7 @@ def _link_inferred(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> 
     claimed = {agent.launcher.key for agent in found.values() if agent.launcher}
     spawning = [call for call in calls if call.tool in SPAWNERS and call.pre and not _names_child(call)]
     for agent in found.values():
-        if agent.launcher:
+        if agent.launcher or agent.compaction:
             continue
         fitting = [
             call

@@ -35,8 +35,14 @@ class Tree:
         """Span id of the agent that owns something: a subagent, else the root."""
         return self.root_id if owner is None else self.scope.span_id(ids.SUBAGENT, owner)
 
+    def compaction_id(self, begun: Digest) -> str:
+        """Span id of a compaction, by its first event."""
+        return self.scope.span_id(ids.COMPACTION, begun.event_id)
+
     def parent_of(self, agent: Subagent) -> str:
-        """Span id above a subagent: the call that started it, else the root."""
+        """Span id above a subagent: the call that started it, or the compaction, else the root."""
+        if agent.compaction:
+            return self.compaction_id(agent.compaction)
         return self.call_id(agent.launcher) if agent.launcher else self.root_id
 
     def agent_end(self, owner: str | None) -> int:

@@ -282,6 +282,24 @@ def test_compaction() -> None:
     assert (pytest.approx((1.0, 5.0)), SpanStatus.ERROR) == (seconds(cut), cut.status)
 
 
+def test_the_agent_that_compacts() -> None:
+    """Only its end is told: it ran within the compaction, not within a call, and does not count as the main agent."""
+    turn = script(
+        (0, "PreToolUse", AGENT),
+        (1, "PreCompact", {"trigger": "auto"}),
+        (2, "SubagentStop", {"agent_id": "c", "agent_type": ""}),
+        (3, "PostCompact", {"trigger": "auto"}),
+    )
+    spans = spans_of_turn(turn)
+    agent = named(spans, semconv.INVOKE_AGENT)
+    assert (pytest.approx((1.0, 2.0)), named(spans, semconv.COMPACT).span_id) == (
+        seconds(agent),
+        agent.parent_span_id,
+    )
+    (length,) = changes_of(agent)
+    assert "" == dict(zip(length.instrument.labels, length.labels, strict=True))[semconv.AGENT_NAME]
+
+
 @pytest.mark.parametrize("character", ["x", "é", "\U0001f600", '"', "\x01"])
 def test_long_messages_fill_their_limit(character: str) -> None:
     """A message is cut to 8 KB of JSON, not to nothing, whatever its characters need there."""
