@@ -19,6 +19,10 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _STRANGE = re.compile(r"[^a-z0-9_]+")
 
 
+_OF_THE_SESSION = frozenset({"Setup", "SessionStart", "InstructionsLoaded", "SessionEnd"})
+"""Outside every turn, whatever prompt they name: after `/clear` or `/cost` it is one that makes no turn."""
+
+
 class _Session(msgspec.Struct):
     source: msgspec.Raw = loose.ABSENT
     reason: msgspec.Raw = loose.ABSENT
@@ -60,6 +64,8 @@ def _span_of(event: HookEvent) -> tuple[str | None, str | None]:
     Without a prompt only an event that opens a turn, or names its call, is sure of its span; one outside
     every turn has no trace either.
     """
+    if event.hook_event_name in _OF_THE_SESSION:
+        return None, None
     kind = kind_of(event.hook_event_name, event.tool_name)
     if event.prompt_id:
         return event.trace_id, event.span_id

@@ -65,6 +65,8 @@ def test_a_tool_call() -> None:
     [
         ({"hook_event_name": "SessionStart"}, False, False),
         ({"hook_event_name": "SessionEnd"}, False, False),
+        ({"hook_event_name": "SessionEnd", "prompt_id": "of /clear"}, False, False),
+        ({"hook_event_name": "InstructionsLoaded", "prompt_id": "of /clear"}, False, False),
         ({"event_type": "AGENT_START"}, True, True),
         ({"event_type": "PRE_TOOL_USE", "tool_name": "x"}, True, True),
         ({"event_type": "POST_TOOL_USE", "tool_name": "x"}, True, False),
@@ -72,7 +74,7 @@ def test_a_tool_call() -> None:
     ],
 )
 def test_ids_are_given_only_where_they_are_sure(body: dict[str, Any], has_trace: bool, has_span: bool) -> None:
-    """Without a prompt a record names no span that might never be."""
+    """A record names no span that might never be: without a prompt, or with that of a command that makes no turn."""
     found = record(body)
     assert (has_trace, has_span) == (found.trace_id is not None, found.span_id is not None)
 
