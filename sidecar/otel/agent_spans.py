@@ -14,17 +14,17 @@ from sidecar.otel.turn import Surroundings
 
 
 def root_span(tree: Tree, around: Surroundings) -> Span:
-    """The turn itself: from the prompt to the Stop, or to the last sign of work."""
+    """The turn itself, from the prompt to the Stop or the last sign of work, or how it went on after it had left."""
     turn, scope = tree.turn, tree.scope
     return tree.span(
         tree.root_id,
-        None,
+        tree.above,
         f"{semconv.INVOKE_AGENT} {scope.agent}",
         (turn.start, turn.end),
         _agent(scope.agent, scope.agent_id) | _turn_facts(tree) | messages(turn.digests, None),
         error_type=turn.error_type,
         events=tree.events_of(None),
-        links=(around.previous,) if around.previous else (),
+        links=(around.previous,) if around.previous and not tree.continued else (),
     )
 
 
@@ -59,6 +59,7 @@ def _turn_facts(tree: Tree) -> Attributes:
     own = [one for one in digests if one.owner is None]
     found: dict[str, str | int | None] = {
         semconv.TURN_OUTCOME: tree.turn.outcome.value,
+        semconv.TURN_CONTINUED: tree.continued or None,
         semconv.TURN_TOOL_CALLS: sum(call.owner is None for call in tree.turn.calls),
         semconv.PROMPT_LENGTH: _last_count(digests, Kind.OPEN),
         semconv.PERMISSION_MODE: next((one.mode for one in own if one.mode), None),

@@ -26,7 +26,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes_of(span: Span) -> list[Change]:
-    """The changes that one span of any kind brings; those of a huge turn's further roots are none."""
+    """The changes that one span of any kind brings; those of a huge turn's further roots are none.
+
+    Of a turn that went on after it had left only a failure is news: the turn was counted.
+    """
     if span.name == semconv.PERMISSION_WAIT:
         return [_permission(span)]
     operation = span.attributes.get(semconv.OPERATION_NAME)
@@ -54,6 +57,8 @@ def _tool(span: Span) -> Iterator[Change]:
 
 
 def _agent(span: Span) -> Iterator[Change]:
+    if semconv.TURN_CONTINUED in span.attributes:
+        return
     yield _length(instruments.INVOKE_AGENT_DURATION, span)
     if is_turn_root(span):
         outcome = _text(span, semconv.TURN_OUTCOME)

@@ -23,11 +23,12 @@ def is_turn_root(span: Span) -> bool:
 
 @dataclass(slots=True)
 class Departed:
-    """The ids of spans that have left, by trace, and the traces of which a turn's root has; the last `most` spans."""
+    """The ids of spans that have left, by trace, and the turns' roots among them; the last `most` spans."""
 
     most: int = MAX_SPAN_IDS
     _traces: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)
-    _sealed: set[str] = field(default_factory=set)
+    _sealed: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """Trace → root of a turn → (when it ended, how often it went on after it had left)."""
     _size: int = 0
 
     def __contains__(self, trace_id: str) -> bool:
@@ -45,16 +46,28 @@ class Departed:
             if span.span_id not in known:
                 known.add(span.span_id)
                 fresh.append(span)
-            if is_turn_root(span):
-                self._sealed.add(span.trace_id)
+            if is_turn_root(span) or semconv.TURN_CONTINUED in span.attributes:
+                self._seal(span)
         self._size += len(fresh)
         self._forget()
         return fresh
 
+    def continuation(self, trace_id: str, root_id: str, start: int) -> int:
+        """As how manieth continuation of a turn that has left what begins at `start` counts; 0 when it is none."""
+        end, times = self._sealed.get(trace_id, {}).get(root_id, (start, 0))
+        return times + 1 if start > end else 0
+
+    def _seal(self, span: Span) -> None:
+        roots = self._sealed.setdefault(span.trace_id, {})
+        root_id = span.parent_span_id or span.span_id
+        end, times = roots.get(root_id, (0, 0))
+        again = int(span.attributes.get(semconv.TURN_CONTINUED, 0))
+        roots[root_id] = max(end, span.end_ns // 1000), max(times, again)
+
     def _forget(self) -> None:
         while self._size > self.most and len(self._traces) > 1:
             trace_id, forgotten = self._traces.popitem(last=False)
-            self._sealed.discard(trace_id)
+            self._sealed.pop(trace_id, None)
             self._size -= len(forgotten)
 
 

@@ -38,6 +38,8 @@ class OpenTurn:
     last_at: int
     start: int | None = None
     root_id: str = ""
+    continued: int = 0
+    """Set once something of it has left as a continuation, so that all of it does."""
     digests: dict[str, Digest] = field(default_factory=dict)
     dropped: int = 0
     queued: int | None = None
@@ -80,6 +82,11 @@ class OpenTurn:
     def finished(self) -> bool:
         """Whether the main agent stopped and did not go on."""
         return self._stop is not None and (self._work is None or self._work < self._stop)
+
+    @property
+    def has_own_work(self) -> bool:
+        """Whether the main agent itself did anything; the rest may be a subagent's late word."""
+        return any(one.owner is None and one.kind in SHAPES_A_TURN for one in self.digests.values())
 
     @property
     def has_running_subagents(self) -> bool:

@@ -36,6 +36,10 @@ class Scope(msgspec.Struct, frozen=True):
         opening = min((one.order for one in digests if one.kind is Kind.OPEN), default=None)
         return self.span_id(ids.TURN, ids.turn_key(self.prompt_id, opening[-1] if opening else None))
 
+    def top_id(self, root_id: str, continued: int) -> str:
+        """The id of the span above what the main agent did: the root's, or of how it went on after that had left."""
+        return self.span_id(ids.TURN, f"{root_id}+{continued}") if continued else root_id
+
     def shared(self) -> Attributes:
         """Attributes of every span: children inherit nothing from their root in any backend."""
         common: Attributes = {

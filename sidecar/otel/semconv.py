@@ -56,6 +56,7 @@ PROMPT_ID = "prompt.id"
 TURN_OUTCOME = "claude_code.turn.outcome"
 TURN_TOOL_CALLS = "claude_code.turn.tool_calls"
 TURN_PART = "claude_code.turn.part"
+TURN_CONTINUED = "claude_code.turn.continued"
 PROMPT_LENGTH = "claude_code.prompt.length"
 PERMISSION_MODE = "claude_code.permission.mode"
 PERMISSION_DECISION = "claude_code.permission.decision"
@@ -130,6 +131,7 @@ SPAN_ATTRIBUTES: frozenset[str] = frozenset(
         TURN_OUTCOME,
         TURN_TOOL_CALLS,
         TURN_PART,
+        TURN_CONTINUED,
         PROMPT_LENGTH,
         PERMISSION_MODE,
         PERMISSION_DECISION,

@@ -39,7 +39,7 @@ def spans_of_digests(scope: Scope, digests: Iterable[Digest], around: Surroundin
     turn = read_turn(digests, around)
     if turn is None:
         return []
-    tree = Tree(scope, turn)
+    tree = Tree(scope, turn, around.continued)
     children = _call_spans(tree, turn.calls)
     children += [subagent_span(tree, agent) for agent in turn.agents.values()]
     children += compaction_spans(tree)
@@ -47,19 +47,22 @@ def spans_of_digests(scope: Scope, digests: Iterable[Digest], around: Surroundin
     return [*children, root_span(tree, around)]
 
 
-def finished_calls(scope: Scope, digests: Iterable[Digest], until: int) -> tuple[list[Span], int | None]:
+def finished_calls(
+    scope: Scope, digests: Iterable[Digest], until: int, continued: int = 0
+) -> tuple[list[Span], int | None]:
     """Spans of the calls that ended by `until`, by start, and when the first call after that ended.
 
     Args:
         scope: whose turn it is.
         digests: what is known of the turn so far.
         until: microseconds since the epoch.
+        continued: as in `Surroundings`.
     """
     turn = read_turn(digests, NOTHING_KNOWN)
     if turn is None:
         return [], None
     ended = [(call.ended_at, call) for call in turn.calls if call.ended_at is not None]
-    spans = _call_spans(Tree(scope, turn), [call for at, call in ended if at <= until])
+    spans = _call_spans(Tree(scope, turn, continued), [call for at, call in ended if at <= until])
     spans.sort(key=lambda span: (span.start_ns, span.span_id))
     return spans, min((at for at, _ in ended if at > until), default=None)
 

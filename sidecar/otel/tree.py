@@ -18,14 +18,21 @@ _EVENT_NAMES = {Kind.NOTIFICATION: semconv.NOTIFICATION, Kind.AGENT_ERROR: semco
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A turn and whose it is: answers parents and times, makes spans."""
+    """A turn and whose it is: answers parents and times, makes spans.
+
+    When the turn went on after its root had left, `root_id` is that of the continuation, `above` the root's.
+    """
 
     scope: Scope
     turn: Turn
+    continued: int = 0
+    above: str | None = field(init=False)
     root_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root_id", self.scope.root_id(self.turn.digests))
+        root_id = self.scope.root_id(self.turn.digests)
+        object.__setattr__(self, "above", root_id if self.continued else None)
+        object.__setattr__(self, "root_id", self.scope.top_id(root_id, self.continued))
 
     def call_id(self, call: ToolCall) -> str:
         """Span id of a tool call."""

@@ -29,11 +29,12 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     `previous` links to the root of the session's turn before. `over_at` is when the session went on to another
     prompt, or ended, in microseconds since the epoch, so that a turn without a Stop was interrupted and not merely
-    abandoned; None while it did neither.
+    abandoned; None while it did neither. `continued` is how often the turn went on after its root had left.
     """
 
     previous: SpanLink | None = None
     over_at: int | None = None
+    continued: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ class TurnAssembler:
 
     def _flush(self, turn: OpenTurn, at: int) -> list[Span]:
         """The calls that had ended a moment before `at`, whenever that time is looked at."""
-        spans, waiting_since = finished_calls(turn.scope, turn.digests.values(), at - GRACE_US)
+        continued = self._continued(turn)
+        spans, waiting_since = finished_calls(turn.scope, turn.digests.values(), at - GRACE_US, continued)
         turn.flushing.waiting_since, turn.flushing.last_at = waiting_since, at
         return self._gone(turn, spans)
 
@@ -217,14 +218,20 @@ class TurnAssembler:
         """Those of a turn's spans that had not left, each in its trace."""
         fresh = [span for span in spans if span.span_id not in turn.flushing.left]
         turn.flushing.left.update(span.span_id for span in fresh)
-        return self._departed.leave(turn.parts.place(fresh, turn.root_id))
+        return self._departed.leave(turn.parts.place(fresh, turn.scope.top_id(turn.root_id, turn.continued)))
+
+    def _continued(self, turn: OpenTurn) -> int:
+        """How often the turn has gone on, with this, since its root left: a Stop hook may send the agent on late."""
+        if turn.start is not None and not turn.continued and turn.has_own_work:
+            turn.continued = self._departed.continuation(turn.scope.trace_id, turn.root_id, turn.start)
+        return turn.continued
 
     def _close(self, turn: OpenTurn, *, over_at: int | None = None) -> list[Span]:
         self._drop(turn)
         if turn.start is None:
             return []
         previous = turn.session.previous(turn.root_id, turn.start)
-        around = Surroundings(previous, turn.over_at if over_at is None else over_at)
+        around = Surroundings(previous, turn.over_at if over_at is None else over_at, self._continued(turn))
         return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _drop(self, turn: OpenTurn) -> None:

@@ -35,6 +35,7 @@ VENDOR = {
     "claude_code.tool.end_inferred",
     "claude_code.tool.input.size",
     "claude_code.tool.result.size",
+    "claude_code.turn.continued",
     "claude_code.turn.outcome",
     "claude_code.turn.part",
     "claude_code.turn.tool_calls",

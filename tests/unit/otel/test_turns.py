@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
+from sidecar.otel.changes import changes_of
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import IDLE_US
 from sidecar.otel.spans import spans_of_turn
@@ -169,6 +170,28 @@ def test_what_the_next_start_interrupts_lasted_until_then() -> None:
     events = [recorded.event(body, seq, seq, agent="custom") for seq, body in enumerate(bodies, 1)]
     tool, root, _ = run(events)
     assert [events[-1].received_at] * 2 == [tool.end_ns // 1000, root.end_ns // 1000]
+
+
+def test_a_turn_that_goes_on_after_it_left_has_a_span_for_that() -> None:
+    """A Stop hook may send the agent on, hours may pass at a question: what follows lies within a span of its own."""
+    call = {"tool_name": "Bash", "tool_use_id": "t"}
+    steps = [
+        (0, {"hook_event_name": "UserPromptSubmit"}),
+        (5, {"hook_event_name": "Stop"}),
+        (15, {"hook_event_name": "PreToolUse", **call}),
+        (16, {"hook_event_name": "PostToolUse", **call}),
+        (17, {"hook_event_name": "Stop"}),
+        (9000, {"hook_event_name": "StopFailure", "error": "overloaded"}),
+    ]
+    events = [recorded.event({"session_id": "s", "prompt_id": "p", **body}, at, at + 1) for at, body in steps]
+    root, tool, second, third = run(events)
+    assert [(None, 0), (root.span_id, 1), (root.span_id, 2)] == [
+        (one.parent_span_id, one.attributes.get(semconv.TURN_CONTINUED, 0)) for one in (root, second, third)
+    ]
+    assert second.span_id == tool.parent_span_id
+    assert (15, 17) == tuple(at // 10**9 - recorded.BASE // 10**6 for at in (second.start_ns, second.end_ns))
+    counted = [change.instrument.name for span in (root, second, third) for change in changes_of(span)]
+    assert ["leanvibe.turns", "leanvibe.errors"] == [name for name in counted if not name.startswith("gen_ai.")]
 
 
 def test_late_calls_leave_alone() -> None:
