@@ -52,9 +52,12 @@ def part_trace_id(session_id: str, prompt_id: str | None, part: str) -> str:
     return _digest(TRACE_BYTES, f"{trace_id(session_id, prompt_id)} {PART}:{part}")
 
 
-def turn_key(prompt_id: str | None, opening_event_id: str | None) -> str:
-    """The key of a turn's root: a prompt names one turn; without one each opening event starts another."""
-    return "" if prompt_id else opening_event_id or ""
+def turn_key(prompt_id: str | None, opening_event_id: str | None, agent_id: str | None) -> str:
+    """The key of a turn's root: a prompt names one turn; without one each opening event starts another.
+
+    Where neither is known it is the main agent's: those of one session must not share a root.
+    """
+    return "" if prompt_id else opening_event_id or (f"agent {agent_id}" if agent_id else "")
 
 
 def ids_of(  # noqa: PLR0913 - the event's own fields, so that no event need exist yet
@@ -71,10 +74,12 @@ def ids_of(  # noqa: PLR0913 - the event's own fields, so that no event need exi
 
     Tool events belong to their tool's span, other events of a subagent to the subagent's, all else to the
     root of the turn. In the session-level trace an event that neither opens a turn nor names its tool call
-    can only be given the session's own span id, which is exported when the turn had no opening event.
+    can only be given the session's own span id, or that of its main agent, which is exported when the turn had
+    no opening event.
     """
     kind = kind_of(hook_event_name, tool_name)
-    span_kind, key = TURN, turn_key(prompt_id, event_id if kind is Kind.OPEN else None)
+    main = agent_id if is_guide(hook_event_name) else None
+    span_kind, key = TURN, turn_key(prompt_id, event_id if kind is Kind.OPEN else None, main)
     if kind in TOOL_KINDS and (tool_use_id or kind is Kind.PRE):
         span_kind, key = TOOL, tool_use_id or event_id
     elif agent_id and not is_guide(hook_event_name):

@@ -34,7 +34,7 @@ class Scope(msgspec.Struct, frozen=True):
     def root_id(self, digests: Iterable[Digest]) -> str:
         """The id of the turn's root, by its earliest opening event where there is no prompt id."""
         opening = min((one.order for one in digests if one.kind is Kind.OPEN), default=None)
-        return self.span_id(ids.TURN, ids.turn_key(self.prompt_id, opening[-1] if opening else None))
+        return self.span_id(ids.TURN, ids.turn_key(self.prompt_id, opening[-1] if opening else None, self.agent_id))
 
     def top_id(self, root_id: str, continued: int) -> str:
         """The id of the span above what the main agent did: the root's, or of how it went on after that had left."""

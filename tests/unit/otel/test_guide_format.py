@@ -88,6 +88,23 @@ def test_agents_of_one_session_do_not_mix() -> None:
     assert {"main", "other"} == {roots[str(span.parent_span_id)] for span in tools}
 
 
+def test_agents_that_never_say_that_they_start_do_not_mix() -> None:
+    """Each agent of a session has a root of its own, which its events name, and its calls lie below that."""
+    call = {"tool_name": "grep"}
+    events = script(
+        (0, "PRE_TOOL_USE", call),
+        (1, "PRE_TOOL_USE", {**call, "agent_id": "other"}),
+        (2, "POST_TOOL_USE", {**call, "agent_id": "other"}),
+        (3, "POST_TOOL_USE", call),
+        (4, "AGENT_STOP", {"agent_id": "other"}),
+        (5, "AGENT_STOP", {}),
+    )
+    spans = run(events)
+    roots = {span.attributes[semconv.AGENT_ID]: span.span_id for span in spans if span.parent_span_id is None}
+    assert {"main": events[-1].span_id, "other": events[-2].span_id} == roots
+    assert set(roots.values()) == {span.parent_span_id for span in spans if span.parent_span_id}
+
+
 def test_provider_is_the_agent_itself() -> None:
     """The convention requires a provider: of an unknown agent only its own name is known."""
     assert {"custom"} == {span.attributes[semconv.PROVIDER_NAME] for span in run(TWO_TURNS)}
