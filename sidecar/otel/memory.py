@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sidecar.otel import semconv
 from sidecar.otel.model import Span, SpanLink
@@ -19,6 +20,13 @@ MAX_TURNS_PER_SESSION = 16
 def is_turn_root(span: Span) -> bool:
     """Whether the span is the root of a turn; that of a further part of a huge turn is not."""
     return span.parent_span_id is None and semconv.TURN_PART not in span.attributes
+
+
+class Continuation(NamedTuple):
+    """How a turn goes on after it has left: for the how manieth time, and when what had left ended."""
+
+    times: int
+    since: int
 
 
 @dataclass(slots=True)
@@ -52,10 +60,10 @@ class Departed:
         self._forget()
         return fresh
 
-    def continuation(self, trace_id: str, root_id: str, start: int) -> int:
-        """As how manieth continuation of a turn that has left what begins at `start` counts; 0 when it is none."""
+    def continuation(self, trace_id: str, root_id: str, start: int) -> Continuation | None:
+        """What that begins at `start` continues of a turn that has left; None when it does not."""
         end, times = self._sealed.get(trace_id, {}).get(root_id, (start, 0))
-        return times + 1 if start > end else 0
+        return Continuation(times + 1, end) if start > end else None
 
     def _seal(self, span: Span) -> None:
         roots = self._sealed.setdefault(span.trace_id, {})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sidecar.otel.digest import Digest
 from sidecar.otel.early import GRACE_US, Early, Flushing
 from sidecar.otel.kinds import TOOL_KINDS, Kind
-from sidecar.otel.memory import Session
+from sidecar.otel.memory import Continuation, Session
 from sidecar.otel.parts import Parts
 from sidecar.otel.scope import Scope
 from sidecar.otel.turn import SHAPES_A_TURN
@@ -38,7 +38,7 @@ class OpenTurn:
     last_at: int
     start: int | None = None
     root_id: str = ""
-    continued: int = 0
+    continues: Continuation | None = None
     """Set once something of it has left as a continuation, so that all of it does."""
     digests: dict[str, Digest] = field(default_factory=dict)
     dropped: int = 0
@@ -87,6 +87,11 @@ class OpenTurn:
     def has_own_work(self) -> bool:
         """Whether the main agent itself did anything; the rest may be a subagent's late word."""
         return any(one.owner is None and one.kind in SHAPES_A_TURN for one in self.digests.values())
+
+    @property
+    def top_id(self) -> str:
+        """Span id above what the main agent did."""
+        return self.scope.top_id(self.root_id, self.continues.times if self.continues else 0)
 
     @property
     def has_running_subagents(self) -> bool:

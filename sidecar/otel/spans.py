@@ -48,7 +48,7 @@ def spans_of_digests(scope: Scope, digests: Iterable[Digest], around: Surroundin
 
 
 def finished_calls(
-    scope: Scope, digests: Iterable[Digest], until: int, continued: int = 0
+    scope: Scope, digests: Iterable[Digest], until: int, around: Surroundings = NOTHING_KNOWN
 ) -> tuple[list[Span], int | None]:
     """Spans of the calls that ended by `until`, by start, and when the first call after that ended.
 
@@ -56,13 +56,13 @@ def finished_calls(
         scope: whose turn it is.
         digests: what is known of the turn so far.
         until: microseconds since the epoch.
-        continued: as in `Surroundings`.
+        around: what the turn's own events cannot tell.
     """
-    turn = read_turn(digests, NOTHING_KNOWN)
+    turn = read_turn(digests, around)
     if turn is None:
         return [], None
     ended = [(call.ended_at, call) for call in turn.calls if call.ended_at is not None]
-    spans = _call_spans(Tree(scope, turn, continued), [call for at, call in ended if at <= until])
+    spans = _call_spans(Tree(scope, turn, around.continued), [call for at, call in ended if at <= until])
     spans.sort(key=lambda span: (span.start_ns, span.span_id))
     return spans, min((at for at, _ in ended if at > until), default=None)
 

@@ -29,12 +29,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     `previous` links to the root of the session's turn before. `over_at` is when the session went on to another
     prompt, or ended, in microseconds since the epoch, so that a turn without a Stop was interrupted and not merely
-    abandoned; None while it did neither. `continued` is how often the turn went on after its root had left.
+    abandoned; None while it did neither. `continued` is how often the turn went on after its root had left, `since`
+    the end of what had left where that was not long before.
     """
 
     previous: SpanLink | None = None
     over_at: int | None = None
     continued: int = 0
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
     start = next((one.at for one in ordered if one.kind in SHAPES_A_TURN), None)
     if start is None:
         return None
+    start = start if around.since is None else min(start, around.since)
     calls = tool_calls(ordered)
     unclaimed = give_permissions(calls, ordered)
     agents = subagents(ordered, calls)

@@ -8,6 +8,8 @@ import heapq
 import itertools
 from collections.abc import Container, Iterable, Sequence
 
+import msgspec
+
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
@@ -15,7 +17,7 @@ from sidecar.otel.early import GRACE_US, LONG_TURNS, Early
 from sidecar.otel.kinds import Kind, kind_of
 from sidecar.otel.memory import MAX_SPAN_IDS, Departed, Session, Sessions, is_turn_root
 from sidecar.otel.model import Span
-from sidecar.otel.open_turn import OpenTurn
+from sidecar.otel.open_turn import IDLE_US, OpenTurn
 from sidecar.otel.scope import Scope, scope_of
 from sidecar.otel.spans import finished_calls, spans_of_digests
 from sidecar.otel.turn import Surroundings
@@ -209,8 +211,8 @@ class TurnAssembler:
 
     def _flush(self, turn: OpenTurn, at: int) -> list[Span]:
         """The calls that had ended a moment before `at`, whenever that time is looked at."""
-        continued = self._continued(turn)
-        spans, waiting_since = finished_calls(turn.scope, turn.digests.values(), at - GRACE_US, continued)
+        around = self._around(turn)
+        spans, waiting_since = finished_calls(turn.scope, turn.digests.values(), at - GRACE_US, around)
         turn.flushing.waiting_since, turn.flushing.last_at = waiting_since, at
         return self._gone(turn, spans)
 
@@ -218,20 +220,24 @@ class TurnAssembler:
         """Those of a turn's spans that had not left, each in its trace."""
         fresh = [span for span in spans if span.span_id not in turn.flushing.left]
         turn.flushing.left.update(span.span_id for span in fresh)
-        return self._departed.leave(turn.parts.place(fresh, turn.scope.top_id(turn.root_id, turn.continued)))
+        return self._departed.leave(turn.parts.place(fresh, turn.top_id))
 
-    def _continued(self, turn: OpenTurn) -> int:
-        """How often the turn has gone on, with this, since its root left: a Stop hook may send the agent on late."""
-        if turn.start is not None and not turn.continued and turn.has_own_work:
-            turn.continued = self._departed.continuation(turn.scope.trace_id, turn.root_id, turn.start)
-        return turn.continued
+    def _around(self, turn: OpenTurn) -> Surroundings:
+        """How the turn goes on since its root left, if it has: a Stop hook may send the agent on late."""
+        if turn.start is not None and turn.continues is None and turn.has_own_work:
+            turn.continues = self._departed.continuation(turn.scope.trace_id, turn.root_id, turn.start)
+        if turn.start is None or turn.continues is None:
+            return Surroundings()
+        times, since = turn.continues
+        return Surroundings(continued=times, since=since if turn.start - since < IDLE_US else None)
 
     def _close(self, turn: OpenTurn, *, over_at: int | None = None) -> list[Span]:
         self._drop(turn)
         if turn.start is None:
             return []
         previous = turn.session.previous(turn.root_id, turn.start)
-        around = Surroundings(previous, turn.over_at if over_at is None else over_at, self._continued(turn))
+        over_at = turn.over_at if over_at is None else over_at
+        around = msgspec.structs.replace(self._around(turn), previous=previous, over_at=over_at)
         return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
 
     def _drop(self, turn: OpenTurn) -> None:
