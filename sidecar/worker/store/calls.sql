@@ -138,7 +138,7 @@ calls AS NOT MATERIALIZED (
         min(verdict) FILTER (NOT is_end) AS batch_verdict,
         coalesce(any_value(error) FILTER (is_end), any_value(error)) AS error,
         any_value(trace_id) AS trace_id,
-        any_value(span_id) AS span_id,
+        any_value(span_id) FILTER (is_start OR tool_use_id IS NOT NULL) AS span_id,   -- an end alone names no call
         min(seq) AS first_seq
     FROM keyed
     GROUP BY session_id, agent, turn, call_key   -- keys go to disk where memory ends, texts of any_value do not

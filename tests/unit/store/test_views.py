@@ -12,6 +12,7 @@ from sidecar.agents import Receipt, claude_code, guide
 from sidecar.events import HookEvent
 from sidecar.otel import semconv
 from sidecar.otel.changes import changes_of
+from sidecar.otel.ids import ids_of
 from sidecar.otel.instruments import TOOL_CALLS
 from sidecar.otel.kinds import GUIDE, NATIVE, Kind
 from sidecar.otel.memory import is_turn_root
@@ -40,7 +41,10 @@ def _event(agent: object, seq: int, at_ms: float | None, body: dict[str, object]
     payload = {"session_id": "s", **body}
     at = START + round((seq if at_ms is None else at_ms) * 1000)
     receipt = Receipt(event_id=f"e{seq}", received_at=at, host="h", payload=msgspec.json.encode(payload))
-    return msgspec.structs.replace(agent.normalise(payload, receipt), seq=seq)  # type: ignore[attr-defined]
+    one: HookEvent = agent.normalise(payload, receipt)  # type: ignore[attr-defined]
+    words = ("prompt_id", "event_id", "hook_event_name", "tool_name", "tool_use_id", "agent_id")
+    trace_id, span_id = ids_of(session_id=one.session_id, **{word: getattr(one, word) for word in words})
+    return msgspec.structs.replace(one, seq=seq, trace_id=trace_id, span_id=span_id)
 
 
 def listed(call_id: str, tool: str, shown: str) -> dict[str, str]:
@@ -58,6 +62,9 @@ def spans_of(events: list[HookEvent]) -> list[Span]:
     return assembler.feed(events, 0) + assembler.feed([], events[-1].received_at + 3600 * 1_000_000)
 
 
+NAMED = "SELECT span_id FROM tool_calls WHERE span_id IS NOT NULL"
+
+
 def agree(store: Store, events: list[HookEvent]) -> None:
     """Holds the views to the spans of the same events."""
     store.load(events, Notes())
@@ -70,6 +77,7 @@ def agree(store: Store, events: list[HookEvent]) -> None:
         f"SELECT tool_name, {MICROS}, coalesce(epoch_us(ended_at), 0), replace(outcome, 'open', 'unfinished') "
         "FROM tool_calls ORDER BY ALL"
     )
+    assert {one for (one,) in store.fetch(NAMED)} <= {one.span_id for one in calls}
     facts = (semconv.TURN_OUTCOME, semconv.TURN_TOOL_CALLS)
     assert sorted((*times(one), *(one.attributes[fact] for fact in facts)) for one in turns) == store.fetch(
         f"SELECT {MICROS}, epoch_us(ended_at), outcome, own_tool_calls FROM turns ORDER BY ALL"
