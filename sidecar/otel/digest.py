@@ -197,9 +197,10 @@ def _label(kind: Kind, payload: _Payload) -> str | None:
 
 
 def _count(kind: Kind, payload: _Payload) -> int | None:
-    """Characters of the prompt that opens a turn, background tasks that a Stop leaves."""
+    """Characters of the prompt that opens a turn, background tasks that a Stop says it leaves."""
     if kind is Kind.STOP:
-        return len(loose.typed(payload.background_tasks, list[msgspec.Raw]) or [])
+        tasks = loose.typed(payload.background_tasks, list[msgspec.Raw])
+        return None if tasks is None else len(tasks)
     prompt = loose.typed(payload.prompt, str) if kind is Kind.OPEN else None
     return None if prompt is None else len(prompt)
 

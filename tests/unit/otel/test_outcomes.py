@@ -317,6 +317,15 @@ def test_mcp_tools() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "count"), [({}, None), ({"background_tasks": []}, 0), ({"background_tasks": [1]}, 1)]
+)
+def test_background_tasks_are_counted_where_a_stop_tells_of_them(more: dict[str, Any], count: int | None) -> None:
+    """Other agents, and older clients, do not: that is not none."""
+    root = spans_of_turn(script((0, "UserPromptSubmit", {}), (1, "Stop", more)))[-1]
+    assert count == root.attributes.get(semconv.BACKGROUND_TASKS_COUNT)
+
+
 def test_nothing_makes_no_turn() -> None:
     """Events that shape no turn make no span."""
     assert [] == spans_of_turn([])
