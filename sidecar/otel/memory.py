@@ -54,8 +54,8 @@ class Departed:
             if span.span_id not in known:
                 known.add(span.span_id)
                 fresh.append(span)
-            if is_turn_root(span) or semconv.TURN_CONTINUED in span.attributes:
-                self._seal(span)
+                if is_turn_root(span) or semconv.TURN_CONTINUED in span.attributes:
+                    self._seal(span)
         self._size += len(fresh)
         self._forget()
         return fresh

@@ -198,6 +198,20 @@ def test_a_turn_that_goes_on_after_it_left_has_a_span_for_that() -> None:
     assert ["leanvibe.turns", "leanvibe.errors"] == [name for name in counted if not name.startswith("gen_ai.")]
 
 
+def test_a_subagents_late_word_moves_no_continuation() -> None:
+    """What leaves no span leaves no trace in memory either, or a restart would make another of what goes on."""
+    steps: list[tuple[float, dict[str, str]]] = [
+        (0, {"hook_event_name": "UserPromptSubmit"}),
+        (5, {"hook_event_name": "Stop"}),
+        (15, {"hook_event_name": "SubagentStart", "agent_id": "a"}),
+        (16, {"hook_event_name": "SubagentStop", "agent_id": "a"}),
+        (25, {"hook_event_name": "Stop"}),
+    ]
+    events = [recorded.event({"session_id": "s", "prompt_id": "p", **body}, at, int(at) + 1) for at, body in steps]
+    root, _, more = run(events)
+    assert (root.end_ns, root.span_id) == (more.start_ns, more.parent_span_id)
+
+
 def test_late_calls_leave_alone() -> None:
     """A call that comes after its turn has left is one more span; the root never leaves again."""
     events = recorded.session("basic")
