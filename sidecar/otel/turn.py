@@ -69,13 +69,23 @@ def read_turn(digests: Iterable[Digest], around: Surroundings) -> Turn | None:
     start = next((one.at for one in ordered if one.kind in SHAPES_A_TURN), None)
     if start is None:
         return None
-    start = start if around.since is None else min(start, around.since)
     calls = tool_calls(ordered)
+    start = min([start, *_known_before(ordered, calls, around)])
     unclaimed = give_permissions(calls, ordered)
     agents = subagents(ordered, calls)
     outcome, finish = _outcome(ordered, calls, around)
     end = finish.at if finish else _last_activity(ordered, calls, around)
     return Turn(ordered, calls, unclaimed, agents, start, max(start, end), outcome, _error_type(outcome, finish))
+
+
+def _known_before(digests: Sequence[Digest], calls: Sequence[ToolCall], around: Surroundings) -> list[int]:
+    """Times before its first event at which the turn ran: what it continues, or calls of which only the end was seen.
+
+    Such calls tell nothing where the opening event was seen: then the turn cannot have begun before it.
+    """
+    if around.continued or any(one.kind is Kind.OPEN for one in digests):
+        return [] if around.since is None else [around.since]
+    return [call.starts_at(0, call.end.at) for call in calls if call.pre is None and call.end]
 
 
 _STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})

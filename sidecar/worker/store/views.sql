@@ -43,6 +43,7 @@ WITH told AS NOT MATERIALIZED (
         max(received_at) FILTER (hook_event_name = 'PostCompact') AS compacted_at,
         arg_max(hook_event_name = 'PostCompact', seq) FILTER (hook_event_name IN ('PreCompact', 'PostCompact'))
             AND count(*) FILTER (role = 'open' OR event_type = 'PRE_TOOL_USE') = 0 AS only_compacted,
+        bool_or(role = 'open') AS opening_seen,
         count(*) AS events,
         count(DISTINCT agent_id) FILTER (NOT in_guide_words) AS subagents,
         any_value(prompt) AS prompt
@@ -56,6 +57,7 @@ called AS NOT MATERIALIZED (
         count(*) FILTER (outcome IN ('error', 'denied')) AS tool_errors,
         count(*) FILTER (subagent_id IS NULL) AS own_tool_calls,
         bool_or(ended_at IS NULL) AS left_open,
+        min(started_at) AS first_call_at,
         arg_max(outcome = 'denied', started_at) FILTER (subagent_id IS NULL) AS last_denied
     FROM tool_calls
     GROUP BY session_id, agent, turn
@@ -73,9 +75,9 @@ SELECT
     prompt_id,
     trace_id,
     agent,
-    started_at,
+    begun_at AS started_at,
     last_event_at,
-    date_diff('microsecond', started_at, coalesce(ended_at, last_work_at)) / 1000.0 AS duration_ms,
+    date_diff('microsecond', begun_at, coalesce(ended_at, last_work_at)) / 1000.0 AS duration_ms,
     events,
     coalesce(tool_calls, 0) AS tool_calls,
     coalesce(tool_errors, 0) AS tool_errors,
@@ -88,6 +90,8 @@ SELECT
 FROM (
     SELECT
         *,
+        -- Of a call that was under way when the hooks came up only the end was seen.
+        CASE WHEN opening_seen THEN started_at ELSE least(started_at, first_call_at) END AS begun_at,
         least(next_at, CASE WHEN session_over_at >= started_at THEN session_over_at END) AS went_on_at,
         CASE WHEN went_on_at <= last_sign_at + INTERVAL 30 MINUTES THEN went_on_at END AS over_at,
         CASE

@@ -107,6 +107,12 @@ def test_end_without_a_start() -> None:
     assert pytest.approx((5.0, 6.0)) == seconds(spans_of_turn(turn)[0])
 
 
+def test_a_turn_seen_from_the_end_of_a_call() -> None:
+    """Hooks that come up within a call see its end first: the turn began no later than the call."""
+    tool, root = spans_of_turn(script((6, "PostToolUse", bash(duration_ms=400)), (7, "Stop", {})))
+    assert (pytest.approx((5.6, 6.0)), pytest.approx((5.6, 7.0))) == (seconds(tool), seconds(root))
+
+
 def test_killed_in_a_tool() -> None:
     """SIGTERM in a tool leaves only SessionEnd: call and turn end there, interrupted."""
     spans = spans_of_turn(

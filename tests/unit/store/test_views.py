@@ -163,6 +163,12 @@ STORIES = {
         claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
         claude(3, "SessionEnd", 5000, prompt_id="q"),
     ],
+    "seen from the end of a call": [
+        claude(1, "PostToolUse", 1000, tool_name="Bash", tool_use_id="a", duration_ms=400),
+        claude(2, "PreToolUse", 1100, tool_name="Bash", tool_use_id="b"),
+        claude(3, "PostToolUse", 1200, tool_name="Bash", tool_use_id="b", duration_ms=90),
+        claude(4, "Stop", 1300),
+    ],
     "an end that overtook its start": [
         claude(1, "UserPromptSubmit"),
         claude(2, "PostToolUse", 30, tool_name="Bash", tool_use_id="a", duration_ms=5),
