@@ -51,6 +51,11 @@ class ToolCall:
         return verdict
 
     @property
+    def seen_from_its_end(self) -> int | None:
+        """When it began by its own duration, in microseconds, where only its end was seen."""
+        return self.starts_at(0, self.end.at) if self.end and self.pre is None else None
+
+    @property
     def ran(self) -> bool:
         """Whether the tool itself was started and ended."""
         return self.end is not None and self.end.kind is not Kind.DENIED

@@ -23,11 +23,13 @@ class Subagent:
     launcher: ToolCall | None = None
     inferred: bool = False
     compaction: Digest | None = None
+    worked_since: int | None = None
 
     @property
     def began_at(self) -> int:
-        """Receipt of its first event, or of the compaction's."""
-        return (self.compaction or self.first).at
+        """Receipt of its first event, or the compaction's; or the start of a call of which only the end was seen."""
+        begun = (self.compaction or self.first).at
+        return begun if self.first.kind is Kind.SUBAGENT_START else min(begun, self.worked_since or begun)
 
     @property
     def ended_at(self) -> int | None:
@@ -53,6 +55,7 @@ def subagents(digests: Sequence[Digest], calls: Sequence[ToolCall]) -> dict[str,
     """
     found = _gather(digests)
     _link_compactions(found, digests)
+    _note_work(found, calls)
     _link_named(found, calls)
     _link_inferred(found, calls)
     return found
@@ -69,6 +72,13 @@ def _gather(digests: Iterable[Digest]) -> dict[str, Subagent]:
         if one.kind is Kind.SUBAGENT_STOP:
             agent.stop = one
     return found
+
+
+def _note_work(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> None:
+    for call in calls:
+        at = call.seen_from_its_end
+        if call.owner and at is not None:
+            found[call.owner].worked_since = min(at, found[call.owner].worked_since or at)
 
 
 def _link_compactions(found: Mapping[str, Subagent], digests: Iterable[Digest]) -> None:

@@ -85,7 +85,7 @@ def _known_before(digests: Sequence[Digest], calls: Sequence[ToolCall], around: 
     """
     if around.continued or any(one.kind is Kind.OPEN for one in digests):
         return [] if around.since is None else [around.since]
-    return [call.starts_at(0, call.end.at) for call in calls if call.pre is None and call.end]
+    return [at for at in (call.seen_from_its_end for call in calls) if at is not None]
 
 
 _STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})

@@ -108,9 +108,11 @@ def test_end_without_a_start() -> None:
 
 
 def test_a_turn_seen_from_the_end_of_a_call() -> None:
-    """Hooks that come up within a call see its end first: the turn began no later than the call."""
+    """Hooks that come up within a call see its end first: its agent and the turn began no later than the call."""
     tool, root = spans_of_turn(script((6, "PostToolUse", bash(duration_ms=400)), (7, "Stop", {})))
     assert (pytest.approx((5.6, 6.0)), pytest.approx((5.6, 7.0))) == (seconds(tool), seconds(root))
+    agent = script((6, "PostToolUse", bash(duration_ms=400) | CHILD), (7, "SubagentStop", CHILD))
+    assert {5.6} == {round(seconds(span)[0], 3) for span in spans_of_turn(agent)}
 
 
 def test_killed_in_a_tool() -> None:
