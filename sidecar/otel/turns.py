@@ -238,7 +238,11 @@ class TurnAssembler:
         previous = turn.session.previous(turn.root_id, turn.start)
         over_at = turn.over_at if over_at is None else over_at
         around = msgspec.structs.replace(self._around(turn), previous=previous, over_at=over_at)
-        return self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
+        left = self._gone(turn, spans_of_digests(turn.scope, turn.digests.values(), around))
+        for span in left:
+            if is_turn_root(span):  # it may have begun before its first event; after a restart only the span tells
+                turn.session.began(span.span_id, span.start_ns // 1000, span.trace_id)
+        return left
 
     def _drop(self, turn: OpenTurn) -> None:
         del self._turns[turn.scope]

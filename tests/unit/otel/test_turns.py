@@ -198,6 +198,25 @@ def test_a_turn_that_goes_on_after_it_left_has_a_span_for_that() -> None:
     assert ["leanvibe.turns", "leanvibe.errors"] == [name for name in counted if not name.startswith("gen_ai.")]
 
 
+def test_a_restart_knows_that_a_turn_began_before_its_first_event() -> None:
+    """A turn seen from the end of a call keeps its place among the session's turns, by which they are linked."""
+    agent, tool = {"agent_id": "a"}, {"tool_name": "Bash", "tool_use_id": "t", "duration_ms": 2000}
+    steps = [("p", "SubagentStart", agent), ("q", "PostToolUse", tool), ("q", "Stop", {})]
+    bodies = [
+        {"session_id": "s", "prompt_id": prompt, "hook_event_name": name, **more} for prompt, name, more in steps
+    ]
+    events = [recorded.event(body, seq, seq) for seq, body in enumerate(bodies, 1)]
+    events.append(recorded.event(bodies[0] | {"hook_event_name": "SubagentStop"}, 10, 9))
+    before = TurnAssembler()
+    left = before.feed(events[:3], 0) + before.feed([], events[2].received_at + 3_000_000)
+    held = before.open_traces()
+    after = TurnAssembler()
+    after.remember(left)
+    left += after.restore(held, [recorded.stored_since(held, events[:3])])
+    left += after.feed(events[3:], 0) + after.feed([], events[3].received_at + FAR)
+    assert by_id(run(events)) == by_id(left)
+
+
 def test_a_subagents_late_word_moves_no_continuation() -> None:
     """What leaves no span leaves no trace in memory either, or a restart would make another of what goes on."""
     steps: list[tuple[float, dict[str, str]]] = [
