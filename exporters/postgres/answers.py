@@ -11,8 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sidecar.errors import TransientExportError
 
-ROW_CLASSES = ("22", "23", "54")
-"""Data exception, constraint violation, program limit exceeded (a long index entry, deep nesting)."""
+ROW_CLASSES = ("22", "23", "54", "P0001")
+"""Data exception, constraint violation, program limit exceeded (a long index entry, deep nesting), and the refusal by
+a trigger that somebody added, which is to a row what a constraint is."""
 
 CHECK = "23514"
 
@@ -96,11 +97,19 @@ def refusal(error: psycopg.Error) -> str:
 def trouble(error: psycopg.Error, dsn: str) -> TransientExportError:
     """The error that says which PostgreSQL did not take a batch, what it answered and what to do."""
     if error.sqlstate:
-        answer = " ".join((error.diag.message_primary or "").split())
+        answer = _answer(error)
         hint = HINTS.get(error.sqlstate) or HINTS.get(error.sqlstate[:2], "")
     else:
         answer, hint = _no_connection(error)
     return TransientExportError(f"{address(dsn)}: {answer}", hint=hint)
+
+
+def _answer(error: psycopg.Error) -> str:
+    """What PostgreSQL said. The words of a trigger may be those of the row, which no status or log may show."""
+    where = error.diag.context or ""
+    if " function " in f" {where}" and "inline_code_block" not in where:  # which is a migration of ours
+        return f"a trigger or function on its tables fails with {error.sqlstate} (its log has the words)"
+    return " ".join((error.diag.message_primary or "").split())
 
 
 def _no_connection(error: psycopg.Error) -> tuple[str, str]:

@@ -35,6 +35,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                 prepare_threshold=None,  # a pooler between us and the server may not know them
                 connect_timeout=max(2, round(connect_timeout)),  # libpq knows no less
                 fallback_application_name="leanvibe-sidecar",
+                client_encoding="UTF8",  # what we send, whatever environment, user or database prefer
             )
         except UnicodeError:  # of a host that can be no name, from Python's resolver
             raise psycopg.ProgrammingError("invalid host") from None

@@ -124,6 +124,53 @@ def test_what_an_operator_can_repair_is_transient(
     assert Outcome() == exporter.export(recorded_events(2))
 
 
+REFUSING = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.host = 'forbidden' THEN RAISE EXCEPTION 'no: %', NEW.payload USING ERRCODE = '{code}'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON leanvibe_events FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_the_row_that_a_trigger_refuses_is_rejected_alone(
+    exporter: PostgresExporter, reader: psycopg.Connection[Any]
+) -> None:
+    """A trigger of somebody's refuses a row as a constraint does: the others arrive, its words go nowhere."""
+    reader.execute(REFUSING.format(code="P0001"))
+    events = recorded_events(3)
+    outcome = exporter.export([events[0], msgspec.structs.replace(events[1], host="forbidden"), events[2]])
+    assert [(1, "PostgreSQL: P0001 RaiseException")] == [(one.index, one.reason) for one in outcome.rejected]
+    assert (2,) == reader.execute("SELECT count(*) FROM leanvibe_events").fetchone()
+
+
+def test_the_words_of_a_trigger_are_not_passed_on(
+    exporter: PostgresExporter, reader: psycopg.Connection[Any]
+) -> None:
+    """What a function of somebody's says may quote the row: the error names its code only."""
+    reader.execute(REFUSING.format(code="55000"))
+    payload = msgspec.Raw(b'{"prompt":"of the row"}')
+    with pytest.raises(TransientExportError, match="fails with 55000") as raised:
+        exporter.export([msgspec.structs.replace(recorded_events(1)[0], host="forbidden", payload=payload)])
+    assert "of the row" not in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_text_is_the_same_whatever_encoding_clients_have(
+    postgres_dsn: str, exporter: PostgresExporter, reader: psycopg.Connection[Any], encoding: str
+) -> None:
+    """A database, user or DSN with another client encoding changes no character on the way, and stops nothing."""
+    text = {"prompt": "grüße € 漢字 \U0001f600"}
+    name = postgres_dsn.rpartition("/")[2]
+    execute(postgres_dsn, f"ALTER DATABASE {{}} SET client_encoding = '{encoding}'", name)
+    for number, dsn in enumerate((postgres_dsn, f"{postgres_dsn}?client_encoding={encoding}")):
+        other = PostgresExporter(PostgresConfig(dsn))
+        payload = msgspec.Raw(msgspec.json.encode(text))
+        assert Outcome() == other.export([msgspec.structs.replace(recorded_events(2)[number], payload=payload)])
+        other.close()
+    assert [(text,), (text,)] == reader.execute("SELECT payload FROM leanvibe_events").fetchall()
+
+
 def test_a_missing_right_is_named(postgres_dsn: str, exporter: PostgresExporter) -> None:
     """A user that may not insert is told which GRANT it lacks; with those of the hint it delivers."""
     execute(postgres_dsn, "DROP ROLE IF EXISTS writer")
