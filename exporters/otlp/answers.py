@@ -10,6 +10,7 @@ import email.utils
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -34,6 +35,7 @@ HINTS = {
     415: "check OTEL_EXPORTER_OTLP_PROTOCOL: the backend takes no http/protobuf",
 }
 REDIRECT_HINT = "redirects are not followed, they would carry credentials elsewhere: set the final URL"
+TLS_HINT = "the backend speaks TLS: write https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
 OTHER_HINT = "it is tried again by itself; the backend's log may say why"
 
 
@@ -44,23 +46,31 @@ class Partial(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def refusal(status: int, headers: Mapping[str, str], shown: str) -> ExportError:
+def refusal(status: int, headers: Mapping[str, str], shown: str, body: bytes = b"") -> ExportError:
     """The error that a status other than 2xx means.
 
     Args:
         status: HTTP status.
         headers: of the answer; names are looked up as `Retry-After`.
         shown: the URL without credentials.
+        body: of the answer.
     """
     message = f"{shown} answered {status}"
     redirected = 300 <= status < 400  # noqa: PLR2004 - the 3xx class
     known = HINTS.get(404 if status in NOT_TAKEN else status, OTHER_HINT)
     hint = REDIRECT_HINT if redirected else known
+    if _wants_tls(status, shown, body):
+        return TransientExportError(message, hint=TLS_HINT)
     if status in OF_THE_REQUEST:
         return PermanentExportError(message, hint=hint)
     wait = retry_after(headers.get("Retry-After"), time.time())
     refused = SignalNotTakenError if status in NOT_TAKEN else TransientExportError
     return refused(message, retry_after=wait, hint=hint)
+
+
+def _wants_tls(status: int, shown: str, body: bytes) -> bool:
+    """Whether a server with TLS tells plain HTTP so; Go, and with it the collector, nginx and Apache do by a 400."""
+    return status == HTTPStatus.BAD_REQUEST and shown.startswith("http:") and b"https" in body.lower()
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -85,7 +95,7 @@ def partial_success(body: bytes, content_type: str, shown: str) -> Partial:
     read = READERS.get(content_type.partition(";")[0].strip().lower(), _from_nothing)
     try:
         return read(body)
-    except (DecodeError, msgspec.DecodeError):
+    except (DecodeError, msgspec.DecodeError, ValueError, RecursionError):  # of a number, or of brackets, without end
         raise not_otlp(shown) from None
 
 

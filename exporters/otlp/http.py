@@ -2,7 +2,6 @@
 
 import gzip
 import ssl
-import time
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -11,6 +10,7 @@ from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from exporters.otlp.answers import Partial, partial_success, refusal
 from exporters.otlp.config import OtlpConfig
+from exporters.otlp.timely import timely
 from sidecar.errors import PermanentExportError, TransientExportError
 
 FASTEST_GZIP = 1
@@ -35,15 +35,14 @@ class HttpTransport:
 
     def send(self, body: bytes) -> Partial:
         """Posts one request, within the configured timeout, and reads the whole answer."""
-        deadline = time.monotonic() + self._config.timeout
         payload = gzip.compress(body, FASTEST_GZIP, mtime=0) if self._config.gzip else body
         try:
             answer = self._post(payload)
-            received = _read(answer, deadline)
+            received = _read(answer)
         except (HTTPError, OSError) as error:
             raise _unreachable(self._config, error) from None
         if answer.status not in SUCCESS:
-            raise refusal(answer.status, answer.headers, self._config.shown)
+            raise refusal(answer.status, answer.headers, self._config.shown, received)
         return partial_success(received, answer.headers.get("Content-Type", ""), self._config.shown)
 
     def close(self) -> None:
@@ -75,8 +74,8 @@ def _pool(config: OtlpConfig) -> urllib3.PoolManager:
     if config.proxy:
         login = urlsplit(config.proxy).netloc.rpartition("@")[0]
         headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
-        return urllib3.ProxyManager(config.proxy, 1, proxy_headers=headers, maxsize=1, ssl_context=tls)
-    return urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=tls)
+        return timely(urllib3.ProxyManager(config.proxy, 1, proxy_headers=headers, maxsize=1, ssl_context=tls))
+    return timely(urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=tls))
 
 
 def _tls(config: OtlpConfig) -> ssl.SSLContext:
@@ -92,19 +91,16 @@ def _tls(config: OtlpConfig) -> ssl.SSLContext:
     return context
 
 
-def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The answer's body up to a bound; who drips byte by byte meets the same deadline as who is silent."""
+def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The answer's body up to a bound."""
     received = bytearray()
-    while len(received) <= MAX_ANSWER_BYTES and time.monotonic() <= deadline:
-        chunk = answer.read1(MAX_ANSWER_BYTES)
-        if not chunk:
-            answer.release_conn()
-            return bytes(received)
+    while chunk := answer.read1(MAX_ANSWER_BYTES):
         received += chunk
-    answer.close()
-    if len(received) > MAX_ANSWER_BYTES:
-        return bytes(received)
-    raise Urllib3TimeoutError
+        if len(received) > MAX_ANSWER_BYTES:
+            answer.close()
+            return bytes(received)
+    answer.release_conn()
+    return bytes(received)
 
 
 def _unreachable(config: OtlpConfig, error: Exception) -> TransientExportError:
