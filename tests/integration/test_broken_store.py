@@ -9,6 +9,8 @@ from tests.commands import leanvibe
 from tests.sidecar_process import Sidecar
 from tests.waiting import until
 
+BODY = {"hook_event_name": "Stop", "session_id": "s"}
+
 
 def test_the_sidecar_runs_on_with_a_broken_store(tmp_path: Path) -> None:
     """Events taken while the store was broken are in the new one, and health names the file moved aside."""
@@ -25,6 +27,30 @@ def test_the_sidecar_runs_on_with_a_broken_store(tmp_path: Path) -> None:
         part = until(lambda: _store(sidecar), "the store is named in health", sidecar.output)
         assert "degraded" == part["status"]
         assert "store.duckdb.broken-" in part["error"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_goes_into_a_store_that_was_taken_away(tmp_path: Path, replaced: bool) -> None:
+    """An event taken after the store's file was removed, or replaced by an older one, is in the one that is there."""
+    with contextlib.closing(Sidecar(tmp_path)) as sidecar:
+        sidecar.start()
+        store = sidecar.data_dir / "store.duckdb"
+        sidecar.stop()
+        older = store.read_bytes()
+        sidecar.start()
+        assert 204 == sidecar.post_native({**BODY, "prompt_id": "before"}).status_code
+        assert 1 == sidecar.count()
+        first = sidecar.worker_pid
+        store.unlink()
+        if replaced:
+            store.write_bytes(older)
+        assert 204 == sidecar.post_native({**BODY, "prompt_id": "after"}).status_code
+        until(lambda: sidecar.worker_pid != first, "the worker begins anew", sidecar.output)
+        until(lambda: sidecar.ask("SELECT 1").status_code == 200, "it answers", sidecar.output)
+        assert ["after"] in sidecar.sql("SELECT prompt_id FROM events")
+        sidecar.kill()
+        sidecar.start()
+        assert ["after"] in sidecar.sql("SELECT prompt_id FROM events")
 
 
 @pytest.mark.parametrize("words", [("sql", "SELECT 1"), ("export", "-o", "never.parquet")])

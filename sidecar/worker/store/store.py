@@ -18,7 +18,7 @@ from sidecar.worker.store.notebook import DeadLetter, Notes
 from sidecar.worker.store.payloads import is_large, parts_of
 from sidecar.worker.store.room import Room
 from sidecar.worker.store.rows import counter_of, counter_row, moment, row_of, span_of, span_row
-from sidecar.worker.store.trouble import UnstorableError, as_store_error, not_opened
+from sidecar.worker.store.trouble import Place, UnstorableError, as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
 STORE = "store"
@@ -50,6 +50,7 @@ class Store:
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             self._connection = duckdb.connect(str(path), config=_configuration(path, memory_mb))
+            self._place = Place(path)
             self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
             self._connection.execute(_sql("schema.sql"))
             sealed.reconcile(self._connection, self.folder)
@@ -126,8 +127,7 @@ class Store:
 
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
-        rows = self.fetch("SELECT consumer, seq, state FROM cursors")
-        return {consumer: (seq, state) for consumer, seq, state in rows}
+        return {name: (seq, state) for name, seq, state in self.fetch("SELECT consumer, seq, state FROM cursors")}
 
     def dead_letter_counts(self) -> dict[str, int]:
         """How many dead letters each sink has left."""
@@ -250,6 +250,7 @@ class Store:
         self._connection.begin()
         try:
             yield
+            self._place.check()
         except BaseException:
             self._connection.rollback()
             raise

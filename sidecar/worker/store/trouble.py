@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from sidecar.errors import StoreError
+from sidecar.journal.recovery import inode_of
 
 FROM_OUTSIDE = (
     "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
@@ -37,6 +38,25 @@ class InvalidatedStoreError(StoreError):
     """
 
     for_memory = False
+
+
+class Place:
+    """Where an open store's file lies: DuckDB goes on in one that was removed, and all of that goes with the process.
+
+    Args:
+        path: of the file, which was opened just now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode = inode_of(path)
+
+    def check(self) -> None:
+        """Raises `InvalidatedStoreError` when another file, or none, lies there now."""
+        if inode_of(self._path) != self._inode:
+            raise InvalidatedStoreError(
+                "the store's file was taken away", hint="the worker opens the one that is there, or begins it anew"
+            )
 
 
 @contextlib.contextmanager
