@@ -10,6 +10,9 @@ from sidecar.front.overload import TURNED_AWAY
 MAX_HEAD_BYTES = 64 * 1024
 """Of request line and headers; checked after each read, so one read's bytes may come on top."""
 MAX_HEADERS = 128
+FRAMING_PER_BYTE = 8
+"""Bytes that say how a body is cut into chunks, for each of its own: six are what chunks of one byte take. What is
+beyond that and `MAX_HEAD_BYTES` is an extension or a trailer without end."""
 MAX_PIPELINED = 32
 """Requests that may wait behind the one that is being answered."""
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -18,8 +21,8 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-lengt
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Tells `connections` what it waits for, and hangs up when they say so.
 
-    Answers 400 to a head that does not end within `MAX_HEAD_BYTES` or has more than `MAX_HEADERS` lines, and just
-    hangs up on more than `MAX_PIPELINED` requests at once.
+    Answers 400 to a head that does not end within `MAX_HEAD_BYTES` or has more than `MAX_HEADERS` lines, and to a
+    body that is nearly all framing; just hangs up on more than `MAX_PIPELINED` requests at once. Reads over trailers.
     """
 
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
@@ -33,6 +36,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
+        self._is_same = False
+        """Whether this read goes on with the body that the one before did not end."""
+        self._framing = 0
+        """Bytes that the body may still waste; see `FRAMING_PER_BYTE`."""
 
     @property
     def is_held(self) -> bool:
@@ -58,8 +65,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request line begins."""
         self._in_head = True
+        self._is_same = False
         self._head_bytes = self.received = 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head; what stands behind a body changes nothing of what was asked."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The body begins."""
@@ -67,6 +80,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise ValueError("too many headers, or requests at once")  # the parser's way to say: 400
         self._in_head = False
         self._in_body = True
+        self._framing = MAX_HEAD_BYTES
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -79,6 +93,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self._may_ask():
             self._turn_away()
             return
+        self._is_same, had = self._in_body, self._held_bytes()
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -86,6 +101,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self.send_400_response("The head of the request is too long.")
         elif self._in_body:
             self.received += len(data)
+            self._look_at_framing(len(data), self._held_bytes() - had)
         self._note()
 
     def on_response_complete(self) -> None:
@@ -122,6 +138,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if phase is Phase.HEAD and self._in_head and not self.transport.is_closing():
             self.transport.write(TIMED_OUT)
         self.transport.close()
+
+    def _held_bytes(self) -> int:
+        return len(self.cycle.body) if self._in_body and self.cycle is not None else 0
+
+    def _look_at_framing(self, size: int, content: int) -> None:
+        """The parser keeps a trailer, and reads a chunk's extension, however long it is."""
+        if not self._is_same or self.cycle is None or self.cycle.response_complete:  # then the rest is thrown away
+            return
+        self._framing += (1 + FRAMING_PER_BYTE) * content - size
+        if self._framing < 0 and not self.transport.is_closing():
+            self.send_400_response("The body of the request is all framing.")
 
     def _may_ask(self) -> bool:
         if self._is_welcome is None:

@@ -144,6 +144,49 @@ def test_too_much_at_once_ends_the_connection(sidecar: Sidecar, said: bytes) -> 
     assert is_served(sidecar)
 
 
+CHUNK = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x" % len(BODY)
+WHOLE = CHUNK + b"\r\n" + BODY + b"\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (WHOLE, b"X: y\r\n" * 5000),
+        (WHOLE + b"X: ", b"y" * 30_000),
+        (CHUNK + b";", b"z" * 30_000),
+        (CHUNK, b" " * 30_000),
+    ],
+    ids=["trailers", "a trailer", "an extension", "spaces"],
+)
+def test_what_frames_a_body_has_an_end(sidecar: Sidecar, begin: bytes, more: bytes) -> None:
+    """Trailers and chunk extensions are not collected for ever: the connection ends, and nothing is stored of it."""
+    with connected(sidecar) as one, contextlib.suppress(ConnectionError):
+        one.sendall(begin)
+        for _ in range(1000):
+            one.sendall(more)
+        pytest.fail("it took all")
+    assert is_served(sidecar)
+
+
+def test_a_trailer_changes_nothing(sidecar: Sidecar) -> None:
+    """What stands behind a body, as a proxy may put it there, is no line of the head: the event is taken."""
+    with connected(sidecar) as one:
+        one.sendall(WHOLE + b"Host: evil.example\r\nX-Checksum: 1\r\n\r\n")
+        assert one.recv(65536).startswith(b"HTTP/1.1 204")
+
+
+def test_small_chunks_are_a_body(sidecar: Sidecar) -> None:
+    """A body in chunks of one byte, more of them than framing alone may have, is as good as any other."""
+    body = json.dumps({**EVENT, "text": "all is well " * 4000}).encode()
+    with connected(sidecar) as one:
+        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+        one.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        for at in range(0, len(chunks), 10_000):
+            one.sendall(chunks[at : at + 10_000])
+        one.sendall(b"0\r\n\r\n")
+        assert one.recv(65536).startswith(b"HTTP/1.1 204")
+
+
 def test_a_rate_is_held_by_reading_later() -> None:
     """Beyond its rate a connection is read more slowly; nothing is refused or lost."""
     with running_sidecar({"LEANVIBE_MAX_CONNECTION_REQUESTS_PER_SECOND": "10"}) as sidecar:

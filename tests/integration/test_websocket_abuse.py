@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -152,12 +153,12 @@ def test_half_closed_is_closed(sidecar: Sidecar) -> None:
         ("Sec-WebSocket-Key: short", b"400"),
         ("Origin: http://evil.example", b"403"),
         ("Host: evil.example", b"403"),
-        ("Content-Length: 5", b""),
-        ("Transfer-Encoding: chunked", b""),
+        ("Content-Length: 5", b"400"),
+        ("Transfer-Encoding: chunked", b"400"),
     ],
 )
 def test_a_bad_handshake_is_refused(sidecar: Sidecar, line: str, status: bytes) -> None:
-    """What is not a good question to become a WebSocket is answered so, or not at all, and never opened."""
+    """What is not a good question to become a WebSocket is answered so, and never opened."""
     with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
         request = handshake(sidecar, line)
         name = line.partition(":")[0].encode()
@@ -165,8 +166,26 @@ def test_a_bad_handshake_is_refused(sidecar: Sidecar, line: str, status: bytes) 
         one.sendall(b"\r\n".join([*request.split(b"\r\n")[:2], *rest]))
         one.shutdown(socket.SHUT_WR)
         answer = one.recv(65536)
-        assert not status or answer.startswith(b"HTTP/1.1 " + status)
+        assert answer.startswith(b"HTTP/1.1 " + status)
     others_are_served(sidecar)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "POST {} HTTP/1.1\r\nContent-Length: 5",
+        "GET {}?text=" + "a" * 9000 + " HTTP/1.1",
+        "GET {} HTTP/1.1\r\nX: " + "b" * 9000,
+    ],
+)
+def test_what_is_no_handshake_is_answered_and_gone(tmp_path: Path, line: str) -> None:
+    """With a body, or more than a handshake has, it is a 4xx; the connection ends, and does not disturb a stop."""
+    with running_sidecar(home=tmp_path) as sidecar:
+        with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+            one.sendall(handshake(sidecar).replace(f"GET {LIVE} HTTP/1.1".encode(), line.format(LIVE).encode()))
+            assert one.recv(65536).startswith(b"HTTP/1.1 4")
+            sidecar.stop()
+        assert "Traceback" not in sidecar.output()
 
 
 def test_more_clients_than_may_be_are_told(sidecar: Sidecar) -> None:

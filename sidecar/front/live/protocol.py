@@ -4,6 +4,8 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
 
 class FeedProtocol(WebSocketsSansIOProtocol):
     """Lets messages go as they come in, reads from no client that does not read, and ends those that stay deaf."""
@@ -16,6 +18,8 @@ class FeedProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Pings are answered, but not without end to a client that reads no answer."""
         super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_complete:
+            self._refuse()
         if not self.writable.is_set() and not self.transport.is_closing():
             self.transport.pause_reading()
 
@@ -35,3 +39,9 @@ class FeedProtocol(WebSocketsSansIOProtocol):
         super().handle_parser_exception()
         if not self.writable.is_set():
             self.transport.abort()
+
+    def _refuse(self) -> None:
+        """Answers what was no handshake (one with a body, say): uvicorn has no answer to it, and cannot end it."""
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()) or NO_HANDSHAKE)
+        self.transport.close()
