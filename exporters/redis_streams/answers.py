@@ -26,6 +26,10 @@ HINTS = {
     "max number of clients": "raise maxclients, or close clients",
     "unknown command": "streams need Redis 5 or newer",
     "DB index": "check the database number at the end of LEANVIBE_REDIS_URL",
+    "last possible ID": "somebody gave it an entry with the highest ID: RENAME the key, or choose another"
+    " LEANVIBE_REDIS_STREAM",
+    "NOREPLICAS": "its replicas are away: see min-replicas-to-write",
+    "BUSY": "a script holds it up: SCRIPT KILL ends one",
     "MOVED": "this is one of a cluster: let LEANVIBE_REDIS_URL name the one that holds the stream",
 }
 """What to do, by words that Redis says."""
@@ -45,7 +49,7 @@ BROKEN: tuple[tuple[type[Exception], str, str], ...] = (
 )
 """Our words for what a connection may meet, and what to do; the first that fits."""
 
-ABOUT_SERVER = ("unknown command", "max number of clients", "DB index", "operation not permitted")
+ABOUT_SERVER = ("unknown command", "max number of clients", "DB index", "operation not permitted", "last possible ID")
 """Answers of the class ERR that are not about the one entry that drew them."""
 
 LONGEST_ANSWER = 200

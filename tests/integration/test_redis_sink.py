@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import redis
 
+from exporters import Outcome
 from exporters.redis_streams import RedisStreamsConfig, RedisStreamsExporter
 from sidecar.errors import TransientExportError
 from sidecar.events import FIELDS, public
@@ -112,6 +113,16 @@ def test_a_redis_that_cannot_write_now_is_transient(
         client.execute_command(*change, *sound.split())
     exporter.export(recorded_events(2))
     assert 2 == client.xlen(STREAM)
+
+
+def test_a_stream_that_takes_no_more_entries_condemns_none(client: Any, exporter: RedisStreamsExporter) -> None:
+    """A stream whose IDs are used up refuses everything: even a lone event waits, and arrives in the next stream."""
+    client.xadd(STREAM, {"a": "b"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    with pytest.raises(TransientExportError, match="LEANVIBE_REDIS_STREAM"):
+        exporter.export(recorded_events(1))
+    client.rename(STREAM, "away")
+    assert Outcome() == exporter.export(recorded_events(1))
+    assert 1 == client.xlen(STREAM)
 
 
 def test_the_right_to_add_is_enough(client: Any, redis_url: str) -> None:
