@@ -15,6 +15,9 @@ import hiredis
 from exporters.redis_streams.place import Place
 
 READ_BYTES = 65_536
+ANSWER_BYTES = 4096
+"""Of one answer, of which errors are the longest; one read's bytes come on top. What goes on and on is no Redis, and
+would be kept until it ends."""
 PATIENCE_FACTOR = 6
 """All answers of one round trip come within so many timeouts, however slowly they drip."""
 
@@ -74,30 +77,40 @@ class RedisConnection:
 
         Raises:
             OSError: the connection broke, or there was no answer in time.
-            hiredis.ProtocolError: what came is no answer of a Redis.
+            hiredis.ProtocolError: what came is no answer of a Redis, or more than was asked for.
         """
         packed = (hiredis.pack_command(tuple(command)) for command in commands)  # type: ignore[arg-type]
         self._socket.sendall(b"".join(packed))
         give_up_at = time.monotonic() + self._timeout * PATIENCE_FACTOR
         answers: list[object] = []
+        left = READ_BYTES + count * ANSWER_BYTES
         while True:
             while len(answers) < count and (answer := self._reader.gets()) is not False:
                 answers.append(answer)
             if len(answers) == count:
-                return answers
+                return self._if_all(answers)
             if time.monotonic() > give_up_at:
                 raise TimeoutError
-            self._receive()
+            left -= self._receive()
+            if left < 0:
+                raise hiredis.ProtocolError("an answer without end")
 
     def close(self) -> None:
         """Ends it. Safe to call twice."""
         self._socket.close()
 
-    def _receive(self) -> None:
+    def _if_all(self, answers: list[object]) -> list[object]:
+        """Answers to what was never asked would be taken for those to the next commands."""
+        if self._reader.has_data():
+            raise hiredis.ProtocolError("more answers than commands")
+        return answers
+
+    def _receive(self) -> int:
         data = self._socket.recv(READ_BYTES)
         if not data:
             raise ConnectionResetError("closed")
         self._reader.feed(data)
+        return len(data)
 
 
 class NoRightError(hiredis.ReplyError):

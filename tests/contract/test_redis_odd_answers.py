@@ -1,0 +1,67 @@
+"""The Redis sink against a server that is none, or answers what nobody asked."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from exporters.redis_streams import RedisStreamsConfig, RedisStreamsExporter
+from sidecar.errors import TransientExportError
+from tests.recorded_events import recorded_events
+
+TAKEN_AT_MOST = 64 * 2**20
+"""Bytes, those under way in the buffers of both ends included."""
+
+
+class _Talker:
+    """Says `first`, then `more` again and again, to whoever connects, up to `TAKEN_AT_MOST` bytes."""
+
+    def __init__(self, listener: socket.socket, first: bytes, more: bytes) -> None:
+        self.url = f"redis://127.0.0.1:{listener.getsockname()[1]}"
+        self.said = 0
+        self._listener, self._first, self._more = listener, first, more
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(self._first)
+            while self._more and self.said < TAKEN_AT_MOST:
+                connection.sendall(self._more)
+                self.said += len(self._more)
+            connection.recv(65_536)
+
+
+@contextlib.contextmanager
+def talking(first: bytes, more: bytes = b"") -> Iterator[_Talker]:
+    """One that talks to one client."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        talker = _Talker(listener, first, more)
+        yield talker
+        talker.thread.join()
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [(b"$5000000000\r\n", b"x" * 65_536), (b"-ERR ", b"x" * 65_536), (b"+PONG\r\n", b":1\r\n" * 10_000)],
+    ids=["text", "error", "answers"],
+)
+def test_an_answer_without_end_is_not_collected(first: bytes, more: bytes) -> None:
+    """Whatever goes on and on is given up after some kilobytes, as no answer of a Redis."""
+    with talking(first, more) as talker:
+        exporter = RedisStreamsExporter(RedisStreamsConfig(talker.url, timeout=5.0))
+        with contextlib.closing(exporter), pytest.raises(TransientExportError, match="not answer as Redis would"):
+            exporter.export(recorded_events(1))
+    assert talker.said < TAKEN_AT_MOST
+
+
+def test_an_answer_too_many_is_no_answer_to_the_next_command() -> None:
+    """More answers than commands end the connection: an event is delivered when Redis has said so of it."""
+    with talking(b"+PONG\r\n*0\r\n+OK\r\n+OK\r\n") as talker:
+        exporter = RedisStreamsExporter(RedisStreamsConfig(talker.url, timeout=5.0))
+        with contextlib.closing(exporter), pytest.raises(TransientExportError, match="not answer as Redis would"):
+            exporter.export(recorded_events(1))
