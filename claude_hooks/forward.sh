@@ -59,13 +59,16 @@ deliver() {
     set -- --noproxy '*'
     case $url in unix:*) set -- --unix-socket "${url#unix:}"; url=http://localhost ;; esac
     [ -z "$ca" ] || set -- "$@" --cacert "$ca"
-    printf '%s' "$body" | curl -q -sf "$@" -o /dev/null --max-time "$limit" -K /dev/fd/3 \
+    # Whoever answers otherwise, with a redirect say, has not taken it.
+    code=$(printf '%s' "$body" | curl -q -sf "$@" -o /dev/null -w '%{http_code}' --max-time "$limit" -K /dev/fd/3 \
         -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $id" -H "X-LeanVibe-Event: $event" \
         -H "X-LeanVibe-Agent-Id: ${LEANVIBE_AGENT_ID:-}" -H "X-LeanVibe-Agent-Name: ${LEANVIBE_AGENT_NAME:-}" \
         -H "X-LeanVibe-Session-Id: ${LEANVIBE_SESSION_ID:-}" \
         --data-binary @- "${url%/}/api/v1/hooks/$agent" 3<<EOF
 $token
 EOF
+    ) || return
+    case $code in 200|202|204) ;; *) return 1 ;; esac
 }
 
 keep() {

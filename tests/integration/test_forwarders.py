@@ -23,6 +23,7 @@ from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME, open_for_writing
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
+from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.privileges import as_root, nobody
 from tests.processes import processes
 from tests.sidecar_process import Sidecar
@@ -207,6 +208,17 @@ def test_a_sidecar_that_hangs_is_left_after_a_while(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert SILENT == forward(python_hook("Stop"), STOP, environment(tmp_path, LEANVIBE_HOOK_API_URL=url))
+
+    assert 1 == len(kept_events(tmp_path)) + len(list(spool.waiting(tmp_path)))
+
+
+@NEEDS_CURL
+@FORWARDERS
+@pytest.mark.parametrize("status", [301, 307, 404])
+def test_only_a_sidecar_takes_an_event(tmp_path: Path, receiver: OtlpReceiver, command: Any, status: int) -> None:
+    """What another server at the address answers, a redirect say, is no receipt: the event is kept."""
+    receiver.answer_always(Answer(status, {"Location": "/elsewhere"}))
+    assert SILENT == forward(command("Stop"), STOP, environment(tmp_path, LEANVIBE_HOOK_API_URL=receiver.url))
 
     assert 1 == len(kept_events(tmp_path)) + len(list(spool.waiting(tmp_path)))
 
