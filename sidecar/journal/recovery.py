@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from sidecar.errors import JournalError
+from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance, salvage
 from sidecar.journal.mark import BLOCK, HighWaterMark, mark_of
 from sidecar.journal.schema import open_for_writing, transaction
@@ -111,6 +111,15 @@ def reopened(path: Path, connection: apsw.Connection, inode: int, last_seq: int)
     recovery = Recovery(None, saved, 0)
     LOGGER.error("%s", recovery)
     return replace(opened, recovery=recovery)
+
+
+def taken_away(path: Path) -> NotDurableError:
+    """The error of a journal whose file is no longer at `path`, with what will help."""
+    if path.parent.is_dir():
+        return NotDurableError("the journal's file was taken away", hint="it is made anew; try again in a moment")
+    return NotDurableError(
+        f"the data directory {path.parent} was taken away", hint="put it back, or restart the sidecar"
+    )
 
 
 def inode_of(path: Path) -> int:

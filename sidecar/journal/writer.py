@@ -19,7 +19,7 @@ import apsw
 from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import maintenance
 from sidecar.journal.insertion import Appended, Entry, insert_all, refusal
-from sidecar.journal.recovery import OpenJournal, inode_of, is_damage, open_journal, reopened
+from sidecar.journal.recovery import OpenJournal, inode_of, is_damage, open_journal, reopened, taken_away
 from sidecar.journal.schema import BUSY_TIMEOUT_MS
 
 MAX_WAITING_BYTES = 128 * 1024 * 1024
@@ -224,7 +224,7 @@ class JournalWriter:
     def _insert_all(self, entries: Sequence[Entry], size: int) -> list[Appended]:
         """One synced transaction, and a mark above its numbers."""
         if self._is_gone():
-            raise NotDurableError("the journal's file was taken away", hint="it is made anew; try again in a moment")
+            raise taken_away(self.path)
         self._keep_room(size)
         appended = insert_all(self._connection, entries, int(time.time()))
         with contextlib.suppress(OSError):  # far below the mark there is time: the next commit tries again

@@ -23,7 +23,8 @@ PAGE = 4096
 @pytest.fixture(name="path")
 def _path(tmp_path: Path) -> Path:
     """A journal of 2,000 events of about a page each, closed."""
-    path = tmp_path / "journal.sqlite"
+    path = tmp_path / "data" / "journal.sqlite"
+    path.parent.mkdir()
     journal = JournalWriter(path)
     event = recorded_events(1)[0]
     append(journal, *(Entry(f"e{number}", events.encode(event) + b" " * PAGE) for number in range(1, 2001)))
@@ -196,6 +197,22 @@ def test_a_file_taken_away_is_made_anew(path: Path, in_place: str, monkeypatch: 
     assert [*range(1, newest + 1)] == found[:newest]
     assert [journal.last_seq] == found[newest:]
     assert "taken away" in (journal.recovery or "")
+    journal.close()
+
+
+def test_a_folder_taken_away_is_named_until_it_is_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody makes the data directory anew, so nobody is told to wait for that; put back, all goes on in it."""
+    monkeypatch.setattr(writer, "MEND_SECONDS", 0.0)
+    journal = JournalWriter(path)
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+    for _ in range(2):
+        with pytest.raises(NotDurableError, match=r"data directory .* was taken away .*put it back"):
+            append(journal, Entry("lost", b"{}"))
+    away.rename(path.parent)
+    until(lambda: takes(journal), "it goes on")
+
+    assert [*range(1, 2001), journal.last_seq] == numbers(path)
     journal.close()
 
 
