@@ -26,7 +26,8 @@ _TAIL = re.compile(
     + QUOTE
     + rb")(?:\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
-    + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
+    + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
+    + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}=|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
@@ -35,25 +36,27 @@ _TO_VALUE = re.compile(
     + rb"""){0,3}
     (?P<close>"""
     + QUOTE
-    + rb""")? \]?  # the end of a quoted name, also in brackets
+    + rb""")? (?: \] (?:["'](?=[ ]?,))? )?  # the end of a quoted name, also in brackets
     (?:"""
     + _COLOUR
     + rb"""){0,3} (?:\*\*(?=:))? (?:[ ](?:\([\w ./-]{1,24}\)|provided|given)(?=:))?  # also: password (staging):
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
-        (?: &?(?:'static[ ])?[Ss]tr(?:ing)? | bytes | SecretStr | char[ ]?\* | Optional\[str\]
-          | str[ ]\|[ ]None | string[ ]\|[ ]undefined | Secret | final | any | \[\]byte )
-        [ \t]{0,4} (?==) )?
+        (?: &?(?:'static[ ])?[Ss]tr(?:ing)?[?!]? | bytes | SecretStr | char[ ]?\* | (?:Optional|Final|ClassVar)\[str\]
+          | str[ ]\|[ ]None | string[ ]\|[ ](?:undefined|null) | Secret | Final | final | any | \[\]byte )
+        [ \t]{0,4} (?==)
+      | \[[0-9A-Za-z_]{0,24}\][ \t]{0,4} (?==)  # C
+      | [ ]\{[ ]get;[ ](?:(?:private[ ])?(?:set|init);[ ])?\}[ ](?==) )?  # C#
     (?: """
     + _SPACE
     + rb"""{0,24} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
-        | \xef\xbc[\x9a\x9d] | \xe2\x86\x92  # full-width signs and an arrow too
+        | \xef\xbc[\x9a\x9d] | \xe2\x86\x92 | \xe2\x80[\x93\x94]  # full-width signs, an arrow and dashes too
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
       | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>]{0,80}> )  # of a table
-      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,2} [:=]
+      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
                 | </key>\s{0,8}<string> )     # name: X, value:
-      | (?P<arg> \s{0,4},\s{0,8} (?=\\{0,7}["'`]) )  # get("X", "value")
+      | (?P<arg> \s{0,4},\s{0,24} (?:default[ ]?=[ ]?)? (?=\\{0,7}["'`]) )  # get("X", "value")
       | (?P<call> \( ) (?=\\{0,7}["'])  # setPassword("value")
       | (?P<typed> """
     + _TYPED
@@ -68,7 +71,7 @@ _TO_VALUE = re.compile(
     """
 )
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
-_CALL = re.compile(rb"\(\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
+_CALL = re.compile(rb"(?:\(|[( ][\"']String[\"'],)\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
 _SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
 _SETS_REACH, _CALL_REACH = 12, 24
 _QUOTES = (b'"', b"'", b"`")

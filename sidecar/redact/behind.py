@@ -17,13 +17,15 @@ QUOTE = (
 _BEFORE_VALUE = re.compile(
     rb"""(?x)
     (?P<list> \[ (?:\s|\\{1,7}[nrt]){0,12} (?=\\{0,7}["'`]) )?
-    (?: !!str[ ] )? (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z]{0,24}|str|bytes|b64decode)\( ) (?=\\{0,7}["'`]) )?
+    (?: !!str[ ] )?
+    (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\( )
+      (?=\\{0,7}["'`]) )?
     (?P<quote> """
     + QUOTE
     + rb""" | <!\[CDATA\[ )?
     (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
         (?:[ \t]|%20|\+){1,3} (?![:=]) )?
-    (?P<inner> (?!(?P=quote))["'] )?
+    (?P<inner> (?!(?P=quote))\\{0,3}["'] )?
     """
 )
 _BARE = re.compile(
@@ -55,6 +57,13 @@ _CACHE_REACH = 64
 _WORD_AND_NUMBER = re.compile(rb"(?=[^ ]{0,64}[0-9])(?=[^ ]{0,64}[A-Za-z])[^ ]{8,}")
 
 _PLURAL = (b"s", b"S")
+_SHORT_NAME = re.compile(rb"(?i)(?:\A|[^a-z])p(?:ass|w)\Z")
+_TYPED = re.compile(  # by a person, alone up to the end of the line: `pass: Winter2024`
+    rb"(?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Z])(?=[^\s]{0,64}[a-z])"
+    rb"[^\s\"'();,\[\]{}]{8,64}(?:[ \t]{0,8}(?:[\r\n]|\\n)|\Z)"
+)
+_FOLDER = b"PWD"  # of every shell: where it stands, when it begins with a slash
+_KEY_SIGN = re.compile(rb"\\{0,7}[\"'`]\s{0,4}(?:=>|:)")  # what is quoted in the list is no item but a name
 _BLANKS = rb"(?:\s|\\{1,7}[nrt]){0,12}"
 _MORE_ITEMS = re.compile(rb"(?:\n[ \t]{0,12}-[ ][^\s:#]{1,256}(?=\s|\Z)){1,64}+")
 _BEHIND_TEXT = (b" ", b",", b")", b";")
@@ -88,12 +97,15 @@ def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
     quoted = quote is not None
+    if kind is Field.SECRET and _SHORT_NAME.search(name) and _TYPED.match(data, begin):
+        kind = Field.PASSWORD
     if not is_secret(kind, value, quoted=quoted, tight=not quoted and _is_tight(name, link)):
         return None
     if (
         not _may_follow(link, name, kind, value, quote, sets=sets)
         or (kind is Field.WEAK and _is_no_secret(data, at, name, value))
-        or (listed and not _in_list(name, kind, value))
+        or (listed and (not _in_list(name, kind, value) or _KEY_SIGN.match(data, finish)))
+        or (name == _FOLDER and value[:1] == b"/")
         or (not quoted and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value))
     ):
         return None

@@ -18,7 +18,8 @@ _REFERENCE = re.compile(
     | %[a-z_][a-z0-9_.]{1,64}%?$ | %\(? [a-z_]* \)? [sdr]$ | \{[a-z_.\[\]"'0-9]*\}$ | <[^<>]{1,64}>$ | \#\{
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
-    | std::|system\.|[*&]?[\w.]{1,80}\( | new[ ] | await[ ] | lambda | f["'] | @
+    | std::|system\.|[*&]?[\w.]{1,80}(?:(?:::|->)[\w.]{1,40}){0,3}\( | new[ ] | await[ ] | lambda | f["'] | @
+    | \.[*+] | \[\^ | \\{1,4}[sSwWdD]  # a pattern
     | \(|[a-z_][a-z0-9_]{0,40}\[(?![^\]]{1,40}\][a-z0-9])
     | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
@@ -35,6 +36,7 @@ _STAND_IN = re.compile(
     | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
     | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
     | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
+    | (?:required|nullable|sometimes|string|confirmed|bail)\| | pass(?:word|wd|phrase)(?:[-_][a-z]{2,16}){1,3}$
     | (?:null|nil|none|undefined|true|false)[;,)\]}]
     """
 )
@@ -55,6 +57,8 @@ _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
 _DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
 _NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
+_FOLDER = re.compile(rb"(?:/[\w.@~+-]+){1,32}/?")
+_RANDOM_BEHIND_SIGN = re.compile(rb"[$%][^\s${}()%]{8,128}")
 _SIGN_FIRST = re.compile(rb"[@(](?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Za-z])[^\s()/.\[\]{}]{5,128}")
 _LONGEST_WORD = 24
 
@@ -62,13 +66,18 @@ _LONGEST_WORD = 24
 def is_reference(value: bytes, *, quoted: bool = False) -> bool:
     """The value only points to a secret, or stands for one: `$VAR`, `${{ secrets.X }}`, `<token>`, `xxxx`.
 
-    In quotes an `@` or a bracket may be the first sign of a password.
+    In quotes an `@` or a bracket may be the first sign of a password, and anywhere a `$` or `%` before what no
+    variable is called.
     """
     if value.lower() in _words():
         return True
-    if quoted and _SIGN_FIRST.fullmatch(value):
+    if (quoted and _SIGN_FIRST.fullmatch(value)) or _is_no_variable(value):
         return False
     return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
+
+
+def _is_no_variable(value: bytes) -> bool:
+    return _RANDOM_BEHIND_SIGN.fullmatch(value) is not None and strongly_opaque(value[1:])
 
 
 @cache
@@ -123,6 +132,8 @@ def _is_code(value: bytes, *, tight: bool) -> bool:
 def _password(value: bytes) -> bool:
     if _SEED_PHRASE.fullmatch(value):
         return True
+    if _FOLDER.fullmatch(value) and not opaque(value):
+        return False
     return not (_PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/")))
 
 

@@ -133,3 +133,18 @@ def test_a_card_behind_a_token(redactor: PIIRedactor) -> None:
 def test_access_key_ids_need_no_digit(redactor: PIIRedactor) -> None:
     """One in thirty of Amazon's key ids has letters only."""
     assert "[API_KEY_REDACTED]" == redactor.redact_text("AKIA" + "JZILVMYRTNDDCLNH")
+
+
+@pytest.mark.parametrize("context", CASES["behind_passwords"])
+def test_passwords_that_people_type(redactor: PIIRedactor, context: str) -> None:
+    """A password of words and figures goes as well, also one that begins like a variable."""
+    left = [value for value in CASES["typed"] if value in redactor.redact_text(context.format(value))]
+    assert left == []
+
+
+def test_a_short_name_at_the_end_of_a_line(redactor: PIIRedactor) -> None:
+    """`pass` and `pw` name a password where nothing follows it; a pass of a compiler is none."""
+    assert (
+        redactor.redact_text("user: m\npass: Winter2024\nport: 25") == "user: m\npass: [API_KEY_REDACTED]\nport: 25"
+    )
+    assert redactor.redact_text("pw: Winter2024") == "pw: [API_KEY_REDACTED]"
