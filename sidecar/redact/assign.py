@@ -74,7 +74,8 @@ _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # 
 _CALL = re.compile(rb"(?:\(|[( ][\"']String[\"'],)\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
 _SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
 _SETS_REACH, _CALL_REACH = 12, 24
-_QUOTES = (b'"', b"'", b"`")
+_LONG_OR_QUOTED = re.compile(_LONG_WORD.pattern + rb"|[\"'`]")
+_IN_COLUMN = re.compile(_LONG_OR_QUOTED.pattern + rb"|(?=[^\s]{0,64}[0-9])\S{8}")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -112,14 +113,16 @@ def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field
 
 
 def _near(data: bytes, at: int, kind: Field) -> bool:
-    """Behind nothing but a space stands a long word, or a password in quotes."""
-    return _LONG_WORD.match(data, at) is not None or (kind is Field.PASSWORD and data[at : at + 1] in _QUOTES)
+    """Behind nothing but a space stands a long word, or a password in quotes or in a column of its own."""
+    if kind is not Field.PASSWORD:
+        return _LONG_WORD.match(data, at) is not None
+    return (_IN_COLUMN if data[at - 2 : at].isspace() else _LONG_OR_QUOTED).match(data, at) is not None
 
 
 def _takes_secret(name: bytes, kind: Field) -> bool:
-    """What is called takes the secret itself: `setPassword`, `withToken`, or `password` alone."""
+    """What is called takes the secret itself: `setPassword`, `withToken`, `bearer_auth`, or `password` alone."""
     word = name.lower().rpartition(b".")[2]
-    return word.startswith((b"set", b"with")) or (kind is Field.PASSWORD and word in _ALONE)
+    return word.startswith((b"set", b"with", b"bearer")) or (kind is Field.PASSWORD and word in _ALONE)
 
 
 def _no_field(data: bytes, link: re.Match[bytes], at: int, kind: Field) -> bool:

@@ -62,7 +62,11 @@ _TYPED = re.compile(  # by a person, alone up to the end of the line: `pass: Win
     rb"(?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Z])(?=[^\s]{0,64}[a-z])"
     rb"[^\s\"'();,\[\]{}]{8,64}(?:[ \t]{0,8}(?:[\r\n]|\\n)|\Z)"
 )
+_TYPED_QUOTED = re.compile(
+    rb"(?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Z])(?=[^\s]{0,64}[a-z])[^\s\"'();,\[\]{}\\]{8,64}\\{0,7}[\"'`]"
+)
 _FOLDER = b"PWD"  # of every shell: where it stands, when it begins with a slash
+_BOTH_CASES = re.compile(rb"(?=[^\s]{0,64}[A-Z])(?=[^\s]{0,64}[a-z])[^\s/()]{8,128}")  # no hash or name of a pod
 _KEY_SIGN = re.compile(rb"\\{0,7}[\"'`]\s{0,4}(?:=>|:)")  # what is quoted in the list is no item but a name
 _BLANKS = rb"(?:\s|\\{1,7}[nrt]){0,12}"
 _MORE_ITEMS = re.compile(rb"(?:\n[ \t]{0,12}-[ ][^\s:#]{1,256}(?=\s|\Z)){1,64}+")
@@ -97,7 +101,8 @@ def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets
     if kind is Field.URL:
         return (begin, finish) if _is_connection(value) else None
     quoted = quote is not None
-    if kind is Field.SECRET and _SHORT_NAME.search(name) and _TYPED.match(data, begin):
+    typed = _TYPED_QUOTED if quoted else _TYPED
+    if kind is Field.SECRET and link["sep"] and _SHORT_NAME.search(name) and typed.match(data, begin):
         kind = Field.PASSWORD
     if not is_secret(kind, value, quoted=quoted, tight=not quoted and _is_tight(name, link)):
         return None
@@ -120,8 +125,14 @@ def _may_follow(
         return _in_cell(value, kind)
     if link["gap"] is None:
         return True
-    told = kind is Field.PASSWORD and (link["told"] is not None or name.isupper() or quote is not None)
+    told = kind is Field.PASSWORD and (
+        link["told"] is not None or name.isupper() or quote is not None or _is_random(value)
+    )
     return _by_gap(b"-" if sets else name, value, quoted=quote is not None, told=told)
+
+
+def _is_random(value: bytes) -> bool:
+    return _BOTH_CASES.fullmatch(value) is not None and opaque(value)
 
 
 def _is_no_secret(data: bytes, at: int, name: bytes, value: bytes) -> bool:

@@ -148,3 +148,11 @@ def test_a_short_name_at_the_end_of_a_line(redactor: PIIRedactor) -> None:
         redactor.redact_text("user: m\npass: Winter2024\nport: 25") == "user: m\npass: [API_KEY_REDACTED]\nport: 25"
     )
     assert redactor.redact_text("pw: Winter2024") == "pw: [API_KEY_REDACTED]"
+
+
+def test_a_column_of_its_own(redactor: PIIRedactor) -> None:
+    """What looks random goes behind `password` and blanks, as `vault kv get` prints it."""
+    printed = "Key         Value\n---         -----\npassword    {}\nusername    app\n"
+    redacted = redactor.redact_text(printed.format("bmJGTqKIeLYOR6iAm"))
+    assert redacted == printed.format("[API_KEY_REDACTED]")
+    assert redactor.redact_text("password    bmJ9TqKIe") == "password    [API_KEY_REDACTED]"
