@@ -35,6 +35,10 @@ _IN_PATHS = bytes(byte for byte in range(256) if byte not in b" \t\r\n\"'`<>(),;
 _LONGEST_PATH = 200
 _REQUEST = re.compile(rb"(?:\A|[^A-Za-z0-9_-])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]\Z")
 _LONGEST_METHOD = 9
+_IMPORT = re.compile(rb"(?:\bfrom|\bimport|\brequire\(|\bimport\(|\bmock\()[ ]?[\"'][@~]\Z")
+"""Before a path whose first sign stands for the folder of the sources."""
+_LONGEST_IMPORT = 12
+_ALIASES = (b"@", b"~")
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file|file://[a-z0-9.-]{1,64}"
     rb"|(?:vscode|vscode-remote|sftp|ssh|rsync|smb|nfs)://(?:vscode-remote/)?[^/]{1,128}|[ab]"  # also in a diff
@@ -153,6 +157,8 @@ def _home(rule: Rule) -> Finder:
 def _is_root(data: bytes, start: int) -> bool:
     """`/home/` begins a path here: it is no folder of a web address, of a request or inside a project."""
     if data[start - 1 : start] == b" " and _REQUEST.search(data, max(0, start - _LONGEST_METHOD), start):
+        return False
+    if data[start - 1 : start] in _ALIASES and _IMPORT.search(data, max(0, start - _LONGEST_IMPORT), start):
         return False
     if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
         return True
