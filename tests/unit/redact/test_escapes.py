@@ -62,3 +62,14 @@ def test_many_escapes_are_done_or_dropped() -> None:
         text = unit * (30_000 // len(unit))
         place = chance.randint(0, len(text) // len(unit)) * len(unit)
         assert TOKEN not in ENGINES[0].redact_text(f"{text[:place]} {TOKEN} {text[place:]}")
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f"])
+def test_numbers_with_no_break_spaces(blank: str) -> None:
+    """Numbers of people are read with the spaces of pages and letters too, each of several; thousands stay."""
+    text = "PAN 4111 1111 1111 1111, tél. 06 12 34 56 78 ou +33 6 12 34 56 78.".replace(" ", blank)
+    redacted = "PAN [CREDIT_CARD_REDACTED], tél. [PHONE_REDACTED] ou [PHONE_REDACTED].".replace(" ", blank)
+    for engine in ENGINES:
+        assert engine.redact_text(text) == redacted
+        thousands = "12 345 678 901 lignes, 10 20 30, 2026 11 22".replace(" ", blank)
+        assert engine.redact_text(thousands) == thousands
