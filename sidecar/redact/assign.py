@@ -39,7 +39,8 @@ _TO_VALUE = re.compile(
     + rb""")? (?: \] (?:["'](?=[ ]?,))? )?  # the end of a quoted name, also in brackets
     (?:"""
     + _COLOUR
-    + rb"""){0,3} (?:\*\*(?=:))? (?:[ ](?:\([\w ./-]{1,24}\)|provided|given)(?=:))?  # also: password (staging):
+    + rb"""){0,3} (?:\*\*(?=:))?
+    (?: [ ](?:\([\w ./-]{1,24}\)|provided|given)(?=:) | [ ]for[ ][\w.@-]{1,32}(?=:|[ ]is[ ]) )?  # password (staging):
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
         (?: &?(?:'static[ ])?[Ss]tr(?:ing)?[?!]? | bytes | SecretStr | char[ ]?\* | (?:Optional|Final|ClassVar)\[str\]
           | str[ ]\|[ ]None | string[ ]\|[ ](?:undefined|null) | Secret | Final | final | any | \[\]byte )

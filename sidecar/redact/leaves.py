@@ -115,7 +115,8 @@ class _Facts(dict[str, tuple[Field | None, bool, bool]]):
 
     def __missing__(self, key: str) -> tuple[Field | None, bool, bool]:
         plain = len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
-        facts = classify(key), plain, key in _IDS
+        # Where a shell stands, not a password, unless it is no path.
+        facts = Field.SECRET if key == "PWD" else classify(key), plain, key in _IDS
         if len(key) <= _LONGEST_KNOWN:
             if len(self) >= _MOST_FACTS:
                 self.clear()

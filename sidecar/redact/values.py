@@ -57,7 +57,6 @@ _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
 _DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
 _NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
-_FOLDER = re.compile(rb"(?:/[\w.@~+-]+){1,32}/?")
 _RANDOM_BEHIND_SIGN = re.compile(rb"[$%][^\s${}()%]{8,128}")
 _SIGN_FIRST = re.compile(rb"[@(](?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Za-z])[^\s()/.\[\]{}]{5,128}")
 _LONGEST_WORD = 24
@@ -132,8 +131,6 @@ def _is_code(value: bytes, *, tight: bool) -> bool:
 def _password(value: bytes) -> bool:
     if _SEED_PHRASE.fullmatch(value):
         return True
-    if _FOLDER.fullmatch(value) and not opaque(value):
-        return False
     return not (_PROSE.fullmatch(value) or _CONSTANT.fullmatch(value) or value.startswith((b"/run/", b"/etc/")))
 
 

@@ -135,3 +135,9 @@ def test_counts_name_rules_only(redactor: PIIRedactor) -> None:
     """The account of a redaction says which rule acted how often, and nothing of what was found."""
     redacted = redactor.redact({"a": "x@example.com y@example.com", "b": "123-45-6789"})
     assert redacted.counts == {"email": 2, "ssn": 1}
+
+
+def test_the_folder_of_a_shell_stays(redactor: PIIRedactor) -> None:
+    """`PWD` among the variables of a shell is no password, `MYSQL_PWD` is one."""
+    shell = redactor.redact({"env": {"PWD": "/srv/app", "MYSQL_PWD": "hunter2x", "pw": "Winter2024!"}}).value
+    assert shell == {"env": {"PWD": "/srv/app", "MYSQL_PWD": "[API_KEY_REDACTED]", "pw": "[API_KEY_REDACTED]"}}
