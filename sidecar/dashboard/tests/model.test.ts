@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { backoff, LONGEST_MS } from "../src/live/backoff";
 import { eventOf } from "../src/model/event";
 import { fragmentOf, matches, placeOf, queryOf } from "../src/model/filters";
-import { ago, clock, duration, folder, number } from "../src/model/format";
+import { ago, clock, counted, duration, folder, moment, number } from "../src/model/format";
 import { dropsOf } from "../src/model/health";
 import { csv, seriesOf, sorted } from "../src/model/table";
-import { block, line, shortId, visible } from "../src/model/text";
+import { block, line, sharedBy, shortId, visible } from "../src/model/text";
 import { traceUrl } from "../src/model/trace";
 import { Lanes, WINDOW_EVENTS } from "../src/timeline/lanes";
 import { pan, START, ticks, whole, zoom } from "../src/timeline/viewport";
@@ -57,7 +57,23 @@ describe("tables", () => {
   test("without numbers there is no chart", () => expect(seriesOf({ ...answer, columns: ["a", "b"], rows: [["x", "y"], ["z", "w"]] })).toBeNull());
 });
 
+test("a cut leaves no half of a character", () => {
+  const wide = "\u{1f600}".repeat(40);
+  for (const text of [line(wide, 9), shortId(`x${wide}`), shortId(`${wide}x`), block(wide, 9).shown]) expect(text).not.toMatch(/[\ud800-\udfff]/u);
+});
+
+test("the date stands where the day is another one", () => {
+  const noon = new Date(2026, 0, 31, 12).getTime();
+  expect([moment(noon, noon + 1000), moment(noon, noon + 86_400_000), moment(0, noon)]).toEqual(["12:00:00", "2026-01-31 12:00:00", "–"]);
+});
+
+test("folders of more than one session are known", () => {
+  expect([...sharedBy([{ cwd: "/a" }, { cwd: "/b" }, { cwd: "/a" }])]).toEqual(["/a"]);
+});
+
 test("numbers and times for people", () => {
+  expect([999.6, 59_960].map(duration)).toEqual(["1.0 s", "1 min 0 s"]);
+  expect([0, 1, 1200].map((count) => counted(count, "event"))).toEqual(["0 events", "1 event", "1,200 events"]);
   expect([12, 3400, 125_000, 12_000_000, -1].map(duration)).toEqual(["12 ms", "3.4 s", "2 min 5 s", "3 h 20 min", "–"]);
   expect([0, 61_000].map(ago)).toEqual(["now", "1 min ago"]);
   expect([clock(0), clock(Number.NaN), clock(8.64e15 + 1)]).toEqual(["–", "–", "–"]);

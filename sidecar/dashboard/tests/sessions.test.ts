@@ -55,6 +55,24 @@ describe("what a session is doing", () => {
     expect(next(session, event({ session_id: "s", hook_event_name: "SessionEnd" }, 9, 2))).toBe(session);
   });
 
+  test("what only a batch tells of counts as failed, what had its own end counts once", () => {
+    const [lost, known] = [{ tool_use_id: "t0", tool_name: "Edit", tool_response: "<tool_use_error>Not read" }, { tool_use_id: "t1", tool_name: "Bash", tool_response: "<tool_use_error>x" }];
+    const session = after(told(prompt, pre, { ...post, hook_event_name: "PostToolUseFailure", error: "x" }, { hook_event_name: "PostToolBatch", tool_calls: [lost, known] }));
+    expect([session.errors, session.lastError]).toEqual([2, "Not read"]);
+    expect(after(recording("failure")).errors).toBe(7);
+  });
+
+  test("calls of an interrupted turn are over with the next prompt", () => expect(after(told(prompt, pre, { ...prompt, prompt_id: "p2" })).calls.size).toBe(0));
+
+  test("of two calls without ids one end ends one", () => {
+    const start = { hook_event_name: "PRE_TOOL_USE", tool_name: "test" };
+    expect(after(told(start, start, { ...start, hook_event_name: "POST_TOOL_USE" })).calls.size).toBe(1);
+  });
+
+  test("a probe, or what a resuming client loads, is no session", () => {
+    expect(["InstructionsLoaded", "LeanvibeProbe", "SessionStart"].map((hook_event_name) => after(told({ hook_event_name })).real)).toEqual([false, false, true]);
+  });
+
   test("every recording ends as ended, with nothing open", () => {
     for (const name of ["basic", "big", "failure", "multi", "parallel", "pii", "resume", "subagent", "subagent_sync", "apierror400"]) {
       const session = after(recording(name));

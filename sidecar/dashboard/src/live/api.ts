@@ -18,16 +18,27 @@ export interface Page {
   readonly next_after?: number | null;
 }
 
-/** What went wrong, with what to do about it; `locked` when the page may not read. */
+/** What went wrong, with what to do about it; `locked` when the page may not read, not `reached` when nobody answered. */
 export class ApiError extends Error {
-  constructor(message: string, readonly hint: string, readonly locked: boolean) {
+  constructor(message: string, readonly hint: string, readonly locked: boolean, readonly reached = true) {
     super(message);
   }
 }
 
+/** What went wrong, and what to do, as sentences for people. */
+export function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return [error.message, error instanceof ApiError ? error.hint : ""].filter(Boolean).map(sentence).join(" ");
+}
+
+function sentence(text: string): string {
+  const end = /[.!?]$/.test(text) ? "" : ".";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
+}
+
 async function asked<T>(path: string, init?: RequestInit): Promise<T> {
   const answer = await fetch(path, { ...init, signal: init?.signal ?? AbortSignal.timeout(60_000) }).catch(() => {
-    throw new ApiError("the sidecar does not answer", "is it running? leanvibe status", false);
+    throw new ApiError("the sidecar does not answer", "is it running? leanvibe status", false, false);
   });
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
   if (answer.ok || "components" in body) return body as T;
@@ -38,7 +49,7 @@ async function asked<T>(path: string, init?: RequestInit): Promise<T> {
 export const facts = () => asked<Facts>(`${API}/page`);
 export const health = () => asked<Record<string, unknown>>(`${API}/health`);
 export const performance = () => asked<Record<string, unknown>>(`${API}/hook-performance`);
-export const metrics = () => fetch("/metrics").then((answer) => answer.text());
+export const metrics = () => fetch("/metrics").then((answer) => (answer.ok ? answer.text() : null));
 
 /** One page of stored events. */
 export function events(query: Record<string, string | number>): Promise<Page> {

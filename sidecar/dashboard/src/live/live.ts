@@ -1,18 +1,24 @@
 // Starts the page: may it read, what happened lately, and from there on live.
 
 import { reactive, readonly, ref } from "vue";
-import { ApiError, events, facts, sql, type Facts } from "./api";
+import { ApiError, events, facts, sql, told, type Facts } from "./api";
 import { Feed, type Link } from "./feed";
-import { clear, recall, recent, sessions, take } from "./window";
+import { addEarlier, clear, recall, recent, sessions, take } from "./window";
 
 const FIRST_EVENTS = 3000;
 const PAGE = 1000;
 const QUIET = `SELECT session_id FROM sessions WHERE NOT ended AND last_event_at > now() - INTERVAL 12 HOURS
 ORDER BY last_event_at DESC LIMIT 40`;
+/** What sessions did before the events that the page has, which begin with these numbers. */
+const before = (firsts: readonly number[]) => `WITH told AS (SELECT session_id, seq AS first_seq FROM events WHERE seq IN (${firsts.join(", ")})),
+earlier AS (SELECT session_id, count(*) AS events, epoch_ms(min(received_at)) AS began
+  FROM events JOIN told USING (session_id) WHERE seq < first_seq GROUP BY session_id),
+failed AS (SELECT session_id, count(*) AS errors FROM errors JOIN told USING (session_id) WHERE seq < first_seq GROUP BY session_id)
+SELECT session_id, events, coalesce(errors, 0), began FROM earlier LEFT JOIN failed USING (session_id)`;
 
 export type Phase = "starting" | "locked" | "open" | "away";
 
-const state = reactive({ phase: "starting" as Phase, link: "connecting" as Link, retryAt: 0, trouble: "" });
+const state = reactive({ phase: "starting" as Phase, link: "connecting" as Link, retryAt: 0, trouble: "", reached: true });
 export const status = readonly(state);
 export const about = ref<Facts | null>(null);
 
@@ -30,6 +36,7 @@ export async function begin(): Promise<void> {
     feed = new Feed(listener, recent.value.at(-1)?.seq ?? 0);
     feed.start();
     await quietOnes();
+    await countEarlier();
   } catch (error) {
     failed(error);
   }
@@ -47,7 +54,8 @@ const listener = {
 
 function failed(error: unknown): void {
   if (error instanceof ApiError && error.locked) return lock();
-  state.trouble = error instanceof ApiError ? `${error.message}. ${error.hint}` : String(error);
+  state.trouble = told(error);
+  state.reached = !(error instanceof ApiError) || error.reached;
   if (state.phase !== "open") state.phase = "away";
   window.setTimeout(() => state.phase === "away" && void begin(), 3000);
 }
@@ -80,4 +88,10 @@ async function quietOnes(): Promise<void> {
     const page = await events({ session_id: id, limit: 60 });
     recall([...page.events].reverse());
   }
+}
+
+/** Counts and beginnings are those of whole sessions, not of what was loaded. */
+async function countEarlier(): Promise<void> {
+  const firsts = [...sessions.value.values()].map((one) => one.firstSeq).filter((seq) => seq > 1);
+  if (firsts.length > 0) addEarlier((await sql(before(firsts))).rows);
 }

@@ -14,7 +14,10 @@ export interface Sample extends Performance {
 
 export const samples = shallowRef<readonly Sample[]>([]);
 export const parts = shallowRef<readonly Part[]>([]);
-export const drops = shallowRef<readonly { reason: string; count: number }[]>([]);
+/** Null while it is not known. */
+export const drops = shallowRef<readonly { reason: string; count: number }[] | null>(null);
+/** Whether the last question was answered; the samples stay as they were when it was not. */
+export const answering = shallowRef(true);
 
 let users = 0;
 let timer = 0;
@@ -30,7 +33,7 @@ export function usePulse(): void {
 }
 
 async function beat(): Promise<void> {
-  if (!document.hidden) await ask().catch(() => undefined); // the page says elsewhere that it is not live
+  if (!document.hidden) answering.value = await ask().then(() => true, () => false);
   if (users > 0) timer = window.setTimeout(() => void beat(), EVERY_MS);
 }
 
@@ -39,5 +42,5 @@ async function ask(): Promise<void> {
   const sample = { ...performanceOf(performance), health: String(health["status"] ?? "unknown"), at: Date.now() / 1000 };
   samples.value = [...samples.value.slice(1 - KEPT), sample];
   parts.value = partsOf(health);
-  drops.value = dropsOf(metrics);
+  drops.value = metrics === null ? null : dropsOf(metrics);
 }

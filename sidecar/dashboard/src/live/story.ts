@@ -2,7 +2,7 @@
 
 import { computed, onBeforeUnmount, ref, shallowRef, type ComputedRef, type Ref } from "vue";
 import { eventOf, type HookEvent } from "../model/event";
-import { events } from "./api";
+import { events, told } from "./api";
 import { recent } from "./window";
 
 const PAGE = 1000;
@@ -12,6 +12,7 @@ export interface Story {
   /** Whether the store holds more before these. */
   readonly more: Ref<boolean>;
   readonly trouble: Ref<string>;
+  readonly busy: Ref<boolean>;
   earlier(): Promise<void>;
 }
 
@@ -20,11 +21,14 @@ export function useStory(session: string): Story {
   const stored = shallowRef<HookEvent[]>([]);
   const more = ref(false);
   const trouble = ref("");
+  const busy = ref(false);
   let gone = false;
   onBeforeUnmount(() => (gone = true));
 
   async function earlier(): Promise<void> {
     const first = stored.value[0]?.seq;
+    busy.value = true;
+    trouble.value = "";
     try {
       const page = await events({ session_id: session, limit: PAGE, ...(first === undefined ? {} : { before: first }) });
       if (gone) return;
@@ -32,7 +36,9 @@ export function useStory(session: string): Story {
       stored.value = [...older, ...stored.value];
       more.value = page.next_before !== null && page.next_before !== undefined;
     } catch (error) {
-      trouble.value = error instanceof Error ? error.message : String(error);
+      trouble.value = told(error);
+    } finally {
+      busy.value = false;
     }
   }
   const all = computed(() => {
@@ -41,5 +47,5 @@ export function useStory(session: string): Story {
     return [...stored.value, ...news];
   });
   void earlier();
-  return { events: all, more, trouble, earlier };
+  return { events: all, more, trouble, busy, earlier };
 }

@@ -37,6 +37,17 @@ export function recall(raw: readonly unknown[]): void {
   tell();
 }
 
+/** Adds what sessions did before their first event here: rows of id, events, errors, and when they began. */
+export function addEarlier(rows: readonly (readonly unknown[])[]): void {
+  for (const [id, events, errors, began] of rows) {
+    const one = sessions.value.get(String(id));
+    if (one === undefined) continue;
+    const startedAt = Math.min(one.startedAt, Number(began));
+    sessions.value.set(one.id, { ...one, events: one.events + Number(events), errors: one.errors + Number(errors), startedAt });
+  }
+  tell();
+}
+
 /** Forgets everything. */
 export function clear(): void {
   recent.value = [];

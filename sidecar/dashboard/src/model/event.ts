@@ -1,6 +1,9 @@
 // One event as the page keeps it: the columns and a few words of the payload. The payload itself may be a megabyte;
 // it stays in the store until someone asks for it.
 
+import { listedIn, wordsOf, type Listed } from "./batch";
+import { isFields, short, text, textOrNull, toldOf, type Fields } from "./fields";
+
 export interface HookEvent {
   readonly seq: number;
   /** Receipt, milliseconds since the epoch. */
@@ -28,12 +31,13 @@ export interface HookEvent {
   readonly background: number;
   /** The subagent that an Agent call started. */
   readonly started: string | null;
+  /** The calls that a PostToolBatch lists. */
+  readonly listed: readonly Listed[];
 }
 
-export const DETAIL_CHARS = 240;
-const TOLD = ["command", "file_path", "pattern", "url", "query", "description", "prompt", "message", "reason"];
-
-type Fields = Record<string, unknown>;
+/** Its error is a word such as `unknown`; what happened stands in the message. */
+const API_ERROR = "StopFailure";
+const BATCH = "PostToolBatch";
 
 /** The event of one decoded message; null when it is none. Never throws, whatever the fields hold. */
 export function eventOf(raw: unknown): HookEvent | null {
@@ -42,6 +46,7 @@ export function eventOf(raw: unknown): HookEvent | null {
   const name = text(raw["hook_event_name"]);
   const type = text(raw["event_type"]);
   const guide = name === type; // the guide's agent_id names the main agent
+  const listed = name === BATCH ? listedIn(payload["tool_calls"]) : [];
   return {
     seq: raw["seq"],
     at: timeOf(raw["received_at"]),
@@ -55,14 +60,15 @@ export function eventOf(raw: unknown): HookEvent | null {
     tool: textOrNull(raw["tool_name"]),
     call: textOrNull(raw["tool_use_id"]),
     failed: type === "ERROR" || raw["success"] === false,
-    error: short(text(raw["error"])),
+    error: short(name === API_ERROR ? reasonOf(raw["error"], payload) : text(raw["error"])),
     tookMs: typeof raw["execution_time_ms"] === "number" ? raw["execution_time_ms"] : null,
     cwd: text(raw["cwd"]),
     trace: textOrNull(raw["trace_id"]),
-    detail: detailOf(payload),
+    detail: detailOf(payload) || wordsOf(listed),
     kind: short(text(payload["notification_type"]) || text(payload["source"])),
     background: Array.isArray(payload["background_tasks"]) ? payload["background_tasks"].length : 0,
     started: startedBy(payload["tool_response"]),
+    listed,
   };
 }
 
@@ -74,27 +80,13 @@ export function timeOf(value: unknown): number {
 
 function detailOf(payload: Fields): string {
   const inner = payload["tool_input"] ?? payload["parameters"];
-  const fields = isFields(inner) ? inner : payload;
-  const found = TOLD.map((key) => fields[key]).find((value) => typeof value === "string" && value !== "");
-  return short(text(found ?? payload["last_assistant_message"]));
+  return toldOf(isFields(inner) ? inner : payload) || short(text(payload["last_assistant_message"]));
+}
+
+function reasonOf(error: unknown, payload: Fields): string {
+  return [text(error), text(payload["last_assistant_message"])].filter(Boolean).join(": ");
 }
 
 function startedBy(response: unknown): string | null {
   return isFields(response) ? textOrNull(response["agentId"]) : null;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
-}
-
-function short(value: string): string {
-  return value.length > DETAIL_CHARS ? `${value.slice(0, DETAIL_CHARS)}…` : value;
 }

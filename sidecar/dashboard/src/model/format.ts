@@ -3,9 +3,9 @@
 /** A duration: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms) || ms < 0) return "–";
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.floor(ms / 1000);
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.floor(ms / 1000 + (ms < 60_000 ? 0.5 : 0));
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
@@ -27,9 +27,25 @@ export function clock(at: number, millis = false): string {
   return millis ? `${time}.${String(date.getMilliseconds()).padStart(3, "0")}` : time;
 }
 
+/** The same, after the date unless it is of the day of `now`. */
+export function moment(at: number, now: number, millis = false): string {
+  const time = clock(at, millis);
+  return time === "–" || dayOf(at) === dayOf(now) ? time : `${dayOf(at)} ${time}`;
+}
+
+function dayOf(at: number): string {
+  const date = new Date(at);
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+}
+
 /** The last folder of a path. */
 export function folder(path: string): string {
   return path.replace(/[/\\]+$/, "").split(/[/\\]/).pop() || path;
+}
+
+/** How many of them there are: 1 event, 2 events. */
+export function counted(count: number, what: string): string {
+  return `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** A number with few digits: 0.42, 3.1, 1,204. */

@@ -52,6 +52,11 @@ export function partsOf(answer: Fields): Part[] {
 
 /** What was left out, by reason, from the Prometheus text. */
 export function dropsOf(metrics: string): { reason: string; count: number }[] {
-  const found = metrics.matchAll(/^leanvibe_dropped_total\{reason="([^"]*)"\} (\S+)$/gm);
-  return [...found].map(([, reason = "", count = "0"]) => ({ reason, count: Number(count) })).filter((one) => one.count > 0);
+  const counts = (pattern: RegExp, named: (...labels: string[]) => string) =>
+    [...metrics.matchAll(pattern)].map(([, ...found]) => ({ reason: named(...found.slice(0, -1)), count: Number(found.at(-1)) }));
+  return [
+    ...counts(/^leanvibe_dropped_total\{reason="([^"]*)"\} (\S+)$/gm, (reason = "") => reason),
+    ...counts(/^leanvibe_sink_dropped_total\{reason="([^"]*)",sink="([^"]*)"\} (\S+)$/gm, (reason, sink) => `${sink} ${reason}`),
+    ...counts(/^leanvibe_events_failed_total (\S+)$/gm, () => "refused"),
+  ].filter((one) => one.count > 0);
 }

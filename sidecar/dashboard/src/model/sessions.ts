@@ -30,6 +30,8 @@ export interface Session {
   readonly startedAt: number;
   readonly lastAt: number;
   readonly lastSeq: number;
+  /** Of the first of its events that the page has. */
+  readonly firstSeq: number;
   readonly events: number;
   readonly errors: number;
   readonly lastError: string;
@@ -39,11 +41,15 @@ export interface Session {
   readonly turn: { readonly prompt: string | null; readonly since: number } | null;
   readonly turnEnded: { readonly prompt: string | null; readonly at: number; readonly tookMs: number } | null;
   readonly calls: ReadonlyMap<string, OpenCall>;
+  /** Ids of the calls that have ended since the last batch of their agent: what it lists besides, only it tells of. */
+  readonly done: ReadonlySet<string>;
   readonly waits: readonly Wait[];
   readonly asked: { readonly text: string; readonly since: number } | null;
   readonly subagents: ReadonlySet<string>;
   readonly background: number;
   readonly ended: boolean;
+  /** A client that resumes says what it loads under an id that it then throws away, and `leanvibe doctor` sends probes. */
+  readonly real: boolean;
 }
 
 /** After so long without an event a session that should be working, or waits for its next prompt, is idle. */
@@ -54,6 +60,8 @@ export const STALE_MS = 12 * 3_600_000;
 const ASKING = /^(idle_prompt|agent_needs_input|elicitation)/;
 /** Prompts that the client writes by itself, when something in the background is done. */
 const SYSTEM = /^<task-notification/;
+/** What alone makes no session, as for the store's view `sessions`. */
+const UNREAL = new Set(["InstructionsLoaded", "LeanvibeProbe"]);
 const NONE: ReadonlySet<string> = new Set();
 
 /** The session after one more event; `before` is undefined for its first. An event that it has already changes nothing. */
@@ -66,6 +74,7 @@ export function next(before: Session | undefined, event: HookEvent): Session {
     lastAt: Math.max(session.lastAt, event.at),
     lastSeq: event.seq,
     events: session.events + 1,
+    real: session.real || !UNREAL.has(event.name),
     errors: session.errors + (event.failed ? 1 : 0),
     lastError: event.failed ? event.error || event.name : session.lastError,
   };
@@ -97,9 +106,9 @@ export function inOrder(sessions: Iterable<Session>, now: number): Session[] {
 
 function fresh(event: HookEvent): Session {
   return {
-    id: event.session, agent: event.agent, cwd: event.cwd, startedAt: event.at, lastAt: event.at, lastSeq: 0,
-    events: 0, errors: 0, lastError: "", prompt: "", answer: "", turn: null, turnEnded: null, calls: new Map(), waits: [], asked: null,
-    subagents: NONE, background: 0, ended: false,
+    id: event.session, agent: event.agent, cwd: event.cwd, startedAt: event.at, lastAt: event.at, lastSeq: 0, firstSeq: event.seq,
+    events: 0, errors: 0, lastError: "", prompt: "", answer: "", turn: null, turnEnded: null, calls: new Map(), done: NONE, waits: [],
+    asked: null, subagents: NONE, background: 0, ended: false, real: false,
   };
 }
 
@@ -115,7 +124,7 @@ function changeOf(session: Session, event: HookEvent): Partial<Session> {
       return {
         turn: { prompt: event.prompt, since: event.at },
         prompt: SYSTEM.test(event.detail) ? session.prompt : event.detail || session.prompt, answer: "",
-        waits: session.waits.filter((wait) => wait.subagent), asked: null, background: 0, ended: false,
+        waits: session.waits.filter((wait) => wait.subagent), asked: null, background: 0, ended: false, ...closed(session, null),
       };
     case "PreToolUse":
     case "PRE_TOOL_USE":
@@ -131,7 +140,7 @@ function changeOf(session: Session, event: HookEvent): Partial<Session> {
     case "ERROR":
       return event.tool ? finished(session, event) : {};
     case "PostToolBatch":
-      return { waits: session.waits.filter((wait) => wait.subagent !== event.subagent), ...closed(session, event.subagent) };
+      return batchOver(session, event);
     case "Notification":
     case "NOTIFICATION":
       return ASKING.test(event.kind) ? { asked: { text: event.detail, since: event.at } } : {};
@@ -157,7 +166,7 @@ function started(session: Session, event: HookEvent): Partial<Session> {
   const late = session.turnEnded !== null && session.turnEnded.prompt === event.prompt && event.prompt !== null;
   const opens = session.turn === null && event.subagent === null && !late;
   return {
-    calls: new Map(session.calls).set(keyOf(event), call),
+    calls: new Map(session.calls).set(event.call ?? `${namelessOf(event)}#${event.seq}`, call),
     ...(opens ? { turn: { prompt: event.prompt, since: event.at } } : {}),
     asked: null,
     ended: false,
@@ -166,12 +175,28 @@ function started(session: Session, event: HookEvent): Partial<Session> {
 
 function finished(session: Session, event: HookEvent): Partial<Session> {
   const calls = new Map(session.calls);
-  const key = keyOf(event);
+  const key = event.call ?? [...calls.keys()].find((one) => one.startsWith(`${namelessOf(event)}#`)) ?? "";
   calls.delete(key);
   const waits = session.waits.filter(
     (wait) => (wait.call === null ? wait.tool !== event.tool || wait.subagent !== event.subagent : wait.call !== key),
   );
-  return { calls, waits };
+  return { calls, waits, ...(event.call === null ? {} : { done: remembered(session.done, event.call) }) };
+}
+
+/** Agents that send no batches must not fill it. */
+const MOST_DONE = 500;
+
+function remembered(done: ReadonlySet<string>, call: string): ReadonlySet<string> {
+  return new Set(done.size < MOST_DONE ? done : NONE).add(call);
+}
+
+/** A batch answers what was asked, and tells of calls that never started: what of them failed counts as well. */
+function batchOver(session: Session, event: HookEvent): Partial<Session> {
+  const failed = event.listed.filter((one) => one.error !== "" && !session.done.has(one.id));
+  const done = new Set(session.done);
+  for (const one of event.listed) done.delete(one.id);
+  const waits = session.waits.filter((wait) => wait.subagent !== event.subagent);
+  return { waits, done, errors: session.errors + failed.length, lastError: failed.at(-1)?.error ?? session.lastError, ...closed(session, event.subagent) };
 }
 
 function closed(session: Session, subagent: string | null): Partial<Session> {
@@ -203,7 +228,7 @@ function turnOver(session: Session, event: HookEvent): Partial<Session> {
 }
 
 function atRest(session: Session): Partial<Session> {
-  return { turn: null, calls: new Map(), waits: [], asked: null, subagents: NONE, background: 0, turnEnded: session.turnEnded };
+  return { turn: null, calls: new Map(), done: NONE, waits: [], asked: null, subagents: NONE, background: 0, turnEnded: session.turnEnded };
 }
 
 /** A permission request carries no call id: it belongs to the last open call of the same agent and tool that waits for none. */
@@ -217,6 +242,7 @@ function waitOf(session: Session, event: HookEvent): Wait {
   return { tool: event.tool ?? "", detail: event.detail, since: event.at, subagent: event.subagent, call: found?.[0] ?? null };
 }
 
-function keyOf(event: HookEvent): string {
-  return event.call ?? `${event.subagent ?? ""}/${event.tool ?? ""}`;
+/** Calls without an id are told from others by the event that they begin with; the first of their kind ends first. */
+function namelessOf(event: HookEvent): string {
+  return `${event.subagent ?? ""}/${event.tool ?? ""}`;
 }

@@ -1,7 +1,9 @@
-// One session as a tree: turns, in them tool calls, in those the subagents that they started. Pure.
+// One session as a tree: turns, in them tool calls, in those the subagents that they started. Pure; when a turn begins and
+// ends, and how, is told as by the store's view `turns`.
 
 import { Calls, type Call } from "./calls";
 import type { HookEvent } from "./event";
+import { SILENT_MS } from "./sessions";
 
 export interface CallNode {
   readonly call: Call;
@@ -14,8 +16,13 @@ export interface Turn {
   readonly prompt: string | null;
   readonly text: string;
   readonly start: number;
+  /** Its last Stop, else its last sign of work. */
   readonly end: number;
+  /** The agent said so, or the session went on or ended; silence is `wordOf`'s matter. */
   readonly over: boolean;
+  /** Over without the agent saying so. */
+  readonly interrupted: boolean;
+  readonly lastAt: number;
   readonly failure: string;
   readonly failed: number;
   readonly trace: string | null;
@@ -24,11 +31,19 @@ export interface Turn {
 }
 
 interface Draft {
-  prompt: string | null; text: string; start: number; end: number; over: boolean; failure: string;
-  trace: string | null; seq: number; calls: Map<string, Call>;
+  prompt: string | null; text: string; start: number; end: number; begun: boolean; stopped: boolean; cut: boolean; failure: string;
+  lastAt: number; trace: string | null; seq: number; calls: Map<string, Call>;
 }
 
-const OVER = new Set(["Stop", "StopFailure", "SessionEnd", "AGENT_STOP"]);
+const OPENS = new Set(["UserPromptSubmit", "AGENT_START", "USER_PROMPT"]);
+const STOPS = new Set(["Stop", "StopFailure", "AGENT_STOP"]);
+/** What tells that somebody works on it; other events may come long after, such as a reminder. */
+const WORKS = new Set([
+  "PRE_TOOL_USE", "POST_TOOL_USE", "ERROR", "PERMISSION_REQUEST", "PreToolUse", "PostToolUse", "PostToolUseFailure",
+  "PermissionDenied", "PermissionRequest", "PostToolBatch", "SubagentStart", "SubagentStop", "PreCompact", "PostCompact",
+  "MessageDisplay",
+]);
+const GOES_ON = new Set(["PreToolUse", "PRE_TOOL_USE"]);
 
 /** The turns of one session's events (in order of their numbers), oldest first; those in which nothing happened left out. */
 export function turnsOf(events: readonly HookEvent[]): Turn[] {
@@ -48,28 +63,52 @@ export function turnsOf(events: readonly HookEvent[]): Turn[] {
   return turns.filter((turn) => turn.calls.size > 0 || turn.text !== "" || turn.failure !== "").map((turn) => finished(turn, types));
 }
 
+/** What a turn is at `now`: how long it took, or for how long it runs; and that it was cut short, or fell silent. */
+export function stateOfTurn(turn: Turn, now: number): { readonly running: boolean; readonly tookMs: number; readonly word: string } {
+  const silent = !turn.over && now - turn.lastAt > SILENT_MS;
+  const running = !turn.over && !silent;
+  return { running, tookMs: (running ? now : turn.end) - turn.start, word: running ? "running" : silent ? "fell silent" : turn.interrupted ? "interrupted" : "" };
+}
+
 function turnFor(turns: Draft[], event: HookEvent): Draft {
-  const opens = event.name === "UserPromptSubmit" || event.name === "AGENT_START" || event.name === "USER_PROMPT";
+  const opens = OPENS.has(event.name);
   let turn = event.prompt === null ? turns.at(-1) : turns.findLast((one) => one.prompt === event.prompt);
   if (turn === undefined || (opens && event.prompt === null && turn.calls.size > 0)) {
-    turn = {
-      prompt: event.prompt, text: "", start: event.at, end: event.at, over: false, failure: "", trace: event.trace,
-      seq: event.seq, calls: new Map(),
-    };
+    turn = begun(event);
     turns.push(turn);
   }
-  if (opens) turn.text = event.detail;
+  if (opens) {
+    turn.text = event.detail;
+    for (const other of turns) other.cut ||= other !== turn;
+  }
   if (event.name === "StopFailure") turn.failure = event.error || "the model's answer failed";
-  if (OVER.has(event.name)) turn.over = true;
-  turn.end = Math.max(turn.end, event.at);
+  if (event.name === "SessionEnd") for (const one of turns) one.cut = true;
+  timed(turn, event);
   turn.trace = turn.trace ?? event.trace;
   return turn;
 }
 
+function begun(event: HookEvent): Draft {
+  return {
+    prompt: event.prompt, text: "", start: event.at, end: event.at, begun: false, stopped: false, cut: false,
+    failure: "", lastAt: event.at, trace: event.trace, seq: event.seq, calls: new Map(),
+  };
+}
+
+function timed(turn: Draft, event: HookEvent): void {
+  turn.lastAt = Math.max(turn.lastAt, event.at);
+  const shapes = OPENS.has(event.name) || STOPS.has(event.name) || (WORKS.has(event.name) && event.name !== "MessageDisplay");
+  if (shapes && !turn.begun) [turn.begun, turn.start, turn.end] = [true, event.at, event.at];
+  if (STOPS.has(event.name)) [turn.stopped, turn.end] = [true, event.at];
+  else if (GOES_ON.has(event.name) && event.subagent === null) [turn.stopped, turn.end] = [false, event.at];
+  else if (WORKS.has(event.name) && !turn.stopped) turn.end = Math.max(turn.end, event.at);
+}
+
 function finished(draft: Draft, types: ReadonlyMap<string, string>): Turn {
-  const { calls, ...turn } = draft;
+  const { calls, begun: _, stopped, cut, ...turn } = draft;
   const all = [...calls.values()];
-  return { ...turn, failed: all.filter((call) => call.outcome === "error").length, calls: treeOf(all, types) };
+  const failed = all.filter((call) => call.outcome === "error" || call.outcome === "denied").length;
+  return { ...turn, over: stopped || cut, interrupted: cut && !stopped, failed, calls: treeOf(all, types) };
 }
 
 function treeOf(all: readonly Call[], types: ReadonlyMap<string, string>): CallNode[] {

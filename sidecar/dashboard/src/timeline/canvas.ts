@@ -34,6 +34,6 @@ export function coloursOf(element: Ref<HTMLElement | null>): Colours {
   const read = (name: string) => style.getPropertyValue(name).trim();
   return {
     ink: read("--bar-ink"), soft: read("--soft"), rule: read("--rule"), ok: read("--bar"), open: read("--bar-open"),
-    failed: read("--failed"), asked: read("--permission"), prompt: read("--you"),
+    failed: read("--failed"), none: read("--bar-none"), asked: read("--permission"), prompt: read("--you"),
   };
 }

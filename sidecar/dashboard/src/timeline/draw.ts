@@ -1,9 +1,10 @@
 // The swim lanes on a canvas.
 
-import type { Call } from "../model/calls";
+import type { Call, Outcome } from "../model/calls";
 import { clock } from "../model/format";
 import { matches, type Filters } from "../model/filters";
 import type { HookEvent } from "../model/event";
+import { line } from "../model/text";
 import type { Lane, Mark } from "./lanes";
 import { ticks, type Viewport } from "./viewport";
 
@@ -19,6 +20,7 @@ export interface Colours {
   readonly ok: string;
   readonly open: string;
   readonly failed: string;
+  readonly none: string;
   readonly asked: string;
   readonly prompt: string;
 }
@@ -106,18 +108,23 @@ function axis(context: CanvasRenderingContext2D, scene: Scene, height: number): 
     context.fillStyle = scene.colours.rule;
     context.fillRect(x, AXIS - 4, 1, height);
     context.fillStyle = scene.colours.soft;
-    context.fillText(clock(at, scene.view.span < 5000), x + 4, 13);
+    const told = clock(at, scene.view.span < 5000);
+    if (x + 4 + context.measureText(told).width <= scene.width) context.fillText(told, x + 4, 13);
   }
 }
 
 function bar(context: CanvasRenderingContext2D, box: Box, scene: Scene): void {
   const { call } = box;
   const { colours } = scene;
-  context.fillStyle = call.outcome === "error" ? colours.failed : call.outcome === "ok" ? colours.ok : colours.open;
+  context.fillStyle = colourOf(call.outcome, colours);
   if (box.width < 6) context.fillRect(box.x, box.y, box.width, box.height);
   else rounded(context, box);
   if (call.askedAt !== null) waited(context, box, scene);
   if (box.width > 46 && box.height > 12) label(context, box, scene);
+}
+
+function colourOf(outcome: Outcome, colours: Colours): string {
+  return { error: colours.failed, ok: colours.ok, open: colours.open, denied: colours.none, unfinished: colours.none }[outcome];
 }
 
 function rounded(context: CanvasRenderingContext2D, box: Box): void {
@@ -140,7 +147,7 @@ function label(context: CanvasRenderingContext2D, box: Box, scene: Scene): void 
   context.clip();
   context.fillStyle = scene.colours.ink;
   context.font = "11px system-ui, sans-serif";
-  context.fillText(box.call.tool.replace(/^mcp__/, ""), box.x + 6, box.y + box.height / 2 + 4);
+  context.fillText(line(box.call.tool, 60).replace(/^mcp__/, ""), box.x + 6, box.y + box.height / 2 + 4);
   context.restore();
 }
 

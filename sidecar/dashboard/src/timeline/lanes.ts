@@ -33,6 +33,7 @@ export class Lanes {
   private taken = 0;
 
   take(event: HookEvent): void {
+    if (ALONE.has(event.name) && !this.lanes.has(keyOf(event))) return;
     const lane = this.laneOf(event);
     lane.lastAt = Math.max(lane.lastAt, event.at);
     const kind = markOf(event);
@@ -55,7 +56,7 @@ export class Lanes {
   }
 
   private laneOf(event: HookEvent): Lane {
-    const key = `${event.session}/${event.subagent ?? ""}`;
+    const key = keyOf(event);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       const title = event.subagent === null ? "" : event.subagentType || "subagent";
@@ -94,6 +95,13 @@ export class Lanes {
     this.places = new Map();
     for (const lane of this.lanes.values()) lane.bars.forEach((bar, index) => this.places.set(bar.key, { lane, index }));
   }
+}
+
+/** What makes no session, so no lane either. */
+const ALONE = new Set(["InstructionsLoaded", "LeanvibeProbe"]);
+
+function keyOf(event: HookEvent): string {
+  return `${event.session}/${event.subagent ?? ""}`;
 }
 
 function markOf(event: HookEvent): Mark["kind"] | null {
