@@ -1,13 +1,16 @@
 """Laws of the live page's figures: they are those that SQL gives for the same events."""
 
+import os
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from sidecar.otel import failures
 from tests import recorded
+from tests.browser import Complaints, opened
 from tests.page_stories import Story, replay
 from tests.sidecar_process import Sidecar
 
@@ -44,6 +47,7 @@ def test_counts_are_of_the_whole_session(page: Page, sidecar: Sidecar) -> None:
     story.fails(story.starts("Bash", command="make"), "Exit code 2")
     page.reload()
 
+    expect(page.get_by_test_id("link")).to_have_text("live")
     expect(page.locator(f'[data-session="{story.session}"]')).to_contain_text("6 failed")
 
 
@@ -73,3 +77,46 @@ def test_page_and_telemetry_read_a_refusal_alike() -> None:
     (pattern,) = re.findall(r"const DENIED =\s+/(.+)/i;", BATCH.read_text())
 
     assert failures._DENIED.pattern == pattern
+
+
+def test_a_crowd_hides_nobody_who_waits(page: Page, sidecar: Sidecar) -> None:
+    """With more open sessions than cards the rest is counted and in reach, and who waits for a person is first."""
+    waiting = Story(sidecar, "patient")
+    waiting.prompt("Clean up")
+    waiting.asks(waiting.starts("Bash", command="rm -rf build"))
+    began = [{"session_id": f"crowd-{i}", "event_type": "AGENT_START", "cwd": f"/srv/p{i}"} for i in range(700)]
+    assert 200 == sidecar.post_guide(began).status_code
+
+    cards = page.get_by_test_id("cards").locator("article")
+    expect(cards).to_have_count(60)
+    expect(cards.first).to_have_attribute("data-session", waiting.session)
+    page.get_by_role("button", name="more open sessions").click()
+    expect(cards).not_to_have_count(60)
+    sidecar.post_guide([{**one, "event_type": "AGENT_STOP"} for one in began])
+
+
+def test_details_close_with_their_view(page: Page, sidecar: Sidecar) -> None:
+    """The browser's Back leaves no details of another view behind; tabs and history name what they show."""
+    story = Story(sidecar, "looked-at")
+    story.prompt("Look")
+    page.goto(f"{sidecar.url}/#/health")
+    page.get_by_role("link", name="Events", exact=True).click()
+    page.get_by_test_id("events").locator("button.link").first.click()
+    expect(page.get_by_test_id("details")).to_be_visible()
+    expect(page).to_have_title(re.compile("Events$"))
+    page.go_back()
+
+    expect(page).to_have_title(re.compile("Health$"))
+    expect(page.get_by_test_id("details")).to_have_count(0)
+
+
+def test_a_stopped_worker_is_not_a_stopped_sidecar(context: BrowserContext, sidecar: Sidecar) -> None:
+    """While only the store cannot be read the page says so, and comes by itself when it can."""
+    worker = sidecar.worker_pid
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        page = opened(context, sidecar.url, Complaints())
+        expect(page.get_by_role("heading", name="The events cannot be read now")).to_be_visible(timeout=40_000)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect(page.get_by_test_id("link")).to_have_text("live", timeout=40_000)

@@ -81,6 +81,14 @@ describe("what a session is doing", () => {
   });
 });
 
+test("sessions at work keep their places, whatever each of them does", () => {
+  const at = (id: string, seconds: number, steps: Record<string, unknown>[]) =>
+    after(steps.map((step, i) => event({ session_id: id, prompt_id: "p", ...step }, seconds + i * 10, i + 1)));
+  const order = (...list: Session[]) => inOrder(list, Math.max(...list.map((one) => one.lastAt))).map((one) => one.id);
+  expect(order(at("a", 0, [prompt]), at("b", 1, [prompt, pre]))).toEqual(["b", "a"]);
+  expect(order(at("a", 0, [prompt, pre, post]), at("b", 1, [prompt, pre]))).toEqual(["b", "a"]);
+});
+
 test("those that wait for a person come first, the longest wait before the others", () => {
   const at = (id: string, seconds: number, steps: Record<string, unknown>[]) =>
     after(steps.map((step, i) => event({ session_id: id, prompt_id: "p", ...step }, seconds + i, i + 1)));

@@ -1,10 +1,12 @@
 // Tells a person who looks elsewhere: in the page's title, and by a notification when they asked for one.
 
-import { computed, ref, watch } from "vue";
+import { computed, ref, watch, watchEffect } from "vue";
 import { stateOf, type Session } from "../model/sessions";
 import { folder } from "../model/format";
-import { line } from "../model/text";
+import { VIEW_NAMES } from "../model/filters";
+import { line, shortId } from "../model/text";
 import { now } from "./now";
+import { place } from "./place";
 import { sessions } from "./window";
 
 const KEY = "leanvibe-notify";
@@ -12,7 +14,7 @@ export const notifying = ref(localStorage.getItem(KEY) === "yes" && permitted())
 
 /** Sessions that wait for a person now. */
 export const waiting = computed(() =>
-  [...sessions.value.values()].filter((one) => ["permission", "you"].includes(stateOf(one, now.value))),
+  [...sessions.value.values()].filter((one) => one.real && ["permission", "you"].includes(stateOf(one, now.value))),
 );
 
 /** Switches notifications; asks the browser the first time. */
@@ -26,13 +28,20 @@ export async function toggleNotify(): Promise<void> {
 export function useAttention(): void {
   const key = (one: Session) => `${one.id} ${one.waits.length > 0 ? "permission" : "you"}`;
   let known = new Set<string>();
+  watchEffect(() => (document.title = titleOf(waiting.value)));
   watch(waiting, (list) => {
-    const asking = list.filter((one) => one.waits.length > 0).length;
-    const count = list.length > 0 ? `(${list.length}) ` : "";
-    document.title = `${count}${asking > 0 ? "Permission wanted" : list.length > 0 ? "Waiting for you" : "LeanVibe"}`;
     for (const one of list) if (!known.has(key(one))) announce(one);
     known = new Set(list.map(key));
   });
+}
+
+/** Who waits, then what this tab shows, so that tabs and the browser's history tell views apart. */
+function titleOf(list: readonly Session[]): string {
+  const count = list.length > 0 ? `(${list.length}) ` : "";
+  const wanted = list.some((one) => one.waits.length > 0) ? "Permission wanted" : list.length > 0 ? "Waiting for you" : "LeanVibe";
+  const { view, id } = place.value;
+  const told = view === "session" ? line(folder(sessions.value.get(id)?.cwd ?? ""), 40) || shortId(id) : VIEW_NAMES[view];
+  return view === "now" ? `${count}${wanted}` : `${count}${wanted} · ${told}`;
 }
 
 function announce(session: Session): void {

@@ -10,7 +10,7 @@ const TELL_MS = 100;
 
 /** Events kept for lists and filters; older ones are in the store. */
 export const KEPT_EVENTS = 10_000;
-/** Sessions kept; those that were silent longest go first. */
+/** Sessions kept; those that were silent longest go first, but who waits for a person after all others. */
 export const KEPT_SESSIONS = 500;
 
 export const recent = shallowRef<HookEvent[]>([]);
@@ -62,8 +62,12 @@ function follow(event: HookEvent): void {
 function forget(): void {
   const known = sessions.value;
   if (known.size <= KEPT_SESSIONS * 1.2) return;
-  const latest = [...known.values()].sort((a, b) => b.lastAt - a.lastAt).slice(0, KEPT_SESSIONS);
+  const latest = [...known.values()].sort((a, b) => asking(b) - asking(a) || b.lastAt - a.lastAt).slice(0, KEPT_SESSIONS);
   sessions.value = new Map(latest.map((one) => [one.id, one]));
+}
+
+function asking(session: Session): number {
+  return Number(!session.ended && (session.waits.length > 0 || session.asked !== null));
 }
 
 function tell(): void {

@@ -7,6 +7,7 @@ export type Field = (typeof FIELDS)[number];
 export type Filters = Readonly<Partial<Record<Field, string>>>;
 
 export const VIEWS = ["now", "events", "sql", "health"] as const;
+export const VIEW_NAMES = { now: "Now", events: "Events", sql: "SQL", health: "Health" } as const;
 export type View = (typeof VIEWS)[number] | "session";
 
 export interface Place {

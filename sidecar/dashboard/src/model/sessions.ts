@@ -98,10 +98,14 @@ export function waitingSince(session: Session): number {
 
 const ORDER: readonly State[] = ["permission", "you", "working", "idle", "ended"];
 
-/** Those that wait for a person first, the longest wait before the others; then the busiest and the latest. */
+/** Those that wait for a person first, the longest wait before the others; then the latest. None changes its place while it goes on. */
 export function inOrder(sessions: Iterable<Session>, now: number): Session[] {
-  const rank = (session: Session) => ORDER.indexOf(stateOf(session, now));
-  return [...sessions].sort((a, b) => rank(a) - rank(b) || (rank(a) < 1 ? waitingSince(a) - waitingSince(b) : b.lastAt - a.lastAt));
+  const placed = [...sessions].map((session) => {
+    const state = stateOf(session, now);
+    const since = state === "permission" ? -waitingSince(session) : state === "working" ? (session.turn?.since ?? session.startedAt) : session.lastAt;
+    return { session, rank: ORDER.indexOf(state), since };
+  });
+  return placed.sort((a, b) => a.rank - b.rank || b.since - a.since || a.session.firstSeq - b.session.firstSeq).map((one) => one.session);
 }
 
 function fresh(event: HookEvent): Session {

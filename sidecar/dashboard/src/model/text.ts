@@ -1,5 +1,7 @@
 // Text of events as text: nothing in it moves the cursor, turns the line around or fills the page.
 
+import { folder } from "./format";
+
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 /** Half of a character that a cut went through. */
@@ -27,11 +29,11 @@ export function shortId(id: string): string {
   return `${one.slice(0, HEAD).replace(HALF_AT_END, "")}…${one.slice(-TAIL).replace(HALF_AT_START, "")}`;
 }
 
-/** The folders that more than one of these sessions has. */
+/** The names of folders, as the page shows them, that more than one of these sessions has. */
 export function sharedBy(sessions: Iterable<{ readonly cwd: string }>): ReadonlySet<string> {
   const once = new Set<string>();
   const more = new Set<string>();
-  for (const { cwd } of sessions) (once.has(cwd) ? more : once).add(cwd);
+  for (const name of [...sessions].map((one) => folder(one.cwd))) (once.has(name) ? more : once).add(name);
   return more;
 }
 
