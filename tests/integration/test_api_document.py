@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sidecar.agents import guide
 from sidecar.agents.receipt import Receipt
+from sidecar.events import FIELDS
 from sidecar.front.document import PATHS, document
 from sidecar.front.page.routes import access_routes
 from sidecar.front.receive.guards import Refusal, access_policy, refusal_of
@@ -28,6 +29,15 @@ OPERATIONS = dict(operations(document()))
 def test_answers_are_in_the_document(sidecar: Sidecar, name: str) -> None:
     """Status, type, headers and body of every answer are documented, whatever is asked; none is a server error."""
     assert attack(sidecar, OPERATIONS[name], CASES)
+
+
+def test_an_event_is_described_whole() -> None:
+    """The document names every field of an event, in the order of `FIELDS`, and allows no other."""
+    event = document()["components"]["schemas"]["Event"]
+
+    assert list(FIELDS) == list(event["properties"])
+    assert sorted(FIELDS) == event["required"]
+    assert event["additionalProperties"] is False
 
 
 def test_it_is_served(sidecar: Sidecar) -> None:

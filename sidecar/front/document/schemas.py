@@ -9,6 +9,7 @@ NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 FLAG: Schema = {"type": "boolean"}
 ANYTHING: Schema = {}
+TIME: Schema = {"type": "string", "format": "date-time"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 
 
@@ -41,6 +42,37 @@ GUIDE_RESULT = struct(
     },
     {"error": TEXT, "hint": TEXT},
 )
+
+EVENT = struct(
+    {
+        "seq": COUNT,
+        "event_id": TEXT,
+        "received_at": TIME,
+        "occurred_at": TIME,
+        "host": TEXT,
+        "agent": TEXT,
+        "event_type": TEXT,
+        "hook_event_name": TEXT,
+        "session_id": TEXT,
+        "payload": {"description": "The whole redacted body."},
+        "prompt_id": MAYBE_TEXT,
+        "agent_id": MAYBE_TEXT,
+        "agent_type": MAYBE_TEXT,
+        "tool_name": MAYBE_TEXT,
+        "tool_use_id": MAYBE_TEXT,
+        "success": {"type": ["boolean", "null"]},
+        "error": MAYBE_TEXT,
+        "execution_time_ms": {"type": ["number", "null"]},
+        "cwd": MAYBE_TEXT,
+        "redactions": {"type": "object", "additionalProperties": COUNT, "description": "Rule to count."},
+        "redaction_failed": FLAG,
+        "size_bytes": COUNT,
+        "processing_time_ms": NUMBER,
+        "trace_id": MAYBE_TEXT,
+        "span_id": MAYBE_TEXT,
+    }
+)
+"""Of the list of events, and of the live feed's messages."""
 
 SCHEMAS: dict[str, Schema] = {
     "Error": struct({"error": TEXT, "hint": TEXT}),
@@ -80,9 +112,10 @@ SCHEMAS: dict[str, Schema] = {
             "results": list_of(named("GuideResult")),
         }
     ),
+    "Event": EVENT,
     "Events": struct(
         {
-            "events": list_of(struct({"seq": COUNT, "event_id": TEXT, "session_id": TEXT}, is_open=True)),
+            "events": list_of(named("Event")),
             "last": {"type": ["integer", "null"]},
             "through": COUNT,
         },
