@@ -11,7 +11,7 @@ import rich_click as click
 
 from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
-from sidecar.commands.options import data_dir_option, url_option
+from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.tables import print_table
 from sidecar.settings import Settings, load
 
@@ -19,9 +19,10 @@ from sidecar.settings import Settings, load
 @click.command()
 @click.argument("query")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print.")
+@json_option
 @data_dir_option
 @url_option
-def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
+def sql(query: str, form: str, as_json: bool, data_dir: Path | None, url: str | None) -> None:  # noqa: FBT001  a flag
     """Ask the store with SQL (DuckDB's dialect, read-only).
 
     Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans, audit. The running
@@ -30,7 +31,7 @@ def sql(query: str, form: str, data_dir: Path | None, url: str | None) -> None:
     Example: leanvibe sql "SELECT tool_name, calls, p95_ms FROM tool_stats ORDER BY calls DESC"
     """
     answer = ask(query, data_dir, url)
-    {"table": print_answer, "json": _print_json, "csv": _print_csv}[form](answer)
+    {"table": print_answer, "json": _print_json, "csv": _print_csv}["json" if as_json else form](answer)
     if answer.get("behind"):
         click.echo(f"the store is {answer['behind']} events behind: ask again for those", err=True)
     if answer["truncated"]:

@@ -54,6 +54,7 @@ def test_sql_prints_tables_json_and_csv(played: Sidecar) -> None:
     query = "SELECT count(*) AS n, 'a,b' AS text, NULL AS nothing FROM events"
 
     as_json = leanvibe("sql", query, "--format", "json", *on(played))
+    assert as_json.stdout == leanvibe("sql", query, "--json", *on(played)).stdout
     as_csv = leanvibe("sql", query, "--format", "csv", *on(played))
     as_table = leanvibe("sql", query, *on(played))
 
