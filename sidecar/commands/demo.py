@@ -40,8 +40,14 @@ def demo(once: bool, speed: float, port: int) -> None:  # noqa: FBT001  a flag
     Example: leanvibe demo --once
     """
     with tempfile.TemporaryDirectory(prefix="leanvibe-demo-") as path:
+        early: list[int] = []  # Ctrl-C while the process is made: it must be known before it can be stopped
+        before = signal.signal(signal.SIGINT, lambda number, _frame: early.append(number))
         process = _start(Path(path), port)
         try:
+            signal.signal(signal.SIGINT, before)
+            if early:
+                signal.raise_signal(signal.SIGINT)
+            _wait_until_up(Path(path), process)
             _play_and_show(Path(path), speed)
             if not once:
                 _wait_for_ctrl_c(process)
@@ -56,13 +62,20 @@ def _start(path: Path, port: int) -> "subprocess.Popen[bytes]":
     run = "from sidecar.cli import main; main()"
     command = [sys.executable, "-P", "-c", run, "serve", "--port", str(port), "--data-dir", str(path)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_THE_DEMO)}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+
+
+def _wait_until_up(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Returns once it serves.
+
+    Raises:
+        StartError: it ended, or takes too long.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if directory.running(path):
-            return process
+            return
         time.sleep(0.05)
-    process.kill()
     raise StartError("the demo's sidecar did not start", hint="its reason stands above; try --port")
 
 

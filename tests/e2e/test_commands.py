@@ -15,6 +15,7 @@ import pytest
 
 from sidecar.cli import COMMANDS
 from tests.commands import SECONDS, command_line, environment, leanvibe
+from tests.processes import child_of, processes
 from tests.recorded_events import recorded_payloads
 from tests.servers import scratch
 from tests.sidecar_process import Sidecar, running_sidecar
@@ -201,6 +202,21 @@ def test_demo_plays_and_ends() -> None:
         assert 0 == shown.returncode, shown.stderr
         assert "Played 205 events of 10 sessions" in shown.stdout
         assert "Bash" in shown.stdout
+        assert [] == list(place.iterdir())
+
+
+def test_demo_ends_on_ctrl_c_while_it_starts() -> None:
+    """An early Ctrl-C ends it as well: no sidecar stays behind on a directory that is gone."""
+    with scratch() as place:
+        process = subprocess.Popen(
+            command_line("demo"), env=environment({"TMPDIR": str(place)}), stdout=subprocess.PIPE, text=True
+        )
+        started = until(lambda: child_of(process.pid), "its sidecar is started")
+        process.send_signal(signal.SIGINT)
+        shown, _ = process.communicate(timeout=SECONDS)
+
+        assert 0 == process.returncode, shown
+        assert started not in processes()
         assert [] == list(place.iterdir())
 
 
