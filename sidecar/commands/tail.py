@@ -1,5 +1,6 @@
 """`leanvibe tail`: events as they are acknowledged."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,14 @@ def tail(  # noqa: PLR0913, PLR0917  one per option
     filters = {name: value for name, value in wanted.items() if value}
     console = Console(soft_wrap=True, highlight=False)
     follower = Follower(lambda: client_of(data_dir, url), filters)
-    for number, event in enumerate(follower.events(), 1):
-        if as_json:
-            click.echo(json.dumps(event, ensure_ascii=False))
-        else:
-            console.print(line_of(event))
-        if number == count:
-            return
+    with contextlib.suppress(KeyboardInterrupt):  # how it is meant to end
+        for number, event in enumerate(follower.events(), 1):
+            if as_json:
+                click.echo(json.dumps(event, ensure_ascii=False))
+            else:
+                console.print(line_of(event))
+            if number == count:
+                return
 
 
 def type_named(given: str | None) -> str | None:

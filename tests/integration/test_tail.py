@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,15 @@ def connected(sidecar: Sidecar) -> None:
 def next_seq(process: "subprocess.Popen[str]") -> int:
     assert process.stdout is not None
     return int(json.loads(process.stdout.readline())["seq"])
+
+
+def test_ctrl_c_is_how_it_ends() -> None:
+    """Ctrl-C ends it with exit code 0 and without a word."""
+    with running_sidecar() as sidecar, tailing(sidecar) as (process, told):
+        process.send_signal(signal.SIGINT)
+
+        assert 0 == process.wait(SECONDS)
+        assert "" == told.read_text().strip()
 
 
 def test_it_goes_on_after_a_restart_and_a_new_token() -> None:
