@@ -186,6 +186,13 @@ class Sidecar:
         code = self._end(signal.SIGTERM)
         assert 0 == code, self.output()
 
+    def interrupt(self) -> None:
+        """Ends it as Ctrl-C in its terminal would: its whole group is told, and it must take that for an order."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        os.killpg(process.pid, signal.SIGINT)
+        assert 0 == process.wait(PATIENCE), self.output()
+
     def kill(self) -> None:
         """Ends the front as a crash would; returns once its worker has gone too."""
         worker = child_of(self.pid)

@@ -150,10 +150,12 @@ class WorkerLink:
         return f"{ending}: {word}" if word else ending
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        # -P: a folder of the user's own called like one of our packages must not shadow it
+        # -P: a folder of the user's own called like one of our packages must not shadow it.
+        # A session of its own: Ctrl-C is for the front, which lets the worker go once it has given it all it took.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "sidecar.worker.main", stdin=asyncio.subprocess.PIPE, env=_environment()
-        )
+            sys.executable, "-P", "-m", "sidecar.worker.main",
+            stdin=asyncio.subprocess.PIPE, env=_environment(), start_new_session=True,
+        )  # fmt: skip
         assert process.stdin is not None  # noqa: S101  asked for above
         with contextlib.suppress(*wire.GONE):  # it died at once: wait() says so
             process.stdin.write(self._settings.as_json().encode() + b"\n")

@@ -1,5 +1,6 @@
 """Two processes that may be stopped, killed and frozen at any moment: no answer changes and nothing is lost."""
 
+import contextlib
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.commands import leanvibe
+from tests.commands import LEANVIBE, leanvibe
 from tests.integration.ingest import NATIVE
 from tests.processes import processes
 from tests.recorded_events import recorded_payloads
@@ -214,6 +215,16 @@ def test_everything_on_disk_is_private(tmp_path: Path) -> None:
 
 def _modes(path: Path) -> set[int]:
     return {file.stat().st_mode & 0o777 for file in path.rglob("*") if not file.is_dir()}
+
+
+def test_ctrl_c_stops_both_in_order(tmp_path: Path) -> None:
+    """A terminal sends Ctrl-C to the whole group: the front alone heeds it, and no worker is told to have died."""
+    with contextlib.closing(Sidecar(tmp_path, program=("setsid", LEANVIBE))) as sidecar:
+        worker = sidecar.start().worker_pid
+        sidecar.interrupt()
+
+        assert worker not in processes()
+        assert "the worker ended" not in sidecar.output()
 
 
 @pytest.mark.parametrize("where", ["file/data", "/proc/leanvibe"])
