@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from sidecar.otel import semconv
@@ -34,7 +35,8 @@ class Departed:
     """The ids of spans that have left, by trace, and the turns' roots among them; the last `most` spans."""
 
     most: int = MAX_SPAN_IDS
-    _traces: OrderedDict[str, set[str]] = field(default_factory=OrderedDict)
+    _traces: OrderedDict[str, dict[str, None]] = field(default_factory=OrderedDict)
+    """Trace → span ids, both the oldest first: a dictionary is a set that keeps an order."""
     _sealed: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """Trace → root of a turn → (when it ended, how often it went on after it had left)."""
     _size: int = 0
@@ -49,10 +51,10 @@ class Departed:
         """The spans that had not left before; from now on they have."""
         fresh = []
         for span in spans:
-            known = self._traces.setdefault(span.trace_id, set())
+            known = self._traces.setdefault(span.trace_id, {})
             self._traces.move_to_end(span.trace_id)
             if span.span_id not in known:
-                known.add(span.span_id)
+                known[span.span_id] = None
                 fresh.append(span)
                 if is_turn_root(span) or semconv.TURN_CONTINUED in span.attributes:
                     self._seal(span)
@@ -73,10 +75,17 @@ class Departed:
         roots[root_id] = max(end, span.end_ns // 1000), max(times, again)
 
     def _forget(self) -> None:
+        """The oldest traces as a whole; of the last one its oldest spans, since a session's trace may have no end."""
         while self._size > self.most and len(self._traces) > 1:
             trace_id, forgotten = self._traces.popitem(last=False)
             self._sealed.pop(trace_id, None)
             self._size -= len(forgotten)
+        if self._size > self.most:
+            ((trace_id, last),) = self._traces.items()
+            for span_id in list(islice(last, self._size - self.most)):
+                del last[span_id]
+                self._sealed.get(trace_id, {}).pop(span_id, None)
+            self._size = self.most
 
 
 @dataclass(slots=True)
