@@ -105,5 +105,5 @@ INSTRUMENTS: dict[str, Instrument] = {
 """Every metric that is counted from events, by name."""
 
 NAMES_OF_TOOLS = frozenset({TOOL, semconv.TOOL_NAME})
-NAMES_OF_AGENTS = frozenset({AGENT, semconv.AGENT_NAME})
-"""Labels whose values agents choose, so that their number must be bounded."""
+NAMES_OF_AGENTS = frozenset({AGENT, semconv.AGENT_NAME, semconv.PROVIDER_NAME})
+"""Labels whose values agents choose, so that their number must be bounded: a provider unknown to us is the agent."""

@@ -115,6 +115,17 @@ def test_series_are_bounded() -> None:
     assert MAX_NAMES + 1 == len(tally.changed())
 
 
+@pytest.mark.parametrize("name", ["gen_ai.execute_tool.duration", "gen_ai.invoke_agent.duration", "leanvibe.turns"])
+def test_agents_make_no_series_without_end(name: str) -> None:
+    """Who sends events chooses the agent's name, and with it the provider's where no other is known."""
+    tally = Tally({})
+    for number in range(MAX_NAMES + 50):
+        named = {"agent": f"a{number}", semconv.AGENT_NAME: f"a{number}", semconv.PROVIDER_NAME: f"a{number}"}
+        labels = tuple(named.get(label, "") for label in INSTRUMENTS[name].labels)
+        tally.apply([Change(INSTRUMENTS[name], labels, 1.0)])
+    assert MAX_NAMES + 1 == len(tally.changed())
+
+
 def test_what_does_not_fit_its_instrument_is_forgotten() -> None:
     """Numbers of a metric that is gone, or had other labels, are not shown."""
     stale = {("gone", ()): Point((), 1.0), ("leanvibe.turns", ("a",)): Point(("a",), 1.0)}
