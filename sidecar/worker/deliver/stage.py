@@ -78,13 +78,15 @@ class TraceStage:
     """
 
     def __init__(self, *, capture_content: bool = False) -> None:
+        self._capture = capture_content
         self._assembler = TurnAssembler(capture_content=capture_content)
-        self._early: list[Span] = []
+        self._ready: list[Span] = []
 
     def feed(self, events: Sequence[HookEvent]) -> list[Span]:
-        """Spans of the turns that are over now."""
-        early, self._early = self._early, []
-        return early + self._assembler.feed(events, time.time_ns() // 1000)
+        """Spans of the turns that are over now; when it fails they come with the next events."""
+        self._ready += self._assembler.feed(events, time.time_ns() // 1000)
+        ready, self._ready = self._ready, []
+        return ready
 
     def state(self) -> str:
         """The traces that are still open, and since when."""
@@ -96,6 +98,10 @@ class TraceStage:
         return held if isinstance(held, dict) else dict.fromkeys(held, 0)  # without times, as it once was kept
 
     def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
-        """Opens the turns again that were open; a span that left before does not leave again."""
+        """Opens the turns again that were open; a span that left before does not leave again.
+
+        Begins anew each time: what left in an attempt that failed in the middle was given to nobody.
+        """
+        self._assembler = TurnAssembler(capture_content=self._capture)
         self._assembler.remember(left)
-        self._early = self._assembler.restore(held, stored)
+        self._ready = self._assembler.restore(held, stored)
