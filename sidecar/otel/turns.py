@@ -58,6 +58,8 @@ class TurnAssembler:
         self._count = itertools.count()
         self._sessions = Sessions()
         self._departed = Departed(remembered)
+        self._leaving: list[Span] = []
+        """Not given out yet: an event that fails keeps nothing that left before it."""
 
     def feed(self, events: Sequence[HookEvent], now_us: int) -> list[Span]:
         """Takes events and returns the spans of the turns that are closed by now.
@@ -68,11 +70,11 @@ class TurnAssembler:
             now_us: the wall clock, in microseconds since the epoch.
         """
         if not events:
-            return self._leave_due(now_us - SETTLE_US)
-        left: list[Span] = []
+            self._leaving += self._leave_due(now_us - SETTLE_US)
         for event in sorted(events, key=lambda event: (event.received_at, event.seq, event.event_id)):
-            left += self._leave_due(event.received_at)
-            left += self._take(event)
+            self._leaving += self._leave_due(event.received_at)
+            self._leaving += self._take(event)
+        left, self._leaving = self._leaving, []
         return left
 
     def open_traces(self) -> dict[str, int]:

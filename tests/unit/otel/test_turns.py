@@ -290,6 +290,21 @@ def test_another_end_of_a_known_call_leaves_nothing_out(monkeypatch: pytest.Monk
     assert (20, 1) == (turns.held, turns.dropped_events)
 
 
+def test_what_was_due_before_an_event_that_fails_still_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that cannot be mapped is given up; the turn before it, which it let leave, is not."""
+    events = recorded.session("basic")
+    later = msgspec.structs.replace(events[-1], received_at=events[-1].received_at + FAR, event_id="later")
+    turns = TurnAssembler()
+    left = turns.feed(events, 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sidecar.otel.turns.digest_of", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            turns.feed([later], 0)
+
+    assert by_id(run(events)) == by_id(left + turns.feed([], 0))
+
+
 def test_identical_runs_give_identical_bytes() -> None:
     """Attributes stand in the same order however the events came: encoded spans are equal byte by byte."""
     events = list(recorded.session("parallel"))
