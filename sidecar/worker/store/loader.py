@@ -161,7 +161,8 @@ class Loader:
             self._store.load(batch, notes)
         except UnstorableError:
             batch, refused = self._without_refused(batch)
-            notes.dead_letters.extend(refused)
+            letters = [self._storable(letter) for letter in (*notes.dead_letters, *refused)]
+            notes = msgspec.structs.replace(notes, dead_letters=letters)  # the given ones go back if this fails too
             self._store.load(batch, notes)
         self._meter.settle(notes)
         with self._moved:
@@ -181,6 +182,12 @@ class Loader:
             kept.append(msgspec.structs.replace(event, payload=REFUSED_PAYLOAD))
             refused.append(dead_letter(STORE, event, "DuckDB refuses the payload"))
         return kept, refused
+
+    def _storable(self, letter: DeadLetter) -> DeadLetter:
+        """The letter, with a payload that DuckDB takes for no JSON as one string of JSON that holds its text."""
+        if self._store.is_json(letter.payload):
+            return letter
+        return letter._replace(payload=msgspec.json.encode(letter.payload).decode())
 
 
 def _is_full(batch: list[HookEvent]) -> bool:

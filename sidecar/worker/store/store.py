@@ -14,10 +14,10 @@ from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
 from sidecar.worker.store import reading, sealed
-from sidecar.worker.store.notebook import DeadLetter, Notes
+from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.payloads import is_large, parts_of
 from sidecar.worker.store.room import Room
-from sidecar.worker.store.rows import counter_of, counter_row, moment, row_of, span_of, span_row
+from sidecar.worker.store.rows import counter_of, counter_row, dead_letter_row, moment, row_of, span_of, span_row
 from sidecar.worker.store.trouble import Place, UnstorableError, as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
@@ -84,7 +84,7 @@ class Store:
             if cursors:
                 self._set_cursors(cursors)
             if notes.dead_letters:
-                _append(self._connection, "dead_letters", [_dead_letter_row(letter) for letter in notes.dead_letters])
+                _append(self._connection, "dead_letters", list(map(dead_letter_row, notes.dead_letters)))
             if notes.spans:
                 self._replace_spans({(span.trace_id, span.span_id): span for span in notes.spans})
             if notes.counters:
@@ -101,6 +101,10 @@ class Store:
             finally:
                 self._connection.rollback()
         return True
+
+    def is_json(self, text: str) -> bool:
+        """Whether DuckDB takes a text for JSON: not, say, one with half of a surrogate pair."""
+        return self.fetch("SELECT json_valid(?::VARCHAR)", [text]) == [(True,)]
 
     def counters(self) -> dict[tuple[str, tuple[str, ...]], Point]:
         """The numbers of every series, by metric and labels."""
@@ -265,10 +269,6 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
     except duckdb.Error:
         appender.clear()  # the transaction is rolled back: nothing of the batch may linger
         raise
-
-
-def _dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
-    return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
 
 
 def _sql(name: str) -> str:

@@ -1,19 +1,20 @@
 """Laws of the loader: it takes what the journal holds, and it ends when it is told to."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import pytest
 
+from sidecar.errors import StoreError
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.worker.measure.meter import Meter
 from sidecar.worker.store import loader as loading
 from sidecar.worker.store.loader import Loader
-from sidecar.worker.store.notebook import Notebook
+from sidecar.worker.store.notebook import Notebook, Notes, dead_letter
 from sidecar.worker.store.store import FILE_NAME, Store
 from tests import recorded
 
@@ -77,3 +78,45 @@ def test_in_quiet_nobody_is_made_room_for(store: Store, monkeypatch: pytest.Monk
     loader = Loader(store, cast("JournalReader", EndlessJournal(1, 5)), Notebook(), Meter(store))
 
     assert 0.0 == loader._rest(loading.BATCH_EVENTS, 0.5)
+
+
+REFUSED = b'{"output":"cut inside \\ud83d"}'
+"""JSON that DuckDB takes for none."""
+
+
+class OneRefused:
+    """A journal of three events, of which DuckDB refuses the second one's payload."""
+
+    def after(self, seq: int, *, limit: int, max_bytes: int) -> list[HookEvent]:  # noqa: ARG002  the reader's
+        """Those behind that number."""
+        events = [recorded.event(BODY, 0, number) for number in (1, 2, 3)]
+        events[1] = msgspec.structs.replace(events[1], payload=msgspec.Raw(REFUSED))
+        return [event for event in events if event.seq > seq]
+
+    def last_seq(self) -> int:
+        """The newest number."""
+        return 3
+
+
+def test_what_duckdb_refuses_is_kept_once_and_stops_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its payload, as text, is one dead letter, also when the disk was full in between; the others are loaded."""
+    disk = iter([True, False])
+    notebook = Notebook()
+    notebook.note(
+        "postgres", 2, None, [dead_letter("postgres", OneRefused().after(1, limit=1, max_bytes=1)[0], "no")]
+    )
+    loader = Loader(store, cast("JournalReader", OneRefused()), notebook, Meter(store))
+    load = store.load
+
+    def full_at_first(events: Sequence[HookEvent], notes: Notes) -> None:
+        if all(bytes(event.payload) != REFUSED for event in events) and next(disk, False):
+            raise StoreError("no space")
+        load(events, notes)
+
+    monkeypatch.setattr(store, "load", full_at_first)
+    assert [] == loader._step()
+    loader._step()
+
+    assert [(1,), (2,), (3,)] == store.fetch("SELECT seq FROM events ORDER BY seq")
+    letters = store.fetch("SELECT sink, seq, payload ->> '$' FROM dead_letters ORDER BY sink")
+    assert [("postgres", 2, REFUSED.decode()), ("store", 2, REFUSED.decode())] == letters
