@@ -32,7 +32,8 @@ class SinkState(msgspec.Struct, kw_only=True):
 
     def lag_seconds(self) -> float:
         """How long the oldest event has waited for this sink; 0 when none does."""
-        return 0.0 if self.oldest_at is None else round(max(0.0, time.time() - self.oldest_at), 3)
+        oldest_at = self.oldest_at  # read once: its thread may pass the last event in between
+        return 0.0 if oldest_at is None else round(max(0.0, time.time() - oldest_at), 3)
 
     def skip(self, count: int, reason: str) -> None:
         """The sink takes nothing of this kind; said once."""
