@@ -75,6 +75,8 @@ class EventStreamProcessor(Generic[Item]):
         self._batch_size = batch_size
         self._stop = threading.Event()
         self._give_up_at = float("inf")
+        self._left_out = 0
+        """Of the batch at hand: what the sink did not take and that has no dead letter of its own."""
         self._traffic = Traffic(reader.last_seq)
         self._rng = random.Random()  # noqa: S311  jitter is no secret
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
@@ -148,6 +150,7 @@ class EventStreamProcessor(Generic[Item]):
         self.state.oldest_at = events[0].received_at / 1e6 if events else None
         unmapped: list[DeadLetter] = []
         items = self._fed(events, unmapped)
+        self._left_out = 0
         refused: list[DeadLetter] = []
         for start in range(0, len(items), self._batch_size):
             letters = self._push(items[start : start + self._batch_size])
@@ -156,7 +159,8 @@ class EventStreamProcessor(Generic[Item]):
             refused += letters
         if events or items:
             seq = events[-1].seq if events else self.state.seq
-            self.state.succeeded(seq, len(items) - len(refused), len(unmapped) + len(refused))
+            delivered = len(items) - len(refused) - self._left_out
+            self.state.succeeded(seq, delivered, len(unmapped) + len(refused))
             self._note(seq, items, unmapped + refused)
         return bool(events)
 
@@ -192,9 +196,10 @@ class EventStreamProcessor(Generic[Item]):
             return None
         self.state.skip(outcome.skipped, outcome.reason)
         self.state.notify(outcome.notice)
+        self._left_out += outcome.skipped
         letters = [self._letter(items[one.index], one.reason) for one in outcome.rejected]
         if outcome.unnamed:
-            self.state.refuse_unnamed(outcome.unnamed)
+            self._left_out += outcome.unnamed - 1  # of which one letter tells
             letters.append(self._collective_letter(items, outcome))
         return letters
 

@@ -40,11 +40,6 @@ class SinkState(msgspec.Struct, kw_only=True):
         if count and not self.skipped:
             LOGGER.warning("sink %s leaves everything out: %s", self.name, reason)
         self.skipped += count
-        self.delivered -= count  # the batch is counted as delivered once it has passed
-
-    def refuse_unnamed(self, count: int) -> None:
-        """So many of a batch were refused, which go into one dead letter since nobody said which they are."""
-        self.delivered -= max(0, count - 1)  # as above
 
     def notify(self, notice: str) -> None:
         """What the sink says beside its yes; a change of it is said once."""

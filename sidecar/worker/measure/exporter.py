@@ -64,7 +64,7 @@ class MetricExporter:
             return
         skipped = outcome.skipped if outcome else 0
         self.state.skip(skipped, outcome.reason if outcome else "")
-        self.state.succeeded(self.state.seq, len(metrics), 0)
+        self.state.succeeded(self.state.seq, len(metrics) - skipped, 0)
 
 
 def interval_of(environment: Mapping[str, Any]) -> float:

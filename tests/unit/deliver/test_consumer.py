@@ -17,6 +17,7 @@ from sidecar.journal import Entry, JournalReader, JournalWriter
 from sidecar.worker.deliver import consumer as module
 from sidecar.worker.deliver.consumer import EventStreamProcessor
 from sidecar.worker.deliver.stage import EventStage
+from sidecar.worker.deliver.state import SinkState
 from sidecar.worker.store.notebook import Notebook
 from tests.recorded_events import recorded_events
 from tests.waiting import until
@@ -277,6 +278,27 @@ def test_what_cannot_be_mapped_was_not_delivered(path: Path, monkeypatch: pytest
     state = Delivery(path, MemorySink()).run().consumer.state
 
     assert (1, 99) == (state.delivered, state.dead_letters)
+
+
+@pytest.mark.parametrize("partly", [{"skipped": 30}, {"skipped": 7}, {"unnamed": 5, "reason": "quota"}])
+def test_the_number_of_delivered_never_falls(
+    path: Path, monkeypatch: pytest.MonkeyPatch, partly: dict[str, Any]
+) -> None:
+    """Nor for a moment, while a sink that takes a part of a batch is counted: a counter that falls is a reset."""
+    seen: list[int] = []
+    succeeded = SinkState.succeeded
+
+    def noted(state: SinkState, seq: int, delivered: int, dead: int) -> None:
+        seen.append(state.delivered)
+        succeeded(state, seq, delivered, dead)
+        seen.append(state.delivered)
+
+    monkeypatch.setattr(SinkState, "succeeded", noted)
+    answers = iter([Outcome(), Outcome(**partly)])
+    state = Delivery(path, MemorySink(lambda batch: next(answers, Outcome()))).run().consumer.state
+
+    assert sorted(seen) == seen
+    assert 100 - sum(value for value in partly.values() if isinstance(value, int)) == state.delivered
 
 
 def test_a_start_that_fails_oddly_is_tried_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
