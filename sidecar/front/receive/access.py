@@ -1,5 +1,6 @@
 """The ASGI shell around every route that lets only allowed requests through."""
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
 POLICY_VIOLATION = 1008
 """WebSocket close code (RFC 6455, 7.4.1); before the handshake the server turns it into an HTTP 403."""
+LEAVE_SECONDS = 1.0
+"""How long clients are given to let the end of their WebSocket through."""
 
 
 class Hooks(Protocol):
@@ -39,6 +42,8 @@ class AccessGuard:
         self.heads = KnownHeads(self._taker_of)
         """Of requests that may pass."""
         self._sockets: set[Send] = set()
+        self._deaf: set[asyncio.Task[None]] = set()
+        """Closings that clients have not let through yet, kept: the event loop itself would forget them."""
 
     @property
     def policy(self) -> AccessPolicy:
@@ -86,10 +91,14 @@ class AccessGuard:
         return refusal_of(self.policy, scope["path"], dict(scope["headers"]))
 
     async def end_sockets(self, reason: str) -> None:
-        """Closes every WebSocket: what opened it counts no more."""
-        for send in tuple(self._sockets):
-            with contextlib.suppress(Exception):  # it was closing by itself
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+        """Closes every WebSocket: what opened it counts no more.
+
+        A client that does not read is not waited for: what it is sent next is this, or its connection is given up.
+        """
+        closing = {asyncio.create_task(_end(send, reason)) for send in self._sockets}
+        if closing:
+            _, deaf = await asyncio.wait(closing, timeout=LEAVE_SECONDS)
+            self._deaf = {task for task in self._deaf | deaf if not task.done()}
 
     async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._sockets.add(send)
@@ -97,6 +106,11 @@ class AccessGuard:
             await self._app(scope, receive, send)
         finally:
             self._sockets.discard(send)
+
+
+async def _end(send: Send, reason: str) -> None:
+    with contextlib.suppress(Exception):  # it was closing by itself
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
 
 
 def _while_there(send: Send) -> Send:

@@ -23,6 +23,7 @@ SOCKET = {
 }  # fmt: skip
 HOOK = b"POST /api/v1/hooks/claude-code HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 WHO = {"actor": "token", "origin": "127.0.0.1"}
+WAIT = 3.0
 
 
 class Slow:
@@ -130,3 +131,40 @@ def test_what_is_counted_is_bounded(tmp_path: Path) -> None:
 
     assert MAX_COARSE == len(watch._coarse)
     watch.close()
+
+
+async def ended_by_a_new_token(guard: AccessGuard, deaf: asyncio.Event, closed: list[str]) -> None:
+    """Opens two WebSockets, of which one does not read, and ends both."""
+
+    async def send_to_deaf(message: Mapping[str, Any]) -> None:
+        await deaf.wait()
+        closed.append(f"deaf {message['type']}")
+
+    async def send(message: Mapping[str, Any]) -> None:
+        closed.append(f"other {message['type']}")
+
+    sends = (send_to_deaf, send)
+    following = [asyncio.create_task(guard(SOCKET, None, one)) for one in sends]  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(guard.end_sockets("the token was changed"), WAIT)
+    deaf_is_told = list(closed)
+    deaf.set()
+    await asyncio.sleep(0.01)
+    assert ["other websocket.close"] == deaf_is_told
+    for task in following:
+        task.cancel()
+
+
+def test_who_does_not_read_keeps_no_other_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new token ends every WebSocket at once, but one that does not read, which ends when it does."""
+    monkeypatch.setattr("sidecar.front.receive.access.LEAVE_SECONDS", 0.05)
+    closed: list[str] = []
+
+    async def application(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    policy = access_policy("127.0.0.1", [], OLD)
+    guard = AccessGuard(application, policy, Slow(lambda: None))  # type: ignore[arg-type]
+    asyncio.run(ended_by_a_new_token(guard, asyncio.Event(), closed))
+
+    assert ["other websocket.close", "deaf websocket.close"] == closed
