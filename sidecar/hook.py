@@ -149,7 +149,8 @@ def _head(parts: SplitResult, delivery: Delivery) -> bytes:
     token = _token(delivery)
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    lines = [f"POST {parts.path}/api/v1/hooks/{delivery.agent} HTTP/1.1"]
+    base = "" if parts.scheme == "unix" else parts.path  # which is the socket's file there
+    lines = [f"POST {base}/api/v1/hooks/{delivery.agent} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items() if value and value.isprintable()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
