@@ -1,6 +1,7 @@
 """How much room the data takes, and how much there is."""
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -22,16 +23,26 @@ class Footprint(msgspec.Struct, frozen=True):
 
 
 def footprint_of(data_dir: Path) -> Footprint:
-    """The data directory's footprint; what cannot be read counts as nothing."""
+    """The data directory's footprint; what cannot be read counts as nothing.
+
+    Looks into no other folder: the spool may hold thousands of files, and the event loop waits for this.
+    """
     journal = store = 0
-    with contextlib.suppress(OSError):
-        for path in data_dir.rglob("*"):
-            name = path.relative_to(data_dir).parts[0]
-            with contextlib.suppress(OSError):
-                size = path.stat().st_size if path.is_file() else 0
-                journal += size if name.startswith(JOURNAL_FILE) else 0
-                store += size if name.startswith(STORE_PREFIXES) else 0
+    with contextlib.suppress(OSError), os.scandir(data_dir) as found:
+        for entry in found:
+            journal += _bytes_of(entry) if entry.name.startswith(JOURNAL_FILE) else 0
+            store += _bytes_of(entry) if entry.name.startswith(STORE_PREFIXES) else 0
     with contextlib.suppress(OSError):
         disk = shutil.disk_usage(data_dir)
         return Footprint(journal, store, disk.free, disk.total)
     return Footprint(journal, store)
+
+
+def _bytes_of(entry: "os.DirEntry[str]") -> int:
+    """Of a file, or of all files in a folder."""
+    with contextlib.suppress(OSError):
+        if not entry.is_dir():
+            return entry.stat().st_size
+        with os.scandir(entry.path) as inside:
+            return sum(map(_bytes_of, inside))
+    return 0
