@@ -63,18 +63,20 @@ def _go_on(totals: dict[str, int]) -> list[str]:
 def micros(since: str | None) -> int:
     """Microseconds since the epoch of `90s`, `30m`, `1h`, `7d` ago, or of an ISO 8601 time (UTC without a zone).
 
+    0 for what lies before: no event does, and not every such time has a year.
+
     Raises:
         LeanvibeError: it is neither.
     """
     if since is None:
         return 0
     if ago := re.fullmatch(r"(\d{1,9})([smhd])", since):
-        return int((time.time() - int(ago[1]) * UNITS[ago[2]]) * 1_000_000)
+        return max(0, int((time.time() - int(ago[1]) * UNITS[ago[2]]) * 1_000_000))
     try:
         moment = dt.datetime.fromisoformat(since)
     except ValueError:
         raise LeanvibeError(f"{since!r} is no time", hint="--since 1h, or --since 2026-01-31T12:00:00Z") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1_000_000)
+    return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1_000_000))
 
 
 def _run(client: Client, wanted: dict[str, Any], totals: dict[str, int]) -> None:

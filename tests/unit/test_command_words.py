@@ -61,3 +61,12 @@ def test_a_replay_is_continued_where_it_got_to(monkeypatch: pytest.MonkeyPatch, 
 
     assert isinstance(found, LeanvibeError)
     assert told == (f"--after {reached}" in found.hint)
+
+
+@pytest.mark.parametrize("since", ["999999d", "999999999d", "0001-01-01", "0001-01-01T00:00:00+14:00"])
+def test_a_span_longer_than_time_is_all_of_it(tmp_path: Path, since: str) -> None:
+    """What begins before any event could begins with the first: no calendar is asked for a year below 1."""
+    found = run("export", "--since", since, "-o", str(tmp_path / "all.parquet"), "--url", "http://127.0.0.1:1")
+
+    assert isinstance(found.exception, LeanvibeError)
+    assert "no sidecar answers" in str(found.exception)
