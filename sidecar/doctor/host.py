@@ -80,7 +80,8 @@ def _advice(component: str) -> str:
 
 def disk_finding(data_dir: Path, min_free_mb: int) -> Finding:
     """Whether the data directory's disk has room."""
-    free = shutil.disk_usage(data_dir if data_dir.exists() else data_dir.anchor).free // MEGABYTE
+    there = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    free = shutil.disk_usage(there).free // MEGABYTE
     if free >= min_free_mb:
         return ok("disk", f"{free} MB are free")
     return wrong("disk", f"only {free} MB are free for {data_dir}", "make room, or move it: LEANVIBE_DATA_DIR")
