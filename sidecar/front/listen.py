@@ -133,10 +133,12 @@ def bound_unix(path: Path) -> Iterator[socket.socket]:
         listener.close()
         raise StartError(f"cannot listen on {path}: {error.strerror or error}", hint="choose with --uds") from None
     with listener:
-        yield listener
-        with contextlib.suppress(OSError):
-            if path.lstat().st_ino == own:
-                path.unlink()
+        try:
+            yield listener
+        finally:
+            with contextlib.suppress(OSError):
+                if path.lstat().st_ino == own:
+                    path.unlink()
 
 
 def _make_way(path: Path) -> None:

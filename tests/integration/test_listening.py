@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sidecar.front.listen import bound_unix
 from tests import commands
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
@@ -192,6 +193,20 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     with running_sidecar({"LEANVIBE_UDS": str(path)}, home=tmp_path) as sidecar:
         assert sidecar.health()
         assert 200 == asked(path, f"http://localhost{API}/health")
+
+
+def test_a_start_that_fails_leaves_no_socket(tmp_path: Path) -> None:
+    """Whatever ends the sidecar, the socket's file goes: who finds one takes it for a sidecar that listens."""
+    path = tmp_path / "own.sock"
+
+    def fail() -> None:
+        with bound_unix(path):
+            assert stat.S_ISSOCK(path.lstat().st_mode)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not path.exists()
 
 
 def counted(*at: str) -> int:
