@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -134,11 +135,12 @@ def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
 
 
 def _stop(sinks: Sinks, loader: Loader, store: Store) -> None:
-    """Sinks first, so that the store's last transaction holds their cursors."""
+    """Sinks first, all at once, so that the store's last transaction holds their cursors."""
+    over = time.monotonic() + FLUSH_SECONDS
     for sink in sinks.values():
         sink.stop(FLUSH_SECONDS)
     for sink in sinks.values():
-        sink.join(FLUSH_SECONDS)
+        sink.join(max(0.0, over - time.monotonic()))
     loader.close(FLUSH_SECONDS)
     store.close()
 
