@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from sidecar import private
 FOLDER = "spool"
 MAX_FILES = 10_000
 """Files in the spool, of a few hundred bytes each; beyond it an event is lost."""
+ABANDONED_SECONDS = 60.0
+"""A draft so old is of a forwarder that was ended while it wrote: far longer than one may take."""
 MAX_BYTES = 4096
 """Of one file; a larger one is none of ours."""
 
@@ -52,7 +55,7 @@ def keep(data_dir: Path, facts: Mapping[str, Any]) -> Path | None:
 
 
 def waiting(data_dir: Path, *, before: float = float("inf")) -> Iterator[Path]:
-    """The spooled events, oldest first as far as their ids tell.
+    """The spooled events, oldest first as far as their ids tell; also drafts that their forwarder will not finish.
 
     Args:
         data_dir: whose spool it is.
@@ -62,14 +65,22 @@ def waiting(data_dir: Path, *, before: float = float("inf")) -> Iterator[Path]:
         OSError: the folder is there and cannot be read.
     """
     try:
-        names = sorted(
-            entry.name
-            for entry in os.scandir(data_dir / FOLDER)
-            if entry.stat(follow_symlinks=False).st_mtime < before
-        )
+        with os.scandir(data_dir / FOLDER) as entries:
+            names = sorted(entry.name for entry in entries if _is_due(entry, before))
     except FileNotFoundError:
         return
-    yield from (data_dir / FOLDER / name for name in names if name.endswith(".json"))
+    yield from (data_dir / FOLDER / name for name in names)
+
+
+def _is_due(entry: "os.DirEntry[str]", before: float) -> bool:
+    if entry.name.startswith("."):
+        before = min(before, time.time() - ABANDONED_SECONDS)
+    elif not entry.name.endswith(".json"):
+        return False
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime < before
+    except FileNotFoundError:  # its forwarder has delivered it meanwhile
+        return False
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from sidecar.front import spooled
 from sidecar.front.processor import HookEventProcessor, Incoming
 from sidecar.front.spooled import SpoolIntake
 
+WHOLE = '{"event_id": "e", "forwarded_at": 1, "session_id": "s"}'
+
 
 class Processor:
     """Takes what it is given, or nothing."""
@@ -145,3 +147,18 @@ def test_a_spool_that_is_no_folder_is_told(folder: Path) -> None:
 
     with pytest.raises(NotADirectoryError):
         asyncio.run(intake(folder, Processor(takes=True)).take_in())
+
+
+@pytest.mark.parametrize(("content", "taken", "dropped"), [("{", [], 1), (WHOLE, ["e"], 0)])
+def test_what_a_forwarder_only_began_goes(folder: Path, content: str, taken: list[str], dropped: int) -> None:
+    """One that is ended while it writes leaves a draft, for which nobody else looks: it is taken in, or counted."""
+    (folder / "z.json").unlink()
+    for name in (".began", ".under-way"):
+        (folder / name).write_text(content)
+    os.utime(folder / ".began", (0, 0))
+    processor = Processor(takes=True)
+
+    asyncio.run(intake(folder, processor).take_in())
+
+    assert (taken, dropped) == (processor.taken, processor.dropped)
+    assert [folder / ".under-way"] == list(folder.iterdir())
