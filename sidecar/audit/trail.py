@@ -11,9 +11,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sidecar import private
 from sidecar.audit.chain import (
@@ -76,14 +76,17 @@ class AuditTrail:
         Raises:
             OSError: a file cannot be read.
         """
-        with self._locked():
-            return verify(self._lines(), self._head(), expected)
+        with contextlib.ExitStack() as held, self._locked():
+            return verify(_lines(self._opened(held)), self._head(), expected)
 
     def records(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """Every record that can be read and has a number above `after`, oldest first."""
-        for _, line in self._lines(after):
-            if line.endswith(b"\n") and (record := record_of(line)) is not None and record["seq"] > after:
-                yield record
+        with contextlib.ExitStack() as held:
+            with self._locked():
+                found = self._opened(held, after)
+            for _, line in _lines(found):
+                if line.endswith(b"\n") and (record := record_of(line)) is not None and record["seq"] > after:
+                    yield record
 
     def _agreed(self) -> Head:
         """Where the files end, after whatever is wrong with that has been put on record."""
@@ -137,12 +140,14 @@ class AuditTrail:
         """The older files, oldest first; each is named after its last record."""
         return sorted(self._folder.glob("audit-" + "[0-9]" * 12 + ".jsonl"))
 
-    def _lines(self, after: int = 0) -> Iterator[tuple[str, bytes]]:
-        parts = [part for part in self._parts() if _last_of(part) > after]
-        for path in (*parts, self._file):
-            with contextlib.suppress(FileNotFoundError), os.fdopen(private.opened(path, os.O_RDONLY), "rb") as file:
-                for number, line in enumerate(file, 1):
-                    yield f"{path.name} line {number}", line
+    def _opened(self, held: contextlib.ExitStack, after: int = 0) -> list[tuple[str, BinaryIO]]:
+        """The files with records above `after`, by name; what is renamed from then on is read all the same."""
+        found: list[tuple[str, BinaryIO]] = []
+        for path in (*(part for part in self._parts() if _last_of(part) > after), self._file):
+            with contextlib.suppress(FileNotFoundError):
+                file = os.fdopen(private.opened(path, os.O_RDONLY), "rb")
+                found.append((path.name, held.enter_context(file)))
+        return found
 
     def _end(self) -> tuple[bytes | None, bytes]:
         """The last complete line of all files, and what stands after it in the file in use."""
@@ -179,6 +184,13 @@ class AuditTrail:
             yield
         finally:
             os.close(descriptor)
+
+
+def _lines(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[tuple[str, bytes]]:
+    """Where each line is, and the line."""
+    for name, file in files:
+        for number, line in enumerate(file, 1):
+            yield f"{name} line {number}", line
 
 
 def _last_of(part: Path) -> int:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import shutil
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,3 +198,26 @@ def test_every_rule_that_comes_with_us_is_in_the_hash(tmp_path: Path, monkeypatc
         seen.add(rules_hash(""))
 
     assert 10 < len(seen) == 1 + len(list((tmp_path / "config").rglob("*.toml")))
+
+
+def test_a_new_file_that_is_begun_while_others_read_hides_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table `audit` goes on from its last number: what a look at the files missed it would never have."""
+    reading = written(tmp_path, part_bytes=1)
+    appending = threading.Thread(target=AuditTrail(tmp_path, part_bytes=1).append, args=("sql", WHO))
+    parts = AuditTrail._parts
+
+    def rotated(trail: AuditTrail) -> list[Path]:
+        found = parts(trail)
+        monkeypatch.setattr(AuditTrail, "_parts", parts)
+        appending.start()
+        appending.join(0.2)  # which has to wait, if readers are waited for
+        return found
+
+    monkeypatch.setattr(AuditTrail, "_parts", rotated)
+    numbers = [record["seq"] for record in reading.records()]
+    appending.join()
+
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 5
