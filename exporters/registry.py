@@ -92,11 +92,18 @@ def _endpoints(signal: str) -> tuple[str, str]:
 
 
 def instance_id(data_dir: Path) -> str:
-    """The UUID that stays with a data directory, made when first asked for."""
+    """The UUID that stays with a data directory, made when first asked for.
+
+    Put in place whole: one that a crash left empty would be nobody's for ever.
+    """
     file = data_dir / "instance_id"
-    if not file.exists():
-        file.write_text(f"{uuid.uuid4()}\n")
-    return file.read_text().strip()
+    known = file.read_text().strip() if file.exists() else ""
+    if not known:
+        known = str(uuid.uuid4())
+        draft = file.with_name(f"{file.name}.new")
+        draft.write_text(f"{known}\n")
+        draft.replace(file)
+    return known
 
 
 EXPORTERS: dict[str, Callable[..., Exporter[Any]]] = {

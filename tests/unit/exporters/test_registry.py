@@ -1,8 +1,11 @@
-"""Which OTLP sinks the standard variables switch on."""
+"""Which OTLP sinks the standard variables switch on, and what names the installation that sends."""
+
+import uuid
+from pathlib import Path
 
 import pytest
 
-from exporters.registry import EXPORTERS, OTLP_SIGNALS, otlp_wanted
+from exporters.registry import EXPORTERS, OTLP_SIGNALS, instance_id, otlp_wanted
 
 COMMON = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 
@@ -16,3 +19,15 @@ def test_each_signal_has_its_switch(sink: str, signal: str) -> None:
     assert [False, True, True, True] == [otlp_wanted(env, sink) for env in ({}, COMMON, own, COMMON | others)]
     assert [False, False] == [otlp_wanted(COMMON | env, sink) for env in (off, {"OTEL_SDK_DISABLED": "TRUE"})]
     assert sink in EXPORTERS
+
+
+@pytest.mark.parametrize("left", [None, "", "\n"])
+def test_an_installation_has_one_id_for_ever(tmp_path: Path, left: str | None) -> None:
+    """Also when the power failed while it was first written: nothing that is empty is an id."""
+    if left is not None:
+        (tmp_path / "instance_id").write_text(left)
+
+    first = instance_id(tmp_path)
+
+    assert str(uuid.UUID(first)) == first == instance_id(tmp_path)
+    assert [tmp_path / "instance_id"] == list(tmp_path.iterdir())
