@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 
-SCHEMA_VERSION = 1
-
 PROBE_EVENT = "LeanvibeProbe"
 """`hook_event_name` of the events that `leanvibe doctor` sends: left out of metrics and of the views for people."""
 

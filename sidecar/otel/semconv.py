@@ -10,9 +10,8 @@ constants are our own: whoever follows a rename changes this one file. Sources, 
 """
 
 GENAI_VERSION = "1.42.0"
-CORE_VERSION = "1.44.0"
 
-SCHEMA_URL = "https://opentelemetry.io/schemas/gen-ai/1.42.0"
+SCHEMA_URL = f"https://opentelemetry.io/schemas/gen-ai/{GENAI_VERSION}"
 SCOPE_NAME = "leanvibe-sidecar"
 SCOPE_VERSION = "1"
 """Version of the mapping: raised when the same events give other spans, and only then.

@@ -114,19 +114,10 @@ class TurnAssembler:
             if is_turn_root(span):
                 self._sessions.of(_scope_of_root(span)).began(span.span_id, span.start_ns // 1000, span.trace_id)
 
-    def is_sealed(self, trace_id: str) -> bool:
-        """Whether a turn of that trace has left, as far as is remembered."""
-        return trace_id in self._departed
-
     @property
     def under_way(self) -> list[OpenTurn]:
         """Turns under way now."""
         return [turn for turn in self._turns.values() if turn.has_shape]
-
-    @property
-    def open_turns(self) -> int:
-        """How many turns are under way now."""
-        return len(self.under_way)
 
     @property
     def held(self) -> int:

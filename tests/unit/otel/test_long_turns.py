@@ -63,7 +63,7 @@ def test_calls_of_a_long_turn_leave_early(calls: int, pause: float) -> None:
     events = turn(calls, pause, ended=False)
     early = turns.feed(events, 0) + turns.feed([], events[-1].received_at + 60 * SECOND)
     assert {f"t{number}" for number in range(calls)} == {span.attributes[semconv.TOOL_CALL_ID] for span in early}
-    assert 1 == turns.open_turns
+    assert 1 == len(turns.under_way)
 
 
 @pytest.mark.parametrize("early", [LONG_TURNS, AT_ONCE])

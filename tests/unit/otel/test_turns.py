@@ -108,10 +108,10 @@ def test_a_turn_waits_for_its_grace() -> None:
     turns = TurnAssembler()
     stopped = events[-1].received_at
     assert [] == turns.feed(events, stopped + FAR)
-    assert 1 == turns.open_turns
+    assert 1 == len(turns.under_way)
     assert [] == turns.feed([], stopped + 500_000)
     assert 8 == len(turns.feed([], stopped + 2_100_000))
-    assert 0 == turns.open_turns
+    assert 0 == len(turns.under_way)
     assert [] == turns.feed([], stopped + FAR)
 
 
@@ -238,7 +238,7 @@ def test_late_calls_leave_alone() -> None:
     turns = TurnAssembler()
     first = turns.feed([one for one in events if one not in late], 0)
     first += turns.feed([], events[-1].received_at + FAR)
-    assert turns.is_sealed(first[0].trace_id)
+    assert first[0].trace_id in turns._departed
     second = turns.feed(late, 0) + turns.feed([], events[-1].received_at + FAR)
     assert ["execute_tool Edit"] == [span.name for span in second]
     assert first[-1].span_id == second[0].parent_span_id
@@ -274,7 +274,7 @@ def test_closed_turns_leave_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch) 
         for seq, name in enumerate(("UserPromptSubmit", "Stop")):
             body = {"session_id": "s", "prompt_id": f"p{number}", "hook_event_name": name}
             left += turns.feed([recorded.event(body, 3 * number, 2 * number + seq)], 0)
-        assert len(turns._due) <= 2 * turns.open_turns + 8
+        assert len(turns._due) <= 2 * len(turns.under_way) + 8
     left += turns.feed([], recorded.event(body, 3 * 200, 400).received_at + FAR)
     assert 200 == len({span.trace_id for span in left if span.parent_span_id is None})
 
