@@ -18,6 +18,7 @@ import duckdb
 
 from sidecar.log import LOGGER
 from sidecar.worker.store.rows import COLUMNS, LISTED_CALLS, STORED_COLUMNS
+from sidecar.worker.store.transaction import transaction
 
 FOLDER = "sealed"
 EVENTS = "events-"
@@ -225,22 +226,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class transaction:  # noqa: N801  reads as a statement
-    """All of a block's changes, or none."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.begin()
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._connection.commit()
-        else:
-            self._connection.rollback()
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> SealedFile:

@@ -18,6 +18,7 @@ from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.payloads import is_large, parts_of
 from sidecar.worker.store.room import Room
 from sidecar.worker.store.rows import counter_of, counter_row, dead_letter_row, moment, row_of, span_of, span_row
+from sidecar.worker.store.transaction import transaction
 from sidecar.worker.store.trouble import Place, UnstorableError, as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
@@ -251,14 +252,10 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.begin()
-        try:
+        """One on the store's own connection, into the file that lies where it did when it was opened."""
+        with transaction(self._connection):
             yield
             self._place.check()
-        except BaseException:
-            self._connection.rollback()
-            raise
-        self._connection.commit()
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:

@@ -15,9 +15,10 @@ from sidecar.errors import StoreError
 from sidecar.log import LOGGER
 from sidecar.worker.store import sealed
 from sidecar.worker.store.retention import Bounds, Need, leaving
-from sidecar.worker.store.sealed import SealedFile, transaction
+from sidecar.worker.store.sealed import SealedFile
 from sidecar.worker.store.sealing import oldest_slice, seal
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.transaction import transaction
 from sidecar.worker.store.trouble import as_store_error
 
 REST_SECONDS = 15.0
