@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.otel import semconv
 from sidecar.otel.digest import MAX_CONTENT_BYTES, Digest
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import STOP_KINDS, Kind
 from sidecar.otel.model import Attributes, Span
 from sidecar.otel.subagents import Subagent
 from sidecar.otel.tree import Tree
@@ -77,7 +77,7 @@ def _last_count(digests: Sequence[Digest], kind: Kind) -> int | None:
 def messages(digests: Sequence[Digest], owner: str | None) -> Attributes:
     """The first prompt and the last answer of one agent, when content was captured, in the conventions' form."""
     asked = next((one.content[0] for one in digests if one.kind is Kind.OPEN and one.owner == owner), "")
-    ends = {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}
+    ends = STOP_KINDS | {Kind.SUBAGENT_STOP}
     said = next((one.content[1] for one in reversed(digests) if one.kind in ends and one.owner == owner), "")
     found: Attributes = {}
     if asked:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sidecar.otel import failures
 from sidecar.otel.digest import Call, Digest
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import TOOL_KINDS, Kind
 
 MICROS_PER_MS = 1000
 
@@ -103,7 +103,7 @@ class _Pairing:
         return self.calls.setdefault(key, ToolCall(key, one.tool or tool or "", one.owner))
 
 
-_SPEAKS_OF_CALLS = frozenset({Kind.PRE, Kind.POST, Kind.FAIL, Kind.DENIED, Kind.BATCH})
+_SPEAKS_OF_CALLS = TOOL_KINDS | {Kind.BATCH}
 
 
 def tool_calls(digests: Sequence[Digest]) -> list[ToolCall]:

@@ -8,7 +8,7 @@ import msgspec
 from sidecar.events import HookEvent
 from sidecar.otel import failures, loose
 from sidecar.otel.batch import MAX_TOOL_NAME, listed_in
-from sidecar.otel.kinds import Kind, is_guide, kind_of
+from sidecar.otel.kinds import STOP_KINDS, Kind, is_guide, kind_of
 
 MAX_CONTENT_BYTES = 8192
 MAX_DURATION_MS = 1e12
@@ -146,7 +146,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
     )
 
 
-_TELLS_MODE = frozenset({Kind.OPEN, Kind.PRE, Kind.STOP, Kind.STOP_FAILURE})
+_TELLS_MODE = STOP_KINDS | {Kind.OPEN, Kind.PRE}
 _FAILS = frozenset({Kind.FAIL, Kind.AGENT_ERROR})
 _NO_LAUNCH = _Launch()
 _MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
@@ -208,7 +208,7 @@ def _count(kind: Kind, payload: _Payload) -> int | None:
 def _content(kind: Kind, payload: _Payload, given: msgspec.Raw, got: msgspec.Raw) -> tuple[str, str]:
     if kind is Kind.OPEN:
         return loose.cut(loose.typed(payload.prompt, str) or "", MAX_CONTENT_BYTES), ""
-    if kind in {Kind.STOP, Kind.STOP_FAILURE, Kind.SUBAGENT_STOP}:
+    if kind in STOP_KINDS or kind is Kind.SUBAGENT_STOP:
         return "", loose.cut(loose.typed(payload.last_assistant_message, str) or "", MAX_CONTENT_BYTES)
     return loose.prefix(given, MAX_CONTENT_BYTES), loose.prefix(got, MAX_CONTENT_BYTES)
 

@@ -3,15 +3,13 @@
 import msgspec
 
 from sidecar.otel.digest import Digest
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import ENDS_A_CALL, Kind
 
 GRACE_US = 1_000_000
 """How long something that ended waits for events that race with its end."""
 
 DIGEST_US = 10_000
 """A flush reads the whole turn, so the more events there are the rarer it gets: its share of a core stays small."""
-
-ENDS_CALLS = frozenset({Kind.POST, Kind.FAIL, Kind.DENIED, Kind.BATCH})
 
 
 class Early(msgspec.Struct, frozen=True):
@@ -45,7 +43,7 @@ class Flushing(msgspec.Struct):
 
     def note(self, one: Digest) -> None:
         """Takes notice of an event of the turn."""
-        if one.kind in ENDS_CALLS:
+        if one.kind in ENDS_A_CALL or one.kind is Kind.BATCH:
             self.waiting_since = min(self.waiting_since or one.at, one.at)
 
     def due_at(self, early: Early, start: int, events: int) -> int | None:

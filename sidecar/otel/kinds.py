@@ -61,6 +61,12 @@ GUIDE: dict[str, Kind] = {
 TOOL_KINDS = frozenset({Kind.PRE, Kind.POST, Kind.FAIL, Kind.DENIED})
 """Kinds that speak of exactly one tool call."""
 
+ENDS_A_CALL = TOOL_KINDS - {Kind.PRE}
+"""Those of them that say how it ended."""
+
+STOP_KINDS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
+"""Kinds by which the main agent ends its turn."""
+
 
 def kind_of(hook_event_name: str, tool_name: str | None) -> Kind:
     """The kind of an event by the agent's own name for it; unknown names are PASSIVE.

@@ -10,11 +10,10 @@ from sidecar.otel.agent_spans import messages
 from sidecar.otel.digest import MAX_WORD, Digest, digest_of
 from sidecar.otel.kinds import TOOL_KINDS, Kind, kind_of
 from sidecar.otel.log_model import LogRecord, Severity
-from sidecar.otel.model import Attributes
+from sidecar.otel.model import NANOS_PER_MICRO, Attributes
 from sidecar.otel.scope import scope_of
 from sidecar.otel.tool_spans import tool_type
 
-NANOS_PER_MICRO = 1000
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _STRANGE = re.compile(r"[^a-z0-9_]+")
 

@@ -4,6 +4,9 @@ import enum
 
 import msgspec
 
+NANOS_PER_MICRO = 1000
+"""Events are timed in microseconds, what OTLP carries in nanoseconds."""
+
 
 class SpanKind(enum.IntEnum):
     """As numbered by OTLP (trace.proto, `Span.SpanKind`)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sidecar.otel.digest import Digest
 from sidecar.otel.early import GRACE_US, Early, Flushing
-from sidecar.otel.kinds import TOOL_KINDS, Kind
+from sidecar.otel.kinds import ENDS_A_CALL, STOP_KINDS, TOOL_KINDS, Kind
 from sidecar.otel.memory import Continuation, Session
 from sidecar.otel.parts import Parts
 from sidecar.otel.scope import Scope
@@ -18,11 +18,9 @@ IDLE_US = 30 * 60 * 1_000_000
 
 Order = tuple[int, int, str]
 _STARTS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
-_STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
-_ENDS_A_CALL = TOOL_KINDS - {Kind.PRE}
 _GROWING = TOOL_KINDS | {Kind.BATCH, Kind.PERMISSION, Kind.NOTIFICATION}
 """Kinds that may come without end within one turn."""
-_ENDS_ALL_CALLS = _STOPS | {Kind.BATCH, Kind.SUBAGENT_STOP}
+_ENDS_ALL_CALLS = STOP_KINDS | {Kind.BATCH, Kind.SUBAGENT_STOP}
 
 
 @dataclass(slots=True)
@@ -157,7 +155,7 @@ class OpenTurn:
     def _shape(self, one: Digest) -> None:
         if one.kind is Kind.PRE and one.call_id:
             self._calls.add(one.call_id)
-        if one.kind in _ENDS_A_CALL and one.call_id:
+        if one.kind in ENDS_A_CALL and one.call_id:
             self._ended.add(one.call_id)
         if one.kind in SHAPES_A_TURN and (self.start is None or one.at < self.start or one.kind is Kind.OPEN):
             self.start = min(one.at, one.at if self.start is None else self.start)
@@ -166,7 +164,7 @@ class OpenTurn:
 
     def _note(self, one: Digest) -> None:
         """Keeps what says when the turn may close; each part is a maximum, so order plays no role."""
-        if one.kind in _STOPS:
+        if one.kind in STOP_KINDS:
             self._stop = max(self._stop or one.order, one.order)
         if one.kind is Kind.PRE and one.owner is None:
             self._work = max(self._work or one.order, one.order)
@@ -177,7 +175,7 @@ class OpenTurn:
         """No event is the answer to a request: it waits until a call of its tool ends, or all of its agent."""
         if one.kind is Kind.PERMISSION:
             self.asked[one.owner, one.tool] = one.at
-        elif self.asked and one.kind in _ENDS_A_CALL:
+        elif self.asked and one.kind in ENDS_A_CALL:
             self.asked.pop((one.owner, one.tool), None)
         elif self.asked and one.kind in _ENDS_ALL_CALLS:
             self.asked = {key: at for key, at in self.asked.items() if key[0] != one.owner}
@@ -189,6 +187,6 @@ class OpenTurn:
             self._started[one.owner] = max(self._started.get(one.owner, one.order), one.order)
         if one.child and one.child_ended:
             self._stopped[one.child] = max(self._stopped.get(one.child, one.order), one.order)
-        for agent in one.running if one.kind in _STOPS else ():
+        for agent in one.running if one.kind in STOP_KINDS else ():
             if agent not in self._stopped:
                 self._started.setdefault(agent, one.order)

@@ -6,12 +6,10 @@ from sidecar.otel import ids, semconv
 from sidecar.otel.calls import ToolCall
 from sidecar.otel.digest import Digest
 from sidecar.otel.kinds import Kind
-from sidecar.otel.model import Attributes, Span, SpanEvent, SpanLink, SpanStatus
+from sidecar.otel.model import NANOS_PER_MICRO, Attributes, Span, SpanEvent, SpanLink, SpanStatus
 from sidecar.otel.scope import Scope
 from sidecar.otel.subagents import Subagent
 from sidecar.otel.turn import Turn
-
-NANOS_PER_MICRO = 1000
 
 _EVENT_NAMES = {Kind.NOTIFICATION: semconv.NOTIFICATION, Kind.AGENT_ERROR: semconv.AGENT_ERROR}
 

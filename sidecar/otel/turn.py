@@ -9,7 +9,7 @@ import msgspec
 from sidecar.otel import failures
 from sidecar.otel.calls import ToolCall, give_permissions, tool_calls
 from sidecar.otel.digest import Digest
-from sidecar.otel.kinds import Kind
+from sidecar.otel.kinds import STOP_KINDS, Kind
 from sidecar.otel.model import SpanLink
 from sidecar.otel.subagents import Subagent, subagents
 
@@ -88,9 +88,6 @@ def _known_before(digests: Sequence[Digest], calls: Sequence[ToolCall], around: 
     return [at for at in (call.seen_from_its_end for call in calls) if at is not None]
 
 
-_STOPS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
-
-
 def finisher(digests: Sequence[Digest]) -> Digest | None:
     """The Stop that ended the turn; None while there is none, or when the main agent went on after it.
 
@@ -98,7 +95,9 @@ def finisher(digests: Sequence[Digest]) -> Digest | None:
     """
     kinds = {one.kind for one in digests}
     only_compacts = Kind.COMPACT_END in kinds and kinds.isdisjoint({Kind.OPEN, Kind.PRE})
-    stops, goes_on = (_STOPS | {Kind.COMPACT_END}, Kind.COMPACT_START) if only_compacts else (_STOPS, Kind.PRE)
+    stops, goes_on = (
+        (STOP_KINDS | {Kind.COMPACT_END}, Kind.COMPACT_START) if only_compacts else (STOP_KINDS, Kind.PRE)
+    )
     last = None
     for one in digests:
         if one.kind in stops:

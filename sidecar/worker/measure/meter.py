@@ -12,6 +12,7 @@ from sidecar.log import LOGGER
 from sidecar.otel.changes import Change, changes_of, session_begun
 from sidecar.otel.early import AT_ONCE
 from sidecar.otel.metric_model import Metric, MetricKind, Point
+from sidecar.otel.model import NANOS_PER_MICRO
 from sidecar.otel.open_turn import OpenTurn
 from sidecar.otel.tally import Numbers, Tally, metrics_of
 from sidecar.otel.turns import SETTLE_US, TurnAssembler
@@ -25,7 +26,6 @@ MAX_SESSIONS = 4096
 MAX_SHOWN = 20
 REMEMBERED_SPANS = 2_000
 """Of calls that ended: only an event that comes late could count one again, a repeat of the journal's is not read."""
-NANOS_PER_MICRO = 1000
 
 
 class Running(msgspec.Struct, frozen=True):
