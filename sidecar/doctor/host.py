@@ -12,6 +12,7 @@ from typing import Any
 from sidecar import __version__
 from sidecar.doctor.finding import Finding, note, ok, wrong
 from sidecar.hooks.table import dir_option, quoted
+from sidecar.private import OTHERS
 from sidecar.state_dir import unless_default
 
 CLOCK_SECONDS = 60.0
@@ -21,7 +22,6 @@ PROCESSOR_ADVICE = (
     "who posts what cannot be taken is told why in the answer; GET /hook-performance?detail=1 tells times"
 )
 MEGABYTE = 1024 * 1024
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def start(data_dir: Path) -> str:
@@ -91,7 +91,7 @@ def modes_finding(data_dir: Path) -> Finding:
     """Whether the data directory and all in it are its owner's alone."""
     if not data_dir.exists():
         return note("files", f"{data_dir} is not there yet")
-    open_to_others = [path for path in (data_dir, *data_dir.rglob("*")) if _mode(path) & _OTHERS]
+    open_to_others = [path for path in (data_dir, *data_dir.rglob("*")) if _mode(path) & OTHERS]
     if open_to_others:
         return wrong("files", f"others may read {open_to_others[0]}", f"chmod -R go= {quoted(str(data_dir))}")
     if data_dir.stat().st_uid != os.getuid():

@@ -1,10 +1,12 @@
 """Puts the front together: parts, routes and guards, in the order of their life."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
 
 from sidecar.errors import AuditError, IngestError
 from sidecar.front.acknowledge import Acknowledger
@@ -95,33 +97,42 @@ def build(settings: Settings, keys: Keys, auditor: Auditor, journal: JournalWrit
             codes.clear()
             await guard.end_sockets("the token was changed")
 
-    limits = Limits(
+    routes: list[ControllerRouterHandler] = [
+        guide_route(processor, body_limits(settings)),
+        *read_routes(worker, acknowledger, auditor, settings.sql_timeout_seconds, settings.sql_max_rows),
+        replay_route(worker, acknowledger, auditor),
+        *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
+        live_route(hub, worker.ask, lambda: acknowledger.last_seq, settings.max_live_clients),
+        file_route(page_files()),
+        *access_routes(keys, codes, auditor),
+        rotate_route(keys, auditor, changed),
+        facts_route(settings),
+        document_route(),
+    ]
+    hooks = NativeHooks(application(routes), processor, settings.max_body_bytes)
+    admitted = BodyAdmission(hooks, settings.max_buffered_mb << 20, connections.turned_away)
+    guard = AccessGuard(admitted, current_policy(), auditor)
+    return Front(guard, worker, processor, journal, codes, auditor, connections, tasks)
+
+
+def application(routes: Sequence[ControllerRouterHandler]) -> Litestar:
+    """The framework around these routes, which tells nothing in words of its own."""
+    return Litestar(
+        routes,
+        openapi_config=None,  # ours says every answer; the framework's only what it sees
+        logging_config=None,
+        exception_handlers={HTTPException: http_error, AuditError: audit_error, IngestError: ingest_error},
+    )
+
+
+def body_limits(settings: Settings) -> Limits:
+    """What a body in the guide's format may have, and when its answer warns."""
+    return Limits(
         settings.max_body_bytes,
         settings.max_batch_bytes,
         settings.slow_tool_threshold,
         settings.large_result_threshold,
     )
-    app = Litestar(
-        [
-            guide_route(processor, limits),
-            *read_routes(worker, acknowledger, auditor, settings.sql_timeout_seconds, settings.sql_max_rows),
-            replay_route(worker, acknowledger, auditor),
-            *status_routes(monitor, processor.stages, health, gatherer.all, tells_all),
-            live_route(hub, worker.ask, lambda: acknowledger.last_seq, settings.max_live_clients),
-            file_route(page_files()),
-            *access_routes(keys, codes, auditor),
-            rotate_route(keys, auditor, changed),
-            facts_route(settings),
-            document_route(),
-        ],
-        openapi_config=None,  # ours says every answer; the framework's only what it sees
-        logging_config=None,
-        exception_handlers={HTTPException: http_error, AuditError: audit_error, IngestError: ingest_error},
-    )
-    hooks = NativeHooks(app, processor, settings.max_body_bytes)
-    admitted = BodyAdmission(hooks, settings.max_buffered_mb << 20, connections.turned_away)
-    guard = AccessGuard(admitted, current_policy(), auditor)
-    return Front(guard, worker, processor, journal, codes, auditor, connections, tasks)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

@@ -18,12 +18,11 @@ from sidecar import private
 from sidecar.errors import StartError
 from sidecar.front import certificate
 from sidecar.settings import Settings
+from sidecar.wire import MAX_UNIX_PATH
 
 PROBE_SECONDS = 1.0
 BACKLOG = 128
 """Connections that wait to be taken in; all of them are at once, while everyone else waits."""
-MAX_UNIX_PATH = 100
-"""Bytes; the system's own limit is 104 (macOS) or 108 (Linux)."""
 ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104  to recognise them
 INSECURE_FLAG = "--insecure-allow-anyone-on-the-network"
 

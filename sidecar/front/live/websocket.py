@@ -24,7 +24,6 @@ from sidecar.front.live.replay import Ask, Replay
 PATH = "/api/v1/websocket/observability"
 HEARTBEAT_SECONDS = 15.0
 MAX_SEQ = 2**63 - 1
-MAX_CLIENTS = 200
 UNSUPPORTED = 1008
 """Close code of a question that cannot be answered (RFC 6455, 7.4.1)."""
 TRY_AGAIN = 1013
@@ -33,9 +32,7 @@ TRY_AGAIN = 1013
 Socket = WebSocket[Any, Any, Any]
 
 
-def live_route(
-    hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients: int = MAX_CLIENTS
-) -> WebsocketRouteHandler:
+def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients: int) -> WebsocketRouteHandler:
     """The handler that connects clients to the hub, and to the store for what they missed."""
 
     @websocket(PATH)

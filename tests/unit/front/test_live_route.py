@@ -19,7 +19,7 @@ def test_a_page_that_is_none_ends_the_connection(page: bytes) -> None:
     async def ask(*_: Any) -> msgspec.Raw:
         return msgspec.Raw(page)
 
-    app = Litestar([live_route(LiveHub(), ask, lambda: 5)], openapi_config=None)
+    app = Litestar([live_route(LiveHub(), ask, lambda: 5, 1)], openapi_config=None)
     with TestClient(app) as client, client.websocket_connect(f"{PATH}?after=0") as socket:
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text(timeout=10)
