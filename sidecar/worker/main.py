@@ -260,8 +260,9 @@ def sink_complaints(settings: "Settings", environment: Mapping[str, str]) -> lis
 
 
 def otel_variables(settings: "Settings", environment: Mapping[str, str]) -> dict[str, str]:
-    """The standard variables: those of the environment that are not empty, and the endpoint of our own setting."""
-    return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **{k: v for k, v in environment.items() if v}}
+    """The standard variables: those of the environment that are not blank, and the endpoint of our own setting."""
+    given = {name: value for name, value in environment.items() if value.strip()}
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **given}
 
 
 def upgrade_database(dsn: str) -> tuple[str | None, str]:

@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar.cli import leanvibe
+from sidecar.settings import load
+from sidecar.worker.main import sink_builders
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,10 @@ def test_what_is_right_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = CliRunner().invoke(leanvibe, ["config", "check"])
 
     assert (0, "the settings are good\n") == (shown.exit_code, shown.output)
+
+
+def test_a_variable_of_spaces_is_not_set() -> None:
+    """It switches no sink on: one that could then not be built would be told as broken for ever."""
+    blank = {"OTEL_EXPORTER_OTLP_ENDPOINT": "  ", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "\t"}
+
+    assert {} == sink_builders(load(), blank)
