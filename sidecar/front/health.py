@@ -173,7 +173,8 @@ def _store(progress: dict[str, Any] | None, last_seq: int) -> dict[str, Any]:
 def _export(state: Mapping[str, Any]) -> dict[str, Any]:
     """What is sent periodically and has no cursor."""
     shown: dict[str, Any] = {"status": "degraded" if state["state"] == "retrying" else "healthy"}
-    return shown | ({"error": state["last_error"]} if state["last_error"] else {})
+    told = {"error": state["last_error"], "notice": state["notice"]}
+    return shown | {name: text for name, text in told.items() if text}
 
 
 def _turn(turn: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sidecar.errors import ExportError, PermanentExportError
 from sidecar.otel.metric_model import Metric
-from sidecar.worker.deliver.sink import Sink
+from sidecar.worker.deliver.sink import Outcome, Sink
 from sidecar.worker.deliver.state import SinkState
 
 NAME = "otlp-metrics"
@@ -62,9 +62,17 @@ class MetricExporter:
         except Exception as error:  # noqa: BLE001  whatever it is must not end the thread, unseen: the next one has all
             self.state.failed(f"unexpected {type(error).__name__}")
             return
-        skipped = outcome.skipped if outcome else 0
-        self.state.skip(skipped, outcome.reason if outcome else "")
-        self.state.succeeded(self.state.seq, len(metrics) - skipped, 0)
+        if outcome:
+            self.state.skip(outcome.skipped, outcome.reason)
+            self.state.notify(_refusal_in(outcome))
+        self.state.succeeded(self.state.seq, len(metrics) - (outcome.skipped if outcome else 0), 0)
+
+
+def _refusal_in(outcome: Outcome) -> str:
+    """What the backend did not take, in one line: nothing is kept of it, since the numbers come again."""
+    refused = len(outcome.rejected) + outcome.unnamed
+    reason = outcome.reason or next((one.reason for one in outcome.rejected), "")
+    return f"{refused} refused: {reason}" if refused else ""
 
 
 def interval_of(environment: Mapping[str, Any]) -> float:
