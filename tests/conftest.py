@@ -1,6 +1,7 @@
 """Fixtures for all tests: an environment without our settings; real servers, started when first asked for."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,12 @@ from tests.sidecar_process import Sidecar, running_sidecar
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: most tests wait for other processes."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so would all that the tests start and end by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ NO_MEMORY_HINT = "name a session, a tool or a time in WHERE, or fewer columns; o
 IGNORED_INTERRUPT_SECONDS = 2.0
 """DuckDB can be deaf to an interrupt inside one function call; after this the worker ends itself and starts anew."""
 
-LEAST_SECONDS = 0.05
+LEAST_SECONDS = 0.1
 """Left for another attempt, however long the ones before took."""
 
 Execute = Callable[[duckdb.DuckDBPyConnection, str], list[str]]
@@ -58,7 +58,7 @@ def answer(store: Asked, query: str, *, seconds: float, max_rows: int) -> SqlAns
     *before, last = _ATTEMPTS
 
     def ask(times: int, execute: Execute) -> SqlAnswer:
-        left = max(LEAST_SECONDS, started + seconds - time.monotonic())
+        left = max(LEAST_SECONDS, round(started + seconds - time.monotonic(), 1))
         with store.room.enough(times), contextlib.closing(store.cursor()) as cursor:
             found = run(cursor, query, seconds=left, max_rows=max_rows, execute=execute)
         return msgspec.structs.replace(found, elapsed_ms=round((time.monotonic() - started) * 1000, 3))
