@@ -3,13 +3,15 @@
 import re
 from functools import lru_cache
 
-from sidecar.redact import behind
+from sidecar.redact import behind, columns
 from sidecar.redact.behind import QUOTE
 from sidecar.redact.fields import Field, classify
 
 Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_LEFT_OF_KEYWORD = _NAME + b" "
+"""Before a keyword: the name may begin further left."""
 _LONGEST_NAME = 48
 _DEFINES = (b"-D", b"-P")  # glued to the names that Java and Gradle are given values for
 _WORDS_IN_FRONT = frozenset(
@@ -22,9 +24,9 @@ _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and 
 _TYPED = rb"\)\.(?:fill|type|send_keys|sendKeys|setValue|set_value)\("
 _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
-    rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\n\x1b\xc2\xe2\xef-]|(?:"
+    rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\r\n|;\x1b\xc2\xe2\xef-]|(?:"
     + QUOTE
-    + rb")(?:\]?\s{0,8}[=:,>%<{\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
+    + rb")(?:\]?\s{0,8}[=:,>%<{|;\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
     + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
     + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}=|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
@@ -82,8 +84,11 @@ _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
 
 
-def find(data: bytes, start: int, end: int) -> Span | None:
-    """The span of the secret that a keyword at `start..end` names, None where it names none."""
+def find(data: bytes, start: int, end: int) -> Span | list[Span] | None:
+    """The span of the secret that a keyword at `start..end` names, None where it names none.
+
+    As the head of a column it may name many.
+    """
     while data[end - 1] not in _NAME:  # a gate may hold the sign behind the name
         end -= 1
     tail = _TAIL.match(data, end)
@@ -94,6 +99,14 @@ def find(data: bytes, start: int, end: int) -> Span | None:
     kind = _claim(name)
     if kind is None or data[after - len(name) - 3 : after - len(name)] == b"://":
         return None  # the user name in https://x-access-token:…@host: the rule for URLs knows where that ends
+    found = _behind(data, after, name, kind)
+    if found is None and columns.may_be_head(data, after):
+        return columns.below(data, start, _claim) or None
+    return found
+
+
+def _behind(data: bytes, after: int, name: bytes, kind: Field) -> Span | None:
+    """The span of the secret behind a name of that kind, which ends at `after`."""
     link = _TO_VALUE.match(data, after)
     if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
         return None
@@ -138,6 +151,8 @@ def _claim(name: bytes) -> Field | None:
 
 
 def _name(data: bytes, start: int, after: int) -> bytes:
+    if start and data[start - 1] not in _LEFT_OF_KEYWORD:  # most names begin where the keyword does
+        return data[start:after]
     left = data[max(0, start - _LONGEST_NAME) : start]
     run = left[len(left.rstrip(_NAME)) :]
     # An escaped newline before the name is no part of it.

@@ -1,7 +1,7 @@
 """The engine: rules made ready, and the spans that they take out of a text."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -149,13 +149,18 @@ class Engine:
                 if start < farthest and start < covered.get(rule.id, 0):
                     continue
                 span = find(data, start, end)
-                if span is not None:
-                    begin, stop = span
-                    stop = _character_end(data, stop)
-                    if begin < stop:
-                        found.append((begin, stop, rule))
-                        covered[rule.id] = stop
-                        farthest = max(farthest, stop)
+                if span is None:
+                    continue
+                if isinstance(span, list):  # below the head of a table; its other columns are among them
+                    found += [(begin, stop, rule) for begin, stop in span]
+                    stop = data.find(b"\n", start)
+                else:
+                    stop = _character_end(data, span[1])
+                    if span[0] >= stop:
+                        continue
+                    found.append((span[0], stop, rule))
+                covered[rule.id] = stop
+                farthest = max(farthest, stop)
         return found
 
     def _by_numbers(self, data: bytes, ends: list[int], found: list[Found], until: float) -> None:
@@ -212,10 +217,10 @@ def check(until: float) -> None:
 
 def _gates(
     rules: Sequence[Rule], search: escapes.Search
-) -> tuple[list[Gate], list[tuple[tuple[finders.Finder, Rule], ...]]]:
-    of_gate: dict[Gate, list[tuple[finders.Finder, Rule]]] = {}
+) -> tuple[list[Gate], list[tuple[tuple[finders.AnyFinder, Rule], ...]]]:
+    of_gate: dict[Gate, list[tuple[finders.AnyFinder, Rule]]] = {}
     for rule in rules:
-        find: Callable[[bytes, int, int], finders.Span | None] = finders.build(rule, search)
+        find = finders.build(rule, search)
         for literal in rule.gate:
             of_gate.setdefault(Gate(literal.encode(), rule.nocase, rule.tail, rule.tail_length()), []).append(
                 (find, rule)

@@ -10,6 +10,8 @@ from sidecar.redact.values import REDACTED, is_reference
 
 Span = tuple[int, int]
 Finder = Callable[[bytes, int, int], Span | None]
+AnyFinder = Finder | Callable[[bytes, int, int], Span | list[Span] | None]
+"""A name may be the head of a column: then there are many."""
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _LOCAL_PART = (
@@ -49,8 +51,8 @@ _ROOT = re.compile(
 )
 
 
-def build(rule: Rule, search: escapes.Search) -> Finder:
-    """The finder of a rule: called with data and the place of a gate's literal, answers the span or None.
+def build(rule: Rule, search: escapes.Search) -> AnyFinder:
+    """The finder of a rule: called with data and the place of a gate's literal, answers the span, spans or None.
 
     `search` finds by all rules, for those that have to read a text in another way first.
     """
@@ -58,7 +60,13 @@ def build(rule: Rule, search: escapes.Search) -> Finder:
         return escapes.finder(rule, search)
     if rule.finder == "base64":
         return base64_text.finder(rule, search)
-    makers = {"token": _token, "email": _email, "home": _home, "assignment": _assignment, "armour-end": _armour_end}
+    makers: dict[str, Callable[[Rule], AnyFinder]] = {
+        "token": _token,
+        "email": _email,
+        "home": _home,
+        "assignment": _assignment,
+        "armour-end": _armour_end,
+    }
     return makers[rule.finder](rule)
 
 
@@ -167,7 +175,7 @@ def _is_root(data: bytes, start: int) -> bool:
     return not before or _ROOT.search(before) is not None or boundary.escaped(data, start)
 
 
-def _assignment(_rule: Rule) -> Finder:
+def _assignment(_rule: Rule) -> AnyFinder:
     return assign.find
 
 

@@ -1,0 +1,111 @@
+"""Secrets in the column of a table whose head names them: CSV, Markdown, and what psql and mysql print."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from sidecar.redact.fields import Field
+from sidecar.redact.validators import opaque
+from sidecar.redact.values import is_secret
+
+Span = tuple[int, int]
+
+DELIMITERS = (b"|", b"\t", b",", b";")
+_MOST_COLUMNS = 64
+_LONGEST_HEAD = 2000
+_LONGEST_ROW = 16_384
+_HEAD_CELL = re.compile(rb"[A-Za-z_#*][\w.# */-]{0,47}")
+_HEAD_END = re.compile(rb"[ \"'`*]{0,64}+(?:[|\t,;][\w.# *\"'`/|\t,;-]{0,2000}+)?\r?\n")
+"""What may follow a name in a head, up to the end of the line."""
+_AFTER_NAME = b" |\t,;\r\n\"'`*"
+_NAME_FIRST = re.compile(rb"[|\s\"'`*]{0,64}[A-Za-z_#]")
+_RULE = re.compile(rb"[-+=:| \t]{3,}")
+"""The line under a head, or around a table."""
+_QUOTES = b"\"'`"
+_PADDING = b" \t\r*"
+_SHORTEST_PASSWORD = 6
+
+Claim = Callable[[bytes], Field | None]
+"""What a name says of its values."""
+
+
+def may_be_head(data: bytes, after: int) -> bool:
+    """Whether a name that ends there may stand in the head of a table; most names do not."""
+    return data[after] in _AFTER_NAME and _HEAD_END.match(data, after) is not None
+
+
+def below(data: bytes, start: int, claim: Claim) -> list[Span]:
+    """The secrets below the head that stands around a name at that place, in all of its columns that tell of some.
+
+    Empty where it is no head. A row that is a head again ends the table: it has its own columns.
+
+    Args:
+        data: the text.
+        start: where in the head the name stands.
+        claim: what a name says of its values.
+    """
+    begin = data.rfind(b"\n", max(0, start - _LONGEST_HEAD), start) + 1
+    end = data.find(b"\n", start, begin + _LONGEST_HEAD)
+    if end < 0 or (begin == 0 and start > _LONGEST_HEAD):
+        return []
+    head = data[begin:end]
+    delimiter = next((sign for sign in DELIMITERS if sign in head), None)
+    if delimiter is None or not _goes_on(data, end + 1, delimiter, head.count(delimiter)):
+        return []
+    names = _names(head, delimiter)
+    kinds = {place: kind for place, name in enumerate(names) if name and (kind := claim(name))}
+    return list(_values(data, end + 1, delimiter, len(names), kinds, claim)) if kinds else []
+
+
+def _goes_on(data: bytes, at: int, delimiter: bytes, count: int) -> bool:
+    """Whether the next line may be a row of as many columns: most that look like a head are a line of a program."""
+    stop = data.find(b"\n", at, at + _LONGEST_ROW)
+    row = data[at : stop if stop >= 0 else at + _LONGEST_ROW]
+    return row.count(delimiter) == count or b'"' in row or _RULE.fullmatch(row.rstrip(b"\r")) is not None
+
+
+def _values(
+    data: bytes, at: int, delimiter: bytes, columns: int, kinds: dict[int, Field], claim: Claim
+) -> Iterator[Span]:
+    while at < len(data):
+        stop = data.find(b"\n", at, at + _LONGEST_ROW)
+        stop = min(len(data), at + _LONGEST_ROW) if stop < 0 else stop
+        row = data[at:stop]
+        if not _RULE.fullmatch(row.strip(b"\r")):
+            quoted = b'"' in row
+            cells = _quoted_cell(delimiter).findall(row + delimiter) if quoted else row.split(delimiter)
+            if len(cells) != columns or (_NAME_FIRST.match(row) and any(map(claim, _names(row, delimiter)))):
+                return
+            offset = at
+            for place, cell in enumerate(cells):
+                if place in kinds and (span := _secret(cell, kinds[place])):
+                    yield offset + span[0], offset + span[1]
+                offset += len(cell) + 1
+        at = stop + 1
+
+
+def _names(row: bytes, delimiter: bytes) -> list[bytes]:
+    """The cells of a row in which each one is a name, or empty at the row's ends; none of any other row."""
+    cells = [cell.strip(_PADDING + _QUOTES) for cell in row.split(delimiter, _MOST_COLUMNS)]
+    inside = cells[not cells[0] : len(cells) - (not cells[-1])]
+    if not 1 < len(inside) <= _MOST_COLUMNS and not (delimiter == b"|" and len(inside) == 1):
+        return []
+    return cells if all(map(_HEAD_CELL.fullmatch, inside)) else []
+
+
+@cache
+def _quoted_cell(delimiter: bytes) -> re.Pattern[bytes]:
+    """A cell of CSV: what stands in quotes may hold the delimiter (RFC 4180, 2)."""
+    sign = re.escape(delimiter)
+    return re.compile(rb'((?:[^"' + sign + rb']++|"[^"]*+"?+)*+)' + sign)
+
+
+def _secret(cell: bytes, kind: Field) -> Span | None:
+    """The place of a cell's value, without blanks and quotes, when it is a secret."""
+    value = cell.lstrip(_PADDING).lstrip(_QUOTES)
+    begin = len(cell) - len(value)
+    value = value.rstrip(_PADDING).rstrip(_QUOTES)
+    if kind is Field.URL or not is_secret(kind, value, quoted=True, tight=True):
+        return None
+    told = kind is Field.PASSWORD and len(value) >= _SHORTEST_PASSWORD and not value.isalpha()
+    return (begin, begin + len(value)) if told or opaque(value) else None
