@@ -99,10 +99,14 @@ class EventStreamProcessor(Generic[Item]):
         self._stop.set()
 
     def join(self, seconds: float) -> None:
-        """Waits for the thread and releases the sink."""
+        """Waits for the thread and releases the sink, but not under a thread that is still at work with it.
+
+        What it pushes would be refused by a closed sink, for ever as it seems; the process ends it anyway.
+        """
         if self._thread.is_alive():
             self._thread.join(seconds)
-        self._sink.close()
+        if not self._thread.is_alive():
+            self._sink.close()
 
     def _run(self) -> None:
         if self._attempt(self._restore, UNLIMITED) is None or self._attempt(self._start_sink, UNLIMITED) is None:

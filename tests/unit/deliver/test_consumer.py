@@ -136,6 +136,31 @@ def test_a_sink_that_catches_up_in_quiet_takes_the_machine(path: Path, monkeypat
     assert [0.0, 0.0] == rests_of(path, monkeypatch)[:2]
 
 
+def test_a_sink_at_work_is_not_closed_under_it(path: Path) -> None:
+    """A batch that is still being pushed when the time of a stop is over is refused by nobody: it comes again."""
+    reached, may_answer = threading.Event(), threading.Event()
+    sink = MemorySink()
+
+    def slow(_: Sequence[HookEvent]) -> Outcome:
+        reached.set()
+        assert may_answer.wait(WAIT)
+        if sink.closed:
+            raise PermanentExportError("closed")
+        return Outcome()
+
+    sink.behaviour = slow
+    delivery = Delivery(path, sink)
+    delivery.consumer.start(0, None, lambda traces, seq: ([], []))
+    assert reached.wait(WAIT)
+    delivery.consumer.stop(0.0)
+    delivery.consumer.join(0.0)
+    may_answer.set()
+    delivery.consumer._thread.join(WAIT)
+
+    assert 0 == sink.closed
+    assert [] == list(delivery.notebook.take().dead_letters)
+
+
 def test_goes_on_after_its_cursor(path: Path) -> None:
     """What was passed before is not sent again."""
     sink = MemorySink()
