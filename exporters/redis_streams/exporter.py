@@ -1,5 +1,6 @@
 """Adds events to a Redis stream, a pipeline of XADD per portion of a batch."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -92,8 +93,11 @@ class RedisStreamsExporter:
         from exporters.redis_streams.place import place
 
         try:
-            connection = RedisConnection.reach(place(self._config.url), self._config.timeout)
-            self._largest_value = _largest_value(connection)
+            with contextlib.ExitStack() as unless_ready:
+                connection = RedisConnection.reach(place(self._config.url), self._config.timeout)
+                unless_ready.callback(connection.close)
+                self._largest_value = _largest_value(connection)
+                unless_ready.pop_all()
         except (hiredis.HiredisError, OSError, ValueError) as error:
             raise self._trouble(error) from None  # the cause may show the password
         return connection

@@ -1,6 +1,7 @@
 """The Redis sink against a server that is none, or answers what nobody asked."""
 
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -65,3 +66,12 @@ def test_an_answer_too_many_is_no_answer_to_the_next_command() -> None:
         exporter = RedisStreamsExporter(RedisStreamsConfig(talker.url, timeout=5.0))
         with contextlib.closing(exporter), pytest.raises(TransientExportError, match="not answer as Redis would"):
             exporter.export(recorded_events(1))
+
+
+def test_a_connection_that_fails_after_its_login_is_closed() -> None:
+    """Whatever fails while a connection is made ready, its socket does not stay open until somebody collects it."""
+    with talking(b"+PONG\r\n", b"") as talker:
+        exporter = RedisStreamsExporter(RedisStreamsConfig(talker.url, timeout=0.3))
+        with contextlib.closing(exporter), pytest.raises(TransientExportError):
+            exporter.export(recorded_events(1))
+        gc.collect()  # a socket that is still open is an error here
