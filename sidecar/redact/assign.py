@@ -10,8 +10,6 @@ from sidecar.redact.fields import Field, classify
 Span = tuple[int, int]
 
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-_LEFT_OF_KEYWORD = _NAME + b" "
-"""Before a keyword: the name may begin further left."""
 _LONGEST_NAME = 48
 _DEFINES = (b"-D", b"-P")  # glued to the names that Java and Gradle are given values for
 _WORDS_IN_FRONT = frozenset(
@@ -151,8 +149,6 @@ def _claim(name: bytes) -> Field | None:
 
 
 def _name(data: bytes, start: int, after: int) -> bytes:
-    if start and data[start - 1] not in _LEFT_OF_KEYWORD:  # most names begin where the keyword does
-        return data[start:after]
     left = data[max(0, start - _LONGEST_NAME) : start]
     run = left[len(left.rstrip(_NAME)) :]
     # An escaped newline before the name is no part of it.
