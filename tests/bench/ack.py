@@ -6,8 +6,9 @@
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import httpx
 
@@ -85,18 +86,18 @@ def with_sinks(options: Options) -> list[Line]:
     """All sinks take part in the same two cores; nothing is lost."""
     costs: list[tuple[float, float]] = []
     with all_sinks() as sinks, running_sidecar(sinks.environment) as sidecar:
-        ours, nothing = against_nothing(sidecar, options, costs)
+        windows = against_nothing(sidecar, options, costs)
         drain = timed(lambda: drained(sidecar))
-        sent = sum(one.requests - one.errors for one in ours)
+        sent = sum(one.requests - one.errors for one in (*windows.before, *windows.ours))
         missing = {name: sent - count for name, count in {**sinks.counts(), "store": sidecar.count()}.items()}
         dropped = sum(performance(sidecar.url).values())
     # What wrk had under way when a window ended was taken but not counted, so sinks may hold a little more.
     lost = max(0, *missing.values())
     return [
-        *per_second("throughput, 64 clients, all sinks on", ours[1:], nothing, 9_000),
+        *per_second("throughput, 64 clients, all sinks on", windows, 9_000),
         median("CPU of the front at 64 clients", [one[0] for one in costs], "µs/event",
                comparison=f"worker {statistics.median(one[1] for one in costs):.0f} µs meanwhile"),
-        median("ack, 64 clients, 1 KB, all sinks on: p99", [one.p99 for one in ours[1:]], "ms"),
+        median("ack, 64 clients, 1 KB, all sinks on: p99", [one.p99 for one in windows.ours], "ms"),
         Line("of these events lacking in a sink or the store", lost, "events", budget=0, comparison=f"{sent:,} sent",
              note=f"{dropped} failed or dropped"),
         Line("until all sinks had them, after the last", drain, "s"),
@@ -106,35 +107,48 @@ def with_sinks(options: Options) -> list[Line]:
 def without_sinks(options: Options) -> list[Line]:
     """Only the store: one server against another."""
     with running_sidecar() as sidecar:
-        ours, nothing = against_nothing(sidecar, options, [])
-    return per_second("throughput, 64 clients, no sinks", ours[1:], nothing, None)
+        windows = against_nothing(sidecar, options, [])
+    return per_second("throughput, 64 clients, no sinks", windows, None)
 
 
-def against_nothing(
-    sidecar: Sidecar, options: Options, costs: list[tuple[float, float]]
-) -> tuple[list[load.Window], list[load.Window]]:
-    """Windows of both in turn, ours after one to warm up; `costs` gets the microseconds of front and worker."""
+class Windows(NamedTuple):
+    """Of the sidecar, of the empty handler and of an empty route of the framework, in turn."""
+
+    before: list[load.Window]
+    """The sidecar's, to warm up."""
+    ours: list[load.Window]
+    nothing: list[load.Window]
+    route: list[load.Window]
+
+
+def against_nothing(sidecar: Sidecar, options: Options, costs: list[tuple[float, float]]) -> Windows:
+    """Windows of all three in turn; `costs` gets the microseconds of front and worker."""
     body, seconds = of_size(1_000), options.of(4, 1)
-    with empty_handler.running() as empty:
-        ours, nothing = [load.window(sidecar.url + HOOKS, body, 64, 1)], []
+    with empty_handler.running() as empty, empty_handler.running("route") as route:
+        windows = Windows([load.window(sidecar.url + HOOKS, body, 64, 1)], [], [], [])
         for _ in range(options.rounds):
             spent = Spent(sidecar)
-            ours.append(load.window(sidecar.url + HOOKS, body, 64, seconds))
-            costs.append(spent.micros(ours[-1].requests))
-            nothing.append(load.window(empty.url, body, 64, seconds))
-    return ours, nothing
+            windows.ours.append(load.window(sidecar.url + HOOKS, body, 64, seconds))
+            costs.append(spent.micros(windows.ours[-1].requests))
+            windows.nothing.append(load.window(empty.url, body, 64, seconds))
+            windows.route.append(load.window(route.url, body, 64, seconds))
+    return windows
 
 
-def per_second(title: str, ours: list[load.Window], nothing: list[load.Window], budget: float | None) -> list[Line]:
-    """Events each second, and their ratio to those of the empty handler in the window that followed."""
-    ratios = [one.per_second / other.per_second for one, other in zip(ours, nothing, strict=True)]
-    beside = f"empty handler {statistics.median(one.per_second for one in nothing):,.0f}/s"
-    note = "; ".join(filter(None, (load.limited_by_client(*ours), refused(ours))))
+def per_second(title: str, windows: Windows, budget: float | None) -> list[Line]:
+    """Events each second, and their ratios to those of the empty handler and route in the windows that followed."""
+    rates, nothing, route = ([one.per_second for one in kind] for kind in windows[1:])
+    beside = f"empty handler {statistics.median(nothing):,.0f}/s, empty route {statistics.median(route):,.0f}/s"
+    note = "; ".join(filter(None, (load.limited_by_client(*windows.ours), refused(windows.ours))))
     return [
-        median(title, [one.per_second for one in ours], "events/s",
-               budget=budget, at_least=True, comparison=beside, note=note),
-        median(f"{title} : empty handler", ratios, "×", budget=0.5, at_least=True),
-    ]  # fmt: skip
+        median(title, rates, "events/s", budget=budget, at_least=True, comparison=beside, note=note),
+        median(f"{title} : empty handler", _ratios(rates, nothing), "×", budget=0.5, at_least=True),
+        median(f"{title} : empty route of the framework", _ratios(rates, route), "×"),
+    ]
+
+
+def _ratios(rates: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [rate / other for rate, other in zip(rates, others, strict=True)]
 
 
 def performance(url: str) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """A handler that does nothing, on the sidecar's server with its settings (uvicorn, httptools, uvloop).
 
-What the server alone costs.
+What the server alone costs: without a framework, or as a route of the framework that the sidecar is made with.
 
-`running()` is for benchmarks; `python -m tests.bench.empty_handler PORT` is the process.
+`running()` is for benchmarks; `python -m tests.bench.empty_handler KIND PORT` is the process.
 """
 
 import asyncio
@@ -11,14 +11,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import uvicorn
 import uvloop
+from litestar import Litestar, Request, post
 
 from tests.processes import processes
 from tests.servers import free_port
 from tests.waiting import until
+
+Kind = Literal["bare", "route"]
+
+
+@post("/", status_code=204)
+async def route(request: Request[Any, Any, Any]) -> None:
+    """Reads the body and answers 204."""
+    await request.body()
 
 
 async def handler(scope: Any, receive: Any, send: Any) -> None:
@@ -38,10 +47,14 @@ class Running(NamedTuple):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Running]:
-    """A process of its own, as long as the block lasts."""
+def running(kind: Kind = "bare") -> Iterator[Running]:
+    """A process of its own, as long as the block lasts.
+
+    Args:
+        kind: "bare" is called by uvicorn itself, "route" by Litestar.
+    """
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.empty_handler", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.empty_handler", kind, str(port)])
     try:
         until(lambda: process.pid in processes() and _answers(port), "the empty handler listens")
         yield Running(f"http://127.0.0.1:{port}/", process.pid)
@@ -57,10 +70,11 @@ def _answers(port: int) -> bool:
     return False
 
 
-def main(port: int) -> None:
+def main(kind: str, port: int) -> None:
     """Serves until it is ended."""
+    asgi: Any = Litestar([route], openapi_config=None, logging_config=None) if kind == "route" else handler
     config = uvicorn.Config(
-        handler, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+        asgi, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
         date_header=False, proxy_headers=False,
     )  # fmt: skip
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -69,4 +83,4 @@ def main(port: int) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main(int(sys.argv[1]))
+        main(sys.argv[1], int(sys.argv[2]))
