@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from sidecar.front.connections import Connections, Phase
+from sidecar.front.offers import OfferPassingProtocol
 from sidecar.front.overload import TURNED_AWAY
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -18,7 +17,7 @@ MAX_PIPELINED = 32
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(OfferPassingProtocol):
     """Tells `connections` what it waits for, and hangs up when they say so.
 
     Answers 400 to a head that does not end within `MAX_HEAD_BYTES` or has more than `MAX_HEADERS` lines, and to a

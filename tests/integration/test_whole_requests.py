@@ -1,6 +1,7 @@
 """A hook under a known head takes a short way; whoever sends it must not be able to tell."""
 
 import http.client
+import json
 import re
 import socket
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from sidecar.errors import NotDurableError
 from sidecar.front.receive import native
-from tests.integration.ingest import NATIVE
+from tests.integration.ingest import GUIDE, NATIVE
 from tests.sidecar_process import Sidecar, running_sidecar
 
 SECONDS = 30.0
@@ -143,3 +144,28 @@ def test_an_event_that_cannot_be_made_durable_is_a_503() -> None:
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert f"content-length: {len(body)}".encode() in head
     assert b'{"error":"no room","hint":"make some"}' == body
+
+
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA")
+
+
+@pytest.mark.parametrize("offer", [OFFER, ("Connection: upgrade", "Upgrade: TLS/1.0, websocket")])
+def test_an_offer_of_another_protocol_is_passed_over(sidecar: Sidecar, offer: tuple[str, ...]) -> None:
+    """A request that offers HTTP/2 (Java's own client, curl --http2) is taken as any other: whole, cut, in chunks."""
+    request = post(BODY, *offer)
+    end = request.index(b"\r\n\r\n") + 4
+    head = request[:end].replace(b"Content-Length: %d" % len(BODY), b"Transfer-Encoding: chunked")
+    chunked = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+    sent = [(request,), (request,), (request[:30], request[30:]), (request[:end], BODY), (chunked,)]
+    assert [204] * 5 == [answer(sidecar.port, *pieces)[0] for pieces in sent]
+    status, _, told = answer(sidecar.port, post(BODY, *offer, path=GUIDE))
+    assert (200, "processed") == (status, json.loads(told)["status"])
+
+
+def test_a_body_under_an_offer_is_no_request(sidecar: Sidecar) -> None:
+    """What stands in such a body is never read as a request of its own; what stands behind it is."""
+    hidden = post()
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=SECONDS) as connection:
+        connection.sendall(post(hidden, *OFFER) + post(BODY, *OFFER) + post(BODY, "Connection: close"))
+        found = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [b"400", b"204", b"204"] == re.findall(rb"HTTP/1.1 (\d+)", found)
