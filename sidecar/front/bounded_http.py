@@ -39,6 +39,8 @@ class BoundedHttpProtocol(OfferPassingProtocol):
         """Whether this read goes on with the body that the one before did not end."""
         self._framing = 0
         """Bytes that the body may still waste; see `FRAMING_PER_BYTE`."""
+        self._answered: Any = None
+        """The request that is being answered, while others may wait behind it."""
 
     @property
     def is_held(self) -> bool:
@@ -52,8 +54,10 @@ class BoundedHttpProtocol(OfferPassingProtocol):
         self._is_welcome = None if self._all.enter(self) else False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Makes room."""
+        """Makes room; whoever answers need not wonder why nobody listens."""
         self._leave()
+        if self._answered is not None:
+            self._answered.disconnected = True
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -137,6 +141,10 @@ class BoundedHttpProtocol(OfferPassingProtocol):
         if phase is Phase.HEAD and self._in_head and not self.transport.is_closing():
             self.transport.write(TIMED_OUT)
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _held_bytes(self) -> int:
         return len(self.cycle.body) if self._in_body and self.cycle is not None else 0

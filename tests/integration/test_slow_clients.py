@@ -223,3 +223,4 @@ def test_nothing_of_it_is_a_line_in_the_log(sidecar: Sidecar) -> None:
     """What clients do wrong is counted, not logged."""
     assert "Traceback" not in sidecar.output()
     assert "Invalid HTTP" not in sidecar.output()
+    assert " ERROR " not in sidecar.output()
