@@ -2,6 +2,7 @@
 
 import re
 import time
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ MAX_VALUES = 150_000
 """Values of one body; what holds more would cost minutes and gigabytes, and only its ids are kept."""
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+HOW = "send one JSON object in UTF-8; many go to /api/v1/observability/hook-events: an array, or application/x-ndjson"
+"""What is right where an event is no JSON, or no object."""
 _MISSING = {"session_id": "session_id", "event": "hook_event_name"}
 
 
@@ -92,7 +95,7 @@ def _prepared(
     """One event, of whose group the redaction took `share` nanoseconds for each."""
     started = time.perf_counter_ns() - share
     if not isinstance(redacted.value, dict):
-        raise BadRequestError("the event is no JSON object", hint="send one object, or an array of objects")
+        raise BadRequestError("the event is no JSON object", hint=HOW)
     received_at = incoming.received_at or time.time_ns() // 1000
     given = _given_id(incoming.event_id or redacted.value.get("event_id"), redactor)
     payload = encode(redacted.value)
@@ -144,17 +147,15 @@ def incoming_of(
 
 
 def decoded(body: bytes) -> Any:
-    """The JSON value of a body.
+    """The JSON value of a body; a byte order mark before it, as Windows' programs write one, says nothing.
 
     Raises:
         BadRequestError: it is not JSON, or nested too deeply; says so without quoting the body.
     """
     try:
-        return decode(body)
+        return decode(body.removeprefix(BOM_UTF8))
     except ValueError as error:
-        raise BadRequestError(
-            f"the body is not usable JSON: {error}", hint="send a JSON object in UTF-8, or one a line as NDJSON"
-        ) from None
+        raise BadRequestError(f"the body is not usable JSON: {error}", hint=HOW) from None
 
 
 def _with_beside(payload: Any, beside: Mapping[str, str]) -> Any:

@@ -69,6 +69,16 @@ def test_broken_lines_fail_alone(sidecar: Sidecar) -> None:
     assert MARK.encode() not in answer.content
 
 
+@pytest.mark.parametrize(
+    ("headers", "form"), [(NDJSON, b"%s\r\n%s\r\n"), (JSON, b"[%s,%s]")], ids=["ndjson", "array"]
+)
+def test_a_byte_order_mark_costs_no_event(sidecar: Sidecar, headers: dict[str, str], form: bytes) -> None:
+    """A file as Windows' programs write it, with a byte order mark, is taken whole, its first event too."""
+    one = json.dumps(EVENT).encode()
+    answer = sidecar.post_guide(b"\xef\xbb\xbf" + form % (one, one), headers=headers)
+    assert (200, 2, 0) == (answer.status_code, answer.json()["processed"], answer.json()["failed"])
+
+
 def _many(count: int) -> bytes:
     return b"[%s]" % b",".join([json.dumps(EVENT).encode()] * count)
 

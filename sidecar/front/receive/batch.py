@@ -2,6 +2,7 @@
 
 import io
 import re
+from codecs import BOM_UTF8
 from itertools import islice
 from typing import TypeVar
 
@@ -36,6 +37,7 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
     if media_type in NDJSON_TYPES:
         lines = (line for line in io.BytesIO(body) if not line.isspace())
         return _lines(_bounded(list(islice(lines, MAX_EVENTS + 1))))
+    body = body.removeprefix(BOM_UTF8)
     if not _ARRAY.match(body):
         return None
     _spend(body, MAX_VALUES)
