@@ -120,3 +120,25 @@ def test_elements_that_are_no_events_fail_alone(sidecar: Sidecar, more: dict[str
     answer = sidecar.post_guide([{**EVENT, **more}, 1, None, MARK, [], {"session_id": 3}, EVENT])
     assert [0, 6] == [i for i, result in enumerate(answer.json()["results"]) if result["status"] == "processed"]
     assert MARK.encode() not in answer.content
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"[[]]", b'[{"a":1}]'])
+def test_a_batch_of_which_nothing_is_taken_is_refused(sidecar: Sidecar, body: bytes) -> None:
+    """What is refused alone is refused in company: 2xx says that something was taken. No events are no fault."""
+    answer = sidecar.post_guide(body, headers=JSON)
+    assert (400, "failed", 1) == (answer.status_code, answer.json()["status"], len(answer.json()["results"]))
+    assert 200 == sidecar.post_guide(b"[]", headers=JSON).status_code
+
+
+@pytest.mark.parametrize("key", ["batch-1", '"batch-2"'])
+def test_a_batch_may_be_sent_again_under_its_key(sidecar: Sidecar, key: str) -> None:
+    """Under one key a batch is stored once, event by event; an event's own id is kept; what failed has its place."""
+    plain = key.strip('"')
+    own = f"own-{plain}"
+    many = [EVENT, 1, {**EVENT, "event_id": own}, {**EVENT, "event_id": None}]
+    before, ids = sidecar.count(), []
+    for _ in range(2):
+        answer = sidecar.post_guide(many, headers={**JSON, "Idempotency-Key": key})
+        ids = [result["event_id"] for result in answer.json()["results"]]
+    assert [f"{plain}:0", None, own, f"{plain}:3"] == ids
+    assert before + 3 == sidecar.count()

@@ -32,7 +32,7 @@ _native: Part = {
     "responses": answers({204: good("It is durable.")}, 400, 401, 404, 405, 415, 500),
 }
 
-_either = {"anyOf": [named("GuideResult"), named("Error")]}
+_either = {"anyOf": [named("GuideResult"), named("GuideResults"), named("Error")]}
 _guide: Part = {
     "summary": "Take one event, or an array or NDJSON of many",
     "security": SENDER,

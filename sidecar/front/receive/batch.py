@@ -4,7 +4,7 @@ import io
 import re
 from codecs import BOM_UTF8
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -46,6 +46,20 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
     except (msgspec.DecodeError, RecursionError):  # lone surrogates, which agents do send, or no JSON
         return [Incoming(one, len(encode(one))) for one in _bounded(decoded(body))]
     return [_one(bytes(part)) for part in _bounded(parts)]
+
+
+def with_ids(many: list[Incoming | BadRequestError], key: str | None) -> list[Incoming | BadRequestError]:
+    """The same, each event that names no id of its own by the request's key and its place: a repeat repeats none."""
+    if key is None:
+        return many
+    return [
+        one._replace(event_id=f"{key}:{place}") if isinstance(one, Incoming) and not _has_id(one.payload) else one
+        for place, one in enumerate(many)
+    ]
+
+
+def _has_id(payload: Any) -> bool:
+    return isinstance(payload, dict) and payload.get("event_id") is not None
 
 
 def _lines(lines: list[bytes]) -> list[Incoming | BadRequestError]:

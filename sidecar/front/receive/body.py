@@ -89,5 +89,12 @@ def media_type(content_type: bytes | str | None, encoding: bytes | str | None = 
     raise MediaTypeError("the content type is not JSON", hint="send Content-Type: application/json")
 
 
+def idempotency_key(header: bytes | str | None) -> str | None:
+    """What the header of that name says, without the quotes of its draft standard; None when it says nothing."""
+    key = _text(header).strip()
+    is_quoted = len(key) > 1 and key[0] == key[-1] == '"'
+    return (key[1:-1] if is_quoted else key) or None
+
+
 def _text(header: bytes | str | None) -> str:
     return header.decode("latin-1") if isinstance(header, bytes) else header or ""

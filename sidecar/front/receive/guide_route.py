@@ -13,8 +13,15 @@ from sidecar.errors import BadRequestError, IngestError, TooLargeError
 from sidecar.events import HookEvent
 from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor, Incoming
 from sidecar.front.receive import replies
-from sidecar.front.receive.batch import incoming_events
-from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
+from sidecar.front.receive.batch import incoming_events, with_ids
+from sidecar.front.receive.body import (
+    DisconnectedError,
+    Oversize,
+    idempotency_key,
+    media_type,
+    metadata_of,
+    read_body,
+)
 from sidecar.front.receive.guards import API
 
 Received = tuple[bytes, list[Incoming | BadRequestError] | None]
@@ -38,8 +45,11 @@ def guide_route(processor: HookEventProcessor, limits: Limits) -> HTTPRouteHandl
     async def hook_events(request: Request[Any, Any, Any]) -> Response[Any]:
         started = time.perf_counter()
         try:
-            received = await _received(request, processor, limits)
-            return Response(await _take(request, received, processor, limits, started))
+            body, many = await _received(request, processor, limits)
+            key = idempotency_key(request.headers.get("idempotency-key"))
+            if many is not None:
+                return await _take_many(with_ids(many, key), processor, limits, started)
+            return Response(await _take(body, key, processor, limits, started))
         except IngestError as error:
             return Response(replies.failed(error, _since(started)), status_code=error.status)
 
@@ -65,12 +75,8 @@ async def _received(request: Request[Any, Any, Any], processor: HookEventProcess
 
 
 async def _take(
-    request: Request[Any, Any, Any], received: Received, processor: HookEventProcessor, limits: Limits, started: float
+    body: bytes, key: str | None, processor: HookEventProcessor, limits: Limits, started: float
 ) -> dict[str, Any]:
-    body, many = received
-    if many is not None:
-        return await _take_many(many, processor, limits, started)
-    key = request.headers.get("idempotency-key") or None
     if len(body) > limits.body_bytes:
         left = metadata_of(Oversize(body, body, len(body)))
         event = await processor.process_metadata(left, len(body), guide.normalise, key)
@@ -88,8 +94,11 @@ async def _told_apart(body: bytes, kind: str) -> list[Incoming | BadRequestError
 
 async def _take_many(
     many: list[Incoming | BadRequestError], processor: HookEventProcessor, limits: Limits, started: float
-) -> dict[str, Any]:
-    """One commit for all; `{"results": [...]}` in the order of the events, each in the guide's shape."""
+) -> Response[Any]:
+    """One commit for all; `{"results": [...]}` in the order of the events, each in the guide's shape.
+
+    When none was taken the status says so: whoever looks at nothing else must not believe them safe.
+    """
     good = [one for one in many if isinstance(one, Incoming)]
     processor.refused(len(many) - len(good))
     taken = iter(await processor.process_many(good, guide.normalise))
@@ -98,14 +107,16 @@ async def _take_many(
         replies.failed(one, _since(started)) if isinstance(one, IngestError) else _reply(one, limits, started)
         for one in answers
     ]
-    failures = sum(result["status"] == "failed" for result in results)
-    return {
-        "status": "failed" if failures == len(results) and results else "processed",
-        "processed": len(results) - failures,
-        "failed": failures,
+    refused = [one.status for one in answers if isinstance(one, IngestError)]
+    is_none_taken = bool(refused) and len(refused) == len(results)
+    told = {
+        "status": "failed" if is_none_taken else "processed",
+        "processed": len(results) - len(refused),
+        "failed": len(refused),
         "processing_time_ms": round(_since(started), 3),
         "results": results,
     }
+    return Response(told, status_code=max(refused) if is_none_taken else 200)
 
 
 def _reply(event: HookEvent, limits: Limits, started: float) -> dict[str, Any]:

@@ -17,7 +17,14 @@ from sidecar.errors import IngestError
 from sidecar.front.admission import FREE_BYTES
 from sidecar.front.known_heads import Answer, Take
 from sidecar.front.processor import HookEventProcessor
-from sidecar.front.receive.body import DisconnectedError, Oversize, media_type, metadata_of, read_body
+from sidecar.front.receive.body import (
+    DisconnectedError,
+    Oversize,
+    idempotency_key,
+    media_type,
+    metadata_of,
+    read_body,
+)
 from sidecar.front.receive.replies import error_body
 
 PATH = "/api/v1/hooks"
@@ -105,7 +112,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     except IngestError:
         processor.refused()
         raise
-    key = _key(headers)
+    key = idempotency_key(headers.get(IDEMPOTENCY_KEY))
     if isinstance(body, Oversize):
         await processor.process_metadata(metadata_of(body), body.size_bytes, normalise, key)
     else:
@@ -118,10 +125,6 @@ def _is_ours(path: str) -> bool:
 
 def _agent(path: str) -> str:
     return path.removeprefix(PATH).strip("/")
-
-
-def _key(headers: Mapping[bytes, bytes]) -> str | None:
-    return headers.get(IDEMPOTENCY_KEY, b"").decode("latin-1") or None
 
 
 def _tell(answer: Answer, error: IngestError | None) -> None:
