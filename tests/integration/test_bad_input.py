@@ -129,10 +129,11 @@ def test_compression_is_refused_by_name(sidecar: Sidecar, route: str, encoding: 
 
 @BOTH
 def test_other_methods_are_refused(sidecar: Sidecar, route: str) -> None:
-    """Only POST is taken; everything else is a 405 in JSON."""
+    """Only POST is taken; everything else is a 405 in JSON that says so where clients look (RFC 9110, 15.5.6)."""
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         answer = sidecar.raw(method, route)
         assert 405 == answer.status_code
+        assert "POST" in answer.headers["allow"]
         assert answer.json()
 
 

@@ -156,5 +156,7 @@ async def refuse(send: Send, error: IngestError) -> None:
     """Answers with the error's status and a JSON body that says what and what to do."""
     body = error_body(error)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if isinstance(error, MethodNotAllowedError):
+        headers.append((b"allow", b"POST"))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
