@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sidecar import private
+from sidecar import __version__, private
 from sidecar.errors import StartError
+from sidecar.front import data_format
 from sidecar.state_dir import ADDRESS_FILE, HASH_KEY_FILE, INGEST_TOKEN_FILE, POLICY_FILE, SERVER_FILE, announced
 
 TOKEN_FILE = "token"  # noqa: S105  a file name
@@ -43,7 +44,7 @@ def held(path: Path) -> Iterator[None]:
     """Holds the directory for this process.
 
     Raises:
-        StartError: another sidecar holds it; says which.
+        StartError: another sidecar holds it, or a newer version wrote it; says which.
     """
     descriptor = _lock_file(path)
     try:
@@ -56,6 +57,7 @@ def held(path: Path) -> Iterator[None]:
             f"the data directory {path} is in use by {who}", hint="stop it, or choose another with --data-dir"
         ) from None
     try:
+        data_format.claim(path, __version__)
         yield
     finally:
         os.close(descriptor)
