@@ -83,8 +83,10 @@ def read(path: Path) -> str | None:
         return path.read_bytes().decode()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HooksError(f"cannot read {path}: {error}") from None
+    except UnicodeDecodeError:
+        raise HooksError(f"{path} is not in UTF-8", hint="save it as UTF-8; nothing was written") from None
+    except OSError as error:
+        raise HooksError(f"cannot read {path}: {error.strerror}", hint="nothing was written") from None
 
 
 def decoded(path: Path) -> Any:

@@ -10,6 +10,8 @@ from sidecar.errors import HooksError
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
 DEFAULT_INDENT = "  "
+MARK = "\ufeff"
+"""What some editors put before a text in UTF-8, and no JSON parser takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,13 @@ def value_of(text: str, origin: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
+        if text.startswith(MARK):
+            raise HooksError(
+                f"{origin} begins with a byte order mark", hint="save it as UTF-8 without one; nothing was written"
+            ) from None
         raise HooksError(
             f"{origin} is not plain JSON: line {error.lineno}, column {error.colno}: {error.msg}",
-            hint="comments and trailing commas are not JSON; nothing was written",
+            hint="correct that line: comments and trailing commas are not JSON; nothing was written",
         ) from None
 
 

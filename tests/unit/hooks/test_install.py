@@ -207,6 +207,18 @@ def test_what_is_not_understood_is_refused(path: Path, text: str) -> None:
     assert text == path.read_text()
 
 
+@pytest.mark.parametrize(("encoding", "said"), [("utf-8-sig", "byte order mark"), ("utf-16", "UTF-8")])
+def test_another_encoding_is_refused_by_name(path: Path, encoding: str, said: str) -> None:
+    """A file as some editors and shells of Windows write it is refused with what is wrong with it, and left alone."""
+    path.write_bytes(content := '{"model": "x"}'.encode(encoding))
+
+    with pytest.raises(HooksError, match=said) as refused:
+        run("install")
+
+    assert "save it as UTF-8" in refused.value.hint
+    assert content == path.read_bytes()
+
+
 def test_the_line_of_a_comment_is_named(path: Path) -> None:
     """A refusal says where."""
     path.write_text('{\n  "model": "opus",\n  // mine\n  "a": 1\n}')
