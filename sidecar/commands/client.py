@@ -30,6 +30,10 @@ class NotRunningError(LeanvibeError):
     """No sidecar answers."""
 
 
+class NotAnsweringError(NotRunningError):
+    """Something listens, and does not answer in time."""
+
+
 class AnswerError(LeanvibeError):
     """The sidecar answered with an error."""
 
@@ -92,6 +96,12 @@ def _decoded(body: bytes, url: str) -> Any:
 
 
 def _nobody(url: str, error: Exception) -> NotRunningError:
+    if isinstance(error, TimeoutError):
+        return NotAnsweringError(
+            f"what listens at {url} does not answer ({error})",
+            hint="it hangs or has too much to do; if it stays so, end it (its pid is in <data-dir>/server.json) "
+            "and start it again",
+        )
     return NotRunningError(f"no sidecar answers at {url} ({error})", hint="start it: leanvibe serve")
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import rich_click as click
 
 from sidecar.commands import hook_token
-from sidecar.commands.client import API, Client, NotRunningError, client_of
+from sidecar.commands.client import API, Client, NotAnsweringError, NotRunningError, client_of
 from sidecar.commands.connection import connection, exchange
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.doctor import agent, host
@@ -89,6 +89,9 @@ def _asked(client: Client, data_dir: Path) -> Iterator[Finding]:
     try:
         health = client.get(f"{API}/health")
         newest = client.get(f"{API}/events?limit=1")["events"]
+    except NotAnsweringError as error:
+        yield wrong("sidecar", error.message, error.hint)
+        return
     except NotRunningError as error:
         yield wrong("sidecar", error.message, host.start(data_dir))
         return

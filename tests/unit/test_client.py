@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.commands.client import client_of
+from sidecar.commands.client import NotAnsweringError, client_of
 from sidecar.errors import LeanvibeError
 from sidecar.front.data_dir import announce
 
@@ -71,3 +71,12 @@ def test_what_is_no_url_is_told(served: Path, url: str) -> None:
     """It is said what would be one, before anything is sent."""
     with pytest.raises(LeanvibeError, match="is no URL"):
         client_of(served, url)
+
+
+def test_one_that_hangs_is_told_from_none(tmp_path: Path) -> None:
+    """Whoever listens and does not answer is not said to be gone: starting another would not help."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = client_of(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(NotAnsweringError, match="does not answer") as told:
+            client.get("/health", 0.05)
+    assert "end it" in told.value.hint
