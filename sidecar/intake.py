@@ -13,6 +13,7 @@ from sidecar.edges import metadata_at
 from sidecar.errors import BadRequestError
 from sidecar.event_ids import new_event_id
 from sidecar.events import HookEvent
+from sidecar.otel.homes import Homes
 from sidecar.otel.ids import ids_of
 from sidecar.redact import Leak, PIIRedactor, Redacted, decode, encode, values_in
 
@@ -61,20 +62,22 @@ class Prepared(NamedTuple):
     normalise_ns: int = 0
 
 
-def prepared(incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str) -> Prepared:
-    """The event to append. Pure but for the clock and the id.
+def prepared(
+    incoming: Incoming, normalise: Normalise, redactor: PIIRedactor, host: str, homes: Homes | None = None
+) -> Prepared:
+    """The event to append. Pure but for the clock, the id, and what `homes` knows of the session's subagents.
 
     Raises:
         BadRequestError: no object, no session, a bad event id.
     """
-    one = prepared_all([(incoming, normalise)], redactor, host)[0]
+    one = prepared_all([(incoming, normalise)], redactor, host, homes)[0]
     if isinstance(one, Exception):
         raise one
     return one
 
 
 def prepared_all(
-    group: Sequence[tuple[Incoming, Normalise]], redactor: PIIRedactor, host: str
+    group: Sequence[tuple[Incoming, Normalise]], redactor: PIIRedactor, host: str, homes: Homes | None = None
 ) -> list[Prepared | Exception]:
     """As `prepared` of each, redacted together: the event at each place, or what `prepared` would raise."""
     started = time.perf_counter_ns()
@@ -83,14 +86,20 @@ def prepared_all(
     answers: list[Prepared | Exception] = []
     for (one, normalise), its in zip(group, redacted, strict=True):
         try:
-            answers.append(_prepared(one, normalise, its, redactor, host, share))
+            answers.append(_prepared(one, normalise, its, redactor, host, share, homes))
         except Exception as error:  # noqa: BLE001  each fails alone; whoever asked raises it, or counts it
             answers.append(error)
     return answers
 
 
-def _prepared(
-    incoming: Incoming, normalise: Normalise, redacted: Redacted, redactor: PIIRedactor, host: str, share: int
+def _prepared(  # noqa: PLR0913, PLR0917 - what one event is made of
+    incoming: Incoming,
+    normalise: Normalise,
+    redacted: Redacted,
+    redactor: PIIRedactor,
+    host: str,
+    share: int,
+    homes: Homes | None,
 ) -> Prepared:
     """One event, of whose group the redaction took `share` nanoseconds for each."""
     started = time.perf_counter_ns() - share
@@ -110,6 +119,8 @@ def _prepared(
         redaction_failed=redacted.failed or incoming.unread,
     )
     event = normalise(redacted.value, receipt)
+    if homes is not None:
+        event = homes.at_home(event)
     trace_id, span_id = ids_of(
         session_id=event.session_id,
         prompt_id=event.prompt_id,

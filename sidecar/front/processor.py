@@ -16,6 +16,7 @@ from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.stages import Stages
 from sidecar.intake import Incoming, Prepared, decoded, incoming_of, prepared, prepared_all
 from sidecar.log import LOGGER
+from sidecar.otel.homes import Homes
 from sidecar.redact import Leak, PIIRedactor
 
 LARGE_BODY_BYTES = 64 * 1024
@@ -60,6 +61,7 @@ class HookEventProcessor:
         self._monitor = monitor
         self._host = host
         self._alert = alert
+        self._homes = Homes()
         self.stages = Stages()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="redact")
         self._loop = asyncio.get_running_loop()
@@ -111,7 +113,9 @@ class HookEventProcessor:
         taken, self._taken = self._taken, []
         for portion in portions(taken, lambda one: one.incoming.size_bytes):
             try:
-                self._queue(portion, prepared_all([one[:2] for one in portion], self._redactor, self._host))
+                self._queue(
+                    portion, prepared_all([one[:2] for one in portion], self._redactor, self._host, self._homes)
+                )
             except Exception as error:  # noqa: BLE001  nobody may be left without an answer
                 for one in portion:
                     self._refuse(one, error)
@@ -244,11 +248,11 @@ class HookEventProcessor:
         """In portions, so that no scan is long; what kept an event from being prepared stands in its place."""
         answers: list[Prepared | Exception] = []
         for portion in portions(incoming, lambda one: one.size_bytes):
-            answers += prepared_all([(each, normalise) for each in portion], self._redactor, self._host)
+            answers += prepared_all([(each, normalise) for each in portion], self._redactor, self._host, self._homes)
         return answers
 
     def _prepare(self, incoming: Incoming, normalise: Normalise) -> Prepared:
-        return prepared(incoming, normalise, self._redactor, self._host)
+        return prepared(incoming, normalise, self._redactor, self._host, self._homes)
 
     async def _in_thread(self, work: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
