@@ -39,8 +39,9 @@ _EXIT = re.compile(r"Exit code (-?\d{1,10})(?:\n|$)")
 _TIMED_OUT = re.compile(r"timed? ?out", re.IGNORECASE)
 _DENIED = re.compile(
     r"permission to use .{1,300}\bdenied|doesn't want to (?:proceed|take this action)|"
-    r"requested permissions? to|\brequires? (?:approval|permission)|\b(?:has been|was) denied\b|\bdenied by\b|"
-    r"blocked by|hook error|tool use was rejected|user rejected",
+    r"requested permissions? to|\b(?:requires?|needs?) (?:approval|permission)|\b(?:has been|was) denied\b|"
+    r"\bdenied by\b|blocked by|\b(?:was|is) blocked\b|\bwhile in plan mode\b|\bhas not run\b|"
+    r"hook error|tool use was rejected|user rejected",
     re.IGNORECASE,
 )
 _USE_ERROR = "<tool_use_error>"
