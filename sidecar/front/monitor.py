@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.events import PROBE_EVENT, EventType, HookEvent
-from sidecar.otel.metric_model import Exemplar
+from sidecar.otel.metric_model import Exemplar, newest
 
 WINDOW_SECONDS = 60.0
 WINDOW_SAMPLES = 10_000
@@ -91,7 +91,8 @@ class PerformanceMonitor:
     def _exemplify(self, events: Sequence[HookEvent], seconds: float, bucket: int) -> None:
         last = events[-1] if events else None
         if last and last.prompt_id and last.trace_id and last.span_id:
-            self.totals.exemplars[bucket] = Exemplar(seconds, last.trace_id, last.span_id, last.received_at * 1000)
+            one = Exemplar(seconds, last.trace_id, last.span_id, last.received_at * 1000)
+            self.totals.exemplars[bucket] = newest(self.totals.exemplars[bucket], one)
 
     def leaked(self, kinds: Iterable[str]) -> None:
         """Counts secrets of vendors that went through, by the rule that knew them."""

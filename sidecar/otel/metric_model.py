@@ -22,6 +22,19 @@ class Exemplar(msgspec.Struct, frozen=True):
     at_ns: int
 
 
+NANOS_PER_MS = 1_000_000
+
+
+def newest(known: Exemplar | None, one: Exemplar | None) -> Exemplar | None:
+    """The exemplar that a series shows after another measurement: its time only goes forward.
+
+    Prometheus counts in milliseconds and refuses what is not later than the last, with a warning at each scrape.
+    """
+    if known is None or one is None:
+        return one or known
+    return one if one.at_ns // NANOS_PER_MS > known.at_ns // NANOS_PER_MS else known
+
+
 class Point(msgspec.Struct, frozen=True):
     """One series.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sidecar.otel.changes import Change
 from sidecar.otel.instruments import INSTRUMENTS, NAMES_OF_AGENTS, NAMES_OF_TOOLS, Instrument
-from sidecar.otel.metric_model import Metric, MetricKind, Point
+from sidecar.otel.metric_model import Metric, MetricKind, Point, newest
 
 MAX_NAMES = 100
 """Tools, and agents, that get series of their own; all others share one called `other`."""
@@ -73,7 +73,7 @@ def changed(point: Point | None, change: Change, labels: tuple[str, ...]) -> Poi
         point = Point(labels, 0.0, (0,) * size)
     place = bisect_left(bounds, change.value) if bounds else 0
     exemplars = list(point.exemplars or (None,) * max(size, 1))
-    exemplars[place] = change.exemplar or exemplars[place]
+    exemplars[place] = newest(exemplars[place], change.exemplar)
     buckets = list(point.buckets)
     if bounds:
         buckets[place] += 1
