@@ -61,17 +61,17 @@ def _turn_facts(tree: Tree) -> Attributes:
         semconv.TURN_OUTCOME: tree.turn.outcome.value,
         semconv.TURN_CONTINUED: tree.continued or None,
         semconv.TURN_TOOL_CALLS: sum(call.owner is None for call in tree.turn.calls),
-        semconv.PROMPT_LENGTH: _last_count(digests, Kind.OPEN),
+        semconv.PROMPT_LENGTH: next((one.count for one in digests if one.kind is Kind.OPEN), None),
         semconv.PERMISSION_MODE: next((one.mode for one in own if one.mode), None),
         semconv.REASONING_LEVEL: next((one.effort for one in own if one.effort), None),
-        semconv.BACKGROUND_TASKS_COUNT: _last_count(digests, Kind.STOP),
+        semconv.BACKGROUND_TASKS_COUNT: _last_background_tasks(digests),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _last_count(digests: Sequence[Digest], kind: Kind) -> int | None:
-    """What the last event of a kind counted: a later Stop knows better."""
-    return next((one.count for one in reversed(digests) if one.kind is kind and one.count is not None), None)
+def _last_background_tasks(digests: Sequence[Digest]) -> int | None:
+    """How many tasks a Stop says it leaves: a later one knows better."""
+    return next((one.count for one in reversed(digests) if one.kind is Kind.STOP and one.count is not None), None)
 
 
 def messages(digests: Sequence[Digest], owner: str | None) -> Attributes:

@@ -92,7 +92,7 @@ def _about(event: HookEvent, one: Digest) -> Attributes:
         semconv.TOOL_TYPE: tool_type(one.tool) if one.tool else None,
         semconv.TOOL_CALL_ID: one.call_id,
         semconv.AGENT_ID: event.agent_id,
-        semconv.AGENT_NAME: one.owner_type,
+        semconv.AGENT_NAME: one.owner_type if one.owner else None,
         semconv.PERMISSION_MODE: one.mode,
         semconv.REASONING_LEVEL: one.effort,
         semconv.NOTIFICATION_TYPE: one.label if one.kind is Kind.NOTIFICATION else None,

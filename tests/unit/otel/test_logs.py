@@ -101,3 +101,10 @@ def test_every_hook_has_a_name() -> None:
     names = [event_name_of(name) for name in [*NATIVE, *GUIDE, "Weird Näme/1"]]
     assert [] == [name for name in names if not name.removeprefix("claude_code.hook.").replace("_", "").isalnum()]
     assert "claude_code.hook.pre_tool_use" == event_name_of("PreToolUse") == event_name_of("PRE_TOOL_USE")
+
+
+def test_only_a_subagent_is_named() -> None:
+    """As on spans: the main agent's type (`claude --agent NAME`) is not the name of a subagent."""
+    named = {"hook_event_name": "PreToolUse", "prompt_id": "p", "agent_type": "reviewer"}
+    assert semconv.AGENT_NAME not in record(named).attributes
+    assert "reviewer" == record(named | {"agent_id": "a"}).attributes[semconv.AGENT_NAME]

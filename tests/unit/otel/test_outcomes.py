@@ -410,3 +410,13 @@ def test_malformed_fields_are_as_good_as_absent() -> None:
         )
     )
     assert ["execute_tool X", "invoke_agent claude-code"] == [span.name for span in spans]
+
+
+def test_the_prompt_that_set_a_turn_off() -> None:
+    """Its length is told, not that of what is said while the turn runs: queued prompts, news of a background task."""
+    turn = script(
+        (0.0, "UserPromptSubmit", {"prompt": "short"}),
+        (1.0, "UserPromptSubmit", {"prompt": "<task-notification> and much more"}),
+        (2.0, "Stop", {}),
+    )
+    assert 5 == spans_of_turn(turn)[-1].attributes[semconv.PROMPT_LENGTH]
