@@ -12,6 +12,7 @@ import msgspec
 
 from sidecar.events import EventType, HookEvent
 from sidecar.otel.ids import ids_of
+from sidecar.otel.scope import traces_of
 
 SESSIONS = Path(__file__).parent / "data" / "sessions"
 NAMES = tuple(sorted(path.name.removesuffix(".jsonl.gz") for path in SESSIONS.glob("*.jsonl.gz")))
@@ -98,9 +99,10 @@ def by_trace(events: tuple[HookEvent, ...]) -> dict[str, list[HookEvent]]:
 
 
 def stored_since(held: Mapping[str, int], events: Sequence[HookEvent]) -> list[HookEvent]:
-    """What the store gives a restart: of the sessions of held traces the events since those began."""
+    """What the store gives a restart: of the sessions of held turns the events since those began."""
     begun: dict[str, int] = {}
+    traces = traces_of(held)
     for one in events:
-        if (at := held.get(str(one.trace_id))) is not None:
+        if (at := traces.get(str(one.trace_id))) is not None:
             begun[one.session_id] = min(at, begun.get(one.session_id, at))
     return [one for one in events if one.received_at >= begun.get(one.session_id, one.received_at + 1)]

@@ -1,6 +1,6 @@
 """Whose turn it is: what all spans of one turn share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -27,6 +27,15 @@ class Scope(msgspec.Struct, frozen=True):
         """The trace of the turn."""
         return ids.trace_id(self.session_id, self.prompt_id)
 
+    @property
+    def held_key(self) -> str:
+        """What names an open turn over a restart: its trace, and where agents share that whose it is."""
+        return self.trace_id if self.prompt_id else f"{self.trace_id} {self.agent} {self.agent_id or ''}"
+
+    def since(self, held: Mapping[str, int]) -> int | None:
+        """When the turn began, of those that were open; None when it was not. Once traces alone were kept."""
+        return held.get(self.held_key, held.get(self.trace_id))
+
     def span_id(self, kind: str, key: str = "") -> str:
         """The id of one span of the turn."""
         return ids.span_id(self.session_id, self.prompt_id, kind, key)
@@ -50,6 +59,15 @@ class Scope(msgspec.Struct, frozen=True):
         if self.prompt_id:
             common[semconv.PROMPT_ID] = self.prompt_id
         return common
+
+
+def traces_of(held: Mapping[str, int]) -> dict[str, int]:
+    """The traces of open turns by `Scope.held_key`, and since when the first of each was open."""
+    since: dict[str, int] = {}
+    for key, at in held.items():
+        trace_id = key.partition(" ")[0]
+        since[trace_id] = min(at, since.get(trace_id, at))
+    return since
 
 
 def scope_of(event: HookEvent) -> Scope:

@@ -6,7 +6,7 @@ outage gives the same spans as running along. The wall clock is asked only when 
 
 import heapq
 import itertools
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -77,30 +77,27 @@ class TurnAssembler:
         left, self._leaving = self._leaving, []
         return left
 
-    def open_traces(self) -> dict[str, int]:
-        """The traces still held, and since when, in microseconds since the epoch.
+    def open_turns(self) -> dict[str, int]:
+        """The turns still held by `Scope.held_key`, and since when, in microseconds since the epoch.
 
         After a restart the stored events of their sessions from then on are fed again.
         """
-        since: dict[str, int] = {}
-        for scope, turn in self._turns.items():
-            trace_id = scope.trace_id
-            since[trace_id] = min(turn.first_at, since.get(trace_id, turn.first_at))
-        return since
+        return {scope.held_key: turn.first_at for scope, turn in self._turns.items()}
 
-    def restore(self, held: Container[str], stored: Iterable[Sequence[HookEvent]], at: int = 0) -> list[Span]:
+    def restore(self, held: Mapping[str, int], stored: Iterable[Sequence[HookEvent]], at: int = 0) -> list[Span]:
         """Opens the turns again that were open before a restart, and no others.
 
         Args:
-            held: their traces.
+            held: what `open_turns` said.
             stored: the events of their sessions since they began, in order.
             at: up to when what was due had left, in microseconds since the epoch.
 
         Returns:
             Spans that are not known to have left before.
         """
-        left = [span for page in stored if page for span in self.feed(page, 0)] + self._leave_due(at)
-        for scope in [scope for scope in self._turns if scope.trace_id not in held]:
+        again = ([event for event in page if _tells(event, held)] for page in stored)
+        left = [span for page in again if page for span in self.feed(page, 0)] + self._leave_due(at)
+        for scope in [scope for scope in self._turns if scope.since(held) is None]:
             self._drop(self._turns[scope])
         return left
 
@@ -248,6 +245,15 @@ class TurnAssembler:
             self.evicted_turns += 1
             left += self._close(min(self._turns.values(), key=lambda turn: turn.last_at))
         return left
+
+
+def _tells(event: HookEvent, held: Mapping[str, int]) -> bool:
+    """Whether a stored event says anything of what was held.
+
+    Without a prompt it may be the rest of a turn that is over: without its beginning it would make another one.
+    """
+    since = 0 if event.prompt_id else scope_of(event).since(held)
+    return since is not None and event.received_at >= since
 
 
 def _scope_of_root(span: Span) -> Scope:

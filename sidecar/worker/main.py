@@ -23,6 +23,7 @@ from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
 from sidecar.otel.model import Span
+from sidecar.otel.scope import traces_of
 from sidecar.worker import ending
 from sidecar.worker.answers import Answers
 from sidecar.worker.ceiling import limit_memory
@@ -125,7 +126,7 @@ def _start_sinks(sinks: Sinks, store: Store, loader: Loader) -> None:
     def restore(held: Held, up_to: int) -> tuple[list[Span], Iterable[Sequence[HookEvent]]]:
         if not loader.wait_for(up_to, RESTORE_SECONDS):
             raise StoreError("the events of open turns are not in the store yet", hint="it is still loading")
-        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(held, up_to)
+        return store.recent_spans(REMEMBERED_SPANS), store.sessions_of_traces(traces_of(held), up_to)
 
     cursors, dead = store.cursors(), store.dead_letter_counts()
     for name, sink in sinks.items():

@@ -14,7 +14,7 @@ from sidecar.otel.turns import TurnAssembler
 
 Item = TypeVar("Item")
 Held = Mapping[str, int]
-"""Traces of turns that are not over → the receipt of their first event, in microseconds since the epoch."""
+"""Turns that are not over (`Scope.held_key`) → the receipt of their first event, in microseconds since the epoch."""
 
 
 class Stage(Protocol[Item]):
@@ -27,10 +27,10 @@ class Stage(Protocol[Item]):
         """What must be kept with the cursor so that `restore` can rebuild what is held back; JSON."""
 
     def held(self, state: str) -> Held:
-        """The traces whose stored events `restore` needs, and since when, from a kept state."""
+        """The turns whose sessions' stored events `restore` needs, and since when, from a kept state."""
 
     def restore(self, held: Held, left: Sequence[Span], stored: Iterable[Sequence[HookEvent]]) -> None:
-        """Learns what left before, and takes the stored events of the held traces' sessions again, page by page."""
+        """Learns what left before, and takes the stored events of the held turns' sessions again, page by page."""
 
 
 class _Stateless:
@@ -89,11 +89,11 @@ class TraceStage:
         return ready
 
     def state(self) -> str:
-        """The traces that are still open, and since when."""
-        return msgspec.json.encode(self._assembler.open_traces()).decode()
+        """The turns that are still open, and since when."""
+        return msgspec.json.encode(self._assembler.open_turns()).decode()
 
     def held(self, state: str) -> Held:
-        """The traces that were open, and since when."""
+        """The turns that were open, and since when."""
         held = msgspec.json.decode(state, type=dict[str, int] | list[str])
         return held if isinstance(held, dict) else dict.fromkeys(held, 0)  # without times, as it once was kept
 

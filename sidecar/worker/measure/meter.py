@@ -14,6 +14,7 @@ from sidecar.otel.early import AT_ONCE
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 from sidecar.otel.model import NANOS_PER_MICRO
 from sidecar.otel.open_turn import OpenTurn
+from sidecar.otel.scope import traces_of
 from sidecar.otel.tally import Numbers, Tally, metrics_of
 from sidecar.otel.turns import SETTLE_US, TurnAssembler
 
@@ -38,7 +39,7 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct):
-    """What is kept with the cursor: when counting began, up to when spans have left, which traces were open.
+    """What is kept with the cursor: when counting began, up to when spans have left, which turns were open.
 
     `held` says since when they were.
     """
@@ -91,7 +92,7 @@ class Meter:
         self._kept = _kept_of(state) or _Kept(now, 0, {})
         self._moved = False
         self._unmeasured = 0
-        events = stored.sessions_of_traces(self._kept.held, self._seq)
+        events = stored.sessions_of_traces(traces_of(self._kept.held), self._seq)
         self._assembler.restore(self._kept.held, events, self._kept.at)  # what leaves again was counted before
         self._look()
 
@@ -121,7 +122,7 @@ class Meter:
     def note(self, notes: Notes) -> None:
         """Adds what changed to the notes of the store's next transaction."""
         if self._moved:
-            self._kept.held = self._assembler.open_traces()
+            self._kept.held = self._assembler.open_turns()
             notes.cursors[METER] = (self._seq, msgspec.json.encode(self._kept).decode())
             notes.counters.update(self._tally.changed())
 

@@ -60,6 +60,21 @@ def sessions(draw: st.DrawFn) -> list[HookEvent]:
     return found
 
 
+@st.composite
+def shared_sessions(draw: st.DrawFn) -> list[HookEvent]:
+    """Some events of two main agents, in one session and without prompts."""
+    kinds = st.sampled_from(["AGENT_START", "PRE_TOOL_USE", "POST_TOOL_USE", "AGENT_STOP"])
+    steps = draw(
+        st.lists(st.tuples(kinds, st.sampled_from([None, "a", "b"]), st.sampled_from([0.1, 3.0])), max_size=14)
+    )
+    at, found = 0.0, []
+    for seq, (name, agent_id, pause) in enumerate(steps, start=1):
+        at += pause
+        body = {"session_id": "s", "event_type": name, "agent_id": agent_id, "tool_name": "Bash"}
+        found.append(event(body, at, seq, agent="custom"))
+    return found
+
+
 def finish(turns: TurnAssembler, events: Sequence[HookEvent]) -> list[Span]:
     return turns.feed([], max(one.received_at for one in events) + 2 * IDLE_US)
 
@@ -98,14 +113,14 @@ def test_grouping_order_and_repeats_change_nothing(events: list[HookEvent], data
     assert expected == [msgspec.json.encode(span) for span in run(mixed, len(mixed))]
 
 
-@given(sessions(), st.integers(0, 13))
-@settings(max_examples=150, deadline=None)
+@given(sessions() | shared_sessions().filter(bool), st.integers(0, 13))
+@settings(max_examples=300, deadline=None)
 def test_a_restart_changes_nothing(events: list[HookEvent], cut: int) -> None:
     """A restart after any event, with the stored events of open traces' sessions fed again, changes no span."""
     before, left = TurnAssembler(), []
     for one in events[:cut]:
         left += before.feed([one], 0)
-    held = before.open_traces()
+    held = before.open_turns()
     after = TurnAssembler()
     after.remember(left)
     left += after.restore(held, [stored_since(held, events[:cut])])
@@ -113,6 +128,7 @@ def test_a_restart_changes_nothing(events: list[HookEvent], cut: int) -> None:
         left += after.feed([one], 0)
     left += finish(after, events)
     assert {span.span_id: span for span in run(events)} == {span.span_id: span for span in left}
+    assert len(left) == len({span.span_id for span in left})
 
 
 @given(st.fixed_dictionaries({"session_id": st.just("s")}, optional=WEIRD), st.sampled_from([*NATIVE, *GUIDE]))

@@ -98,7 +98,7 @@ def restarted(events: list[HookEvent], cut: int, early: Early) -> list[Span]:
     before, left = TurnAssembler(early=early), []
     for one in events[:cut]:
         left += before.feed([one], 0)
-    held = before.open_traces()
+    held = before.open_turns()
     after = TurnAssembler(early=early)
     after.remember(left)
     left += after.restore(held, [recorded.stored_since(held, events[:cut])])

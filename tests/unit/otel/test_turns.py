@@ -29,7 +29,7 @@ def run(events: Sequence[HookEvent], size: int = 1) -> list[Span]:
     turns = TurnAssembler()
     left = [span for piece in pieces(events, size) for span in turns.feed(piece, 0)]
     left += turns.feed([], max((event.received_at for event in events), default=0) + FAR)
-    assert ({}, 0) == (turns.open_traces(), turns.held)
+    assert ({}, 0) == (turns.open_turns(), turns.held)
     return left
 
 
@@ -86,7 +86,7 @@ def test_a_restart_changes_no_span(name: str) -> None:
     for cut in range(len(events)):
         before = TurnAssembler()
         left = [span for event in events[:cut] for span in before.feed([event], 0)]
-        held = before.open_traces()
+        held = before.open_turns()
         after = TurnAssembler()
         after.remember(left)
         left += after.restore(held, [recorded.stored_since(held, events[:cut])])
@@ -209,7 +209,7 @@ def test_a_restart_knows_that_a_turn_began_before_its_first_event() -> None:
     events.append(recorded.event(bodies[0] | {"hook_event_name": "SubagentStop"}, 10, 9))
     before = TurnAssembler()
     left = before.feed(events[:3], 0) + before.feed([], events[2].received_at + 3_000_000)
-    held = before.open_traces()
+    held = before.open_turns()
     after = TurnAssembler()
     after.remember(left)
     left += after.restore(held, [recorded.stored_since(held, events[:3])])
