@@ -14,11 +14,11 @@ from sidecar.events import HookEvent
 from sidecar.otel.digest import SPAWNERS
 from sidecar.otel.kinds import Kind, is_guide, kind_of
 
-MAX_AGENTS = 4096
-"""Subagents remembered, those first that are still heard of."""
+MAX_AGENTS = 1024
+"""Subagents remembered, those that were heard of last: half a kilobyte each."""
 
-MAX_SESSIONS = 1024
-"""Sessions whose last launches are remembered."""
+MAX_SESSIONS = 256
+"""Sessions whose unclaimed launches are remembered."""
 
 MAX_LAUNCHES = 16
 """Calls of one session that may still start a subagent: a denied one starts none, and is forgotten behind others."""
@@ -81,4 +81,9 @@ class Homes:
     def _first_home(self, session: Key, kind: Kind) -> str | None:
         """None for the client's own agent of a compaction: no call starts it, and only its end is told."""
         launches = None if kind is Kind.SUBAGENT_STOP else self._launches.get(session)
-        return launches.pop() if launches else None
+        if launches is None:
+            return None
+        claimed = launches.pop()
+        if not launches:
+            del self._launches[session]
+        return claimed
