@@ -30,6 +30,15 @@ class Continuation(NamedTuple):
     since: int
 
 
+class Left(NamedTuple):
+    """A turn that left, by its root; its end in microseconds since the epoch, and how often it went on."""
+
+    trace_id: str
+    root_id: str
+    end: int
+    times: int
+
+
 @dataclass(slots=True)
 class Departed:
     """The ids of spans that have left, by trace, and the turns' roots among them; the last `most` spans."""
@@ -66,6 +75,22 @@ class Departed:
         """What that begins at `start` continues of a turn that has left; None when it does not."""
         end, times = self._sealed.get(trace_id, {}).get(root_id, (start, 0))
         return Continuation(times + 1, end) if start > end else None
+
+    def last(self, most: int) -> list[Left]:
+        """The turn that left last in each of so many traces, those last that were heard of last."""
+        traces = islice((trace_id for trace_id in reversed(self._traces) if self._sealed.get(trace_id)), most)
+        return [Left(trace_id, *self._last_root(trace_id)) for trace_id in traces][::-1]
+
+    def recall(self, left: Iterable[Left]) -> None:
+        """Remembers turns that left before a restart."""
+        for trace_id, root_id, end, times in left:
+            self._traces.setdefault(trace_id, {})[root_id] = None
+            self._sealed.setdefault(trace_id, {})[root_id] = end, times
+            self._size += 1
+
+    def _last_root(self, trace_id: str) -> tuple[str, int, int]:
+        root_id, (end, times) = next(reversed(self._sealed[trace_id].items()))
+        return root_id, end, times
 
     def _seal(self, span: Span) -> None:
         roots = self._sealed.setdefault(span.trace_id, {})

@@ -15,7 +15,7 @@ from sidecar.otel import semconv
 from sidecar.otel.digest import Digest, digest_of
 from sidecar.otel.early import GRACE_US, LONG_TURNS, Early
 from sidecar.otel.kinds import Kind, kind_of
-from sidecar.otel.memory import MAX_SPAN_IDS, Departed, Session, Sessions, is_turn_root
+from sidecar.otel.memory import MAX_SPAN_IDS, Departed, Left, Session, Sessions, is_turn_root
 from sidecar.otel.model import Span
 from sidecar.otel.open_turn import IDLE_US, OpenTurn
 from sidecar.otel.scope import Scope, scope_of
@@ -110,6 +110,14 @@ class TurnAssembler:
         for span in self._departed.leave(spans):
             if is_turn_root(span):
                 self._sessions.of(_scope_of_root(span)).began(span.span_id, span.start_ns // 1000, span.trace_id)
+
+    def left(self, most: int) -> list[Left]:
+        """So many of the turns that left last, for `recall` after a restart."""
+        return self._departed.last(most)
+
+    def recall(self, left: Iterable[Left]) -> None:
+        """Tells of turns that left before a restart, where their spans are not at hand for `remember`."""
+        self._departed.recall(left)
 
     @property
     def under_way(self) -> list[OpenTurn]:

@@ -11,6 +11,7 @@ from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.log import LOGGER
 from sidecar.otel.changes import Change, changes_of, session_begun
 from sidecar.otel.early import AT_ONCE
+from sidecar.otel.memory import Left
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 from sidecar.otel.model import NANOS_PER_MICRO
 from sidecar.otel.open_turn import OpenTurn
@@ -27,6 +28,8 @@ MAX_SESSIONS = 4096
 MAX_SHOWN = 20
 REMEMBERED_SPANS = 2_000
 """Of calls that ended: only an event that comes late could count one again, a repeat of the journal's is not read."""
+REMEMBERED_TURNS = 64
+"""So many that were counted last count no second time when they go on after a restart; written with each batch."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -41,12 +44,13 @@ class Running(msgspec.Struct, frozen=True):
 class _Kept(msgspec.Struct):
     """What is kept with the cursor: when counting began, up to when spans have left, which turns were open.
 
-    `held` says since when they were.
+    `held` says since when they were. `left` are the last turns that were counted: one that goes on counts once.
     """
 
     since: int
     at: int
     held: dict[str, int]
+    left: list[Left] = []
 
 
 class Notes(Protocol):
@@ -92,6 +96,7 @@ class Meter:
         self._kept = _kept_of(state) or _Kept(now, 0, {})
         self._moved = False
         self._unmeasured = 0
+        self._assembler.recall(self._kept.left)
         events = stored.sessions_of_traces(traces_of(self._kept.held), self._seq)
         self._assembler.restore(self._kept.held, events, self._kept.at)  # what leaves again was counted before
         self._look()
@@ -123,6 +128,7 @@ class Meter:
         """Adds what changed to the notes of the store's next transaction."""
         if self._moved:
             self._kept.held = self._assembler.open_turns()
+            self._kept.left = self._assembler.left(REMEMBERED_TURNS)
             notes.cursors[METER] = (self._seq, msgspec.json.encode(self._kept).decode())
             notes.counters.update(self._tally.changed())
 

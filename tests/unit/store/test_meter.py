@@ -61,6 +61,34 @@ def test_restarts_change_no_number(path: Path, name: str) -> None:
     assert 3 < len(stored)
 
 
+def test_a_turn_that_goes_on_after_a_restart_counts_once(path: Path) -> None:
+    """A Stop hook, or a permission in the morning, lets a turn go on that was counted before a restart."""
+    script = [
+        (0.0, "UserPromptSubmit", {"prompt": "go"}),
+        (1.0, "Stop", {}),
+        (5.0, "Notification", {"session_id": "other"}),
+        (9.0, "PreToolUse", {"tool_name": "Bash", "tool_use_id": "t"}),
+        (9.5, "PostToolUse", {"tool_name": "Bash", "tool_use_id": "t"}),
+        (10.0, "Stop", {}),
+        (15.0, "Notification", {"session_id": "other"}),
+        (20.0, "Stop", {}),
+    ]
+    common = {"session_id": "s", "prompt_id": "p"}
+    told = [
+        recorded.event(common | {"hook_event_name": name} | more, at, seq)
+        for seq, (at, name, more) in enumerate(script, start=1)
+    ]
+    events = later(told)
+    for batch in (events[:3], events[3:7], events[7:]):
+        store = Store(path, MEMORY_MB)
+        meter = Meter(store)
+        load(store, meter, batch)
+        store.close()
+    counted = {name: point.value for (name, _), point in meter.written.items() if name != "leanvibe.sessions"}
+    assert (1.0, 1.0) == (counted["leanvibe.turns"], counted["leanvibe.tool.calls"])
+    assert 1.0 == counted["gen_ai.invoke_agent.duration"]
+
+
 def test_a_transaction_that_fails_counts_nothing_twice(path: Path) -> None:
     """Numbers are shown only when they are written; events that are read again count once."""
     events = later(recorded.session("basic"))
