@@ -108,18 +108,22 @@ def hash_key(path: Path) -> bytes:
 
 
 def kept(file: Path) -> str:
-    """The token in a file; made when it is not there. Raises `StartError` when it cannot be read or written."""
+    """The token in a file; made when it is not there, or empty, as a full disk or a power cut leaves one.
+
+    Raises:
+        StartError: it cannot be read or written.
+    """
     try:
         with contextlib.suppress(FileExistsError):
             descriptor = private.opened(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             with os.fdopen(descriptor, "w") as new:
                 new.write(secrets.token_urlsafe(32) + "\n")
+                new.flush()
+                os.fsync(descriptor)  # whoever is given it keeps it for long
         found = private.read(file).decode("ascii", "replace").strip()
     except OSError as error:
         raise StartError(f"cannot read or write {file}: {error.strerror}") from error
-    if not found:
-        raise StartError(f"{file} is empty", hint="remove it: a new one is made at the next start")
-    return found
+    return found or renew(file.parent, file.name)
 
 
 def announce(path: Path, **facts: Any) -> None:
@@ -130,12 +134,12 @@ def announce(path: Path, **facts: Any) -> None:
 def note_policy(path: Path, policy: str) -> None:
     """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs."""
     named = str(Path(policy).expanduser().absolute()) if policy else ""
-    private.replace(path / POLICY_FILE, named.encode())
+    private.replace(path / POLICY_FILE, named.encode(), sync=True)  # an empty one says that there is none
 
 
 def note_address(path: Path, url: str, **settings: Any) -> None:
     """Keeps where this sidecar listens, beyond its end, for one that a hook starts: its URL and its own settings."""
-    private.replace(path / ADDRESS_FILE, json.dumps({"url": url, **settings}).encode())
+    private.replace(path / ADDRESS_FILE, json.dumps({"url": url, **settings}).encode(), sync=True)
 
 
 def withdraw(path: Path) -> None:

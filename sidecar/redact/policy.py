@@ -80,7 +80,7 @@ def from_table(table: Mapping[str, Any], origin: str, make_key: Callable[[], byt
     if "hash" not in policy.actions.values():
         return policy
     if make_key and not policy.hash_key:
-        return replace(policy, hash_key=make_key())
+        policy = replace(policy, hash_key=make_key())  # of a file, which a power cut may have left empty
     if len(policy.hash_key) < _SHORTEST_KEY:
         raise SettingsError(
             f"{origin}: `hash` needs a hash_key of at least {_SHORTEST_KEY} characters",

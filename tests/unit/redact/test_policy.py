@@ -102,3 +102,13 @@ def test_content_can_be_left_out() -> None:
         "tool_input": {"file_path": "/srv/a", "content": "[NOT_CAPTURED]"},
     }
     assert expected == redactor.redact(payload).value
+
+
+@pytest.mark.parametrize("key", [b"", b"short"])
+def test_no_key_of_a_file_is_too_short(tmp_path: Path, key: bytes) -> None:
+    """Hashes by a key that was left empty could be tried out by anyone: the key is looked at wherever it is from."""
+    file = tmp_path / "policy.toml"
+    file.write_text('actions.email = "hash"')
+
+    with pytest.raises(SettingsError, match="needs a hash_key"):
+        load(file, lambda: key)
