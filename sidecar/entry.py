@@ -5,11 +5,14 @@ An agent waits for `leanvibe hook`, so it must not wait for the imports of a com
 
 import sys
 
+from sidecar import inherited
+
 HELP = frozenset({"-h", "--help"})
 
 
 def main() -> None:
     """Runs `leanvibe` with the arguments of this process."""
+    inherited.put_right()
     if sys.argv[1:2] == ["hook"] and HELP.isdisjoint(sys.argv):
         from sidecar import hook
 

@@ -161,6 +161,7 @@ def _stop_on_signals(server: _Server) -> None:
     """The first SIGTERM or SIGINT stops in order, a second one ends at once."""
     loop = asyncio.get_running_loop()
 
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # blocked ones are inherited: no order, and no child's end, came
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
 
