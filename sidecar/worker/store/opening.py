@@ -11,13 +11,15 @@ from pathlib import Path
 from sidecar import private
 from sidecar.log import LOGGER
 from sidecar.worker.store.store import Store
-from sidecar.worker.store.trouble import BrokenStoreError, StoreMemoryError
+from sidecar.worker.store.trouble import BrokenStoreError, StoreMemoryError, UnreadableStoreError
 
 MEMORY_STEPS = (1, 2, 4, 8, 16)
 """Times the memory limit that a store may be given that cannot be opened, or written, with less."""
 
 MAX_DEATHS = 5
-"""Workers in a row that died while they opened the file: broken in a way that kills, such as a crash in DuckDB."""
+"""Workers in a row that died while they opened the file: broken in a way that kills, such as a crash in DuckDB.
+
+Those count as well that could not read it from the disk: it may come to itself, or never."""
 
 
 def open_store(path: Path, memory_mb: int) -> Store:
@@ -30,14 +32,18 @@ def open_store(path: Path, memory_mb: int) -> Store:
     deaths = path.with_suffix(".opening")
     died = _count(deaths)
     if died >= MAX_DEATHS:
-        _move_aside(path, f"{died} workers in a row died opening it")
+        _move_aside(path, f"{died} workers in a row died opening it, or could not read it")
         died = 0
     _note(deaths, died + 1)
     try:
-        return _opened(path, memory_mb)
-    finally:
-        with contextlib.suppress(OSError):  # it is none of ours, and counts none
-            deaths.unlink(missing_ok=True)
+        store = _opened(path, memory_mb)
+    except UnreadableStoreError:
+        raise  # and stays counted
+    except Exception:
+        _forget(deaths)
+        raise
+    _forget(deaths)
+    return store
 
 
 def broken_note(path: Path) -> str | None:
@@ -95,8 +101,7 @@ def _move_aside(path: Path, reason: str) -> None:
     for file, target in ((path, aside), (_log(path), _log(aside))):
         if file.exists():
             file.replace(target)
-    with contextlib.suppress(OSError):
-        _steps(path).unlink(missing_ok=True)
+    _forget(_steps(path))
     LOGGER.error("the store is begun anew, the old one is kept as %s: %s", aside.name, reason)
 
 
@@ -109,6 +114,11 @@ def _count(file: Path) -> int:
         return int(private.read(file))
     except (OSError, ValueError):
         return 0
+
+
+def _forget(file: Path) -> None:
+    with contextlib.suppress(OSError):  # it is none of ours, and counts none
+        file.unlink(missing_ok=True)
 
 
 def _note(file: Path, number: int) -> None:

@@ -19,6 +19,7 @@ import duckdb
 from sidecar.log import LOGGER
 from sidecar.worker.store.rows import COLUMNS, LISTED_CALLS, STORED_COLUMNS
 from sidecar.worker.store.transaction import transaction
+from sidecar.worker.store.trouble import is_passing
 
 FOLDER = "sealed"
 EVENTS = "events-"
@@ -183,11 +184,17 @@ def leave_out_broken(connection: duckdb.DuckDBPyConnection, folder: Path, troubl
 
 
 def trouble_of(folder: Path, file: SealedFile) -> str | None:
-    """What is wrong with a file as far as its size and its last bytes tell; None when nothing is."""
+    """What is wrong with a file as far as its size and its last bytes tell; None when nothing is.
+
+    Raises:
+        OSError: it cannot be looked at now, for a reason that lies in no file.
+    """
     try:
         size = sum((folder / name).stat().st_size for name in file.names)
         whole = all(_ends_well(folder / name) for name in file.names)
     except OSError as error:
+        if is_passing(error):
+            raise
         return error.strerror or type(error).__name__
     if size != file.bytes:
         return f"{size} bytes instead of {file.bytes}"
@@ -195,7 +202,7 @@ def trouble_of(folder: Path, file: SealedFile) -> str | None:
 
 
 def trouble_within(connection: duckdb.DuckDBPyConnection, folder: Path, file: SealedFile) -> str | None:
-    """The same after reading all of it."""
+    """The same after reading all of it; raises `duckdb.Error` as well."""
     if problem := trouble_of(folder, file):
         return problem
     try:
@@ -205,7 +212,11 @@ def trouble_within(connection: duckdb.DuckDBPyConnection, folder: Path, file: Se
             read = ", ".join(f"max({column})" for column in columns)
             connection.execute(f"SELECT {read} FROM read_parquet({_listing([folder / name])})").fetchall()
     except duckdb.Error as error:
-        return None if isinstance(error, duckdb.OutOfMemoryException) else type(error).__name__
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return None
+        if is_passing(error):
+            raise
+        return type(error).__name__
     return None
 
 

@@ -1,7 +1,10 @@
 """What DuckDB's errors mean for the store: try again, open anew, or give a row up."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -9,11 +12,18 @@ import duckdb
 from sidecar.errors import StoreError
 from sidecar.journal.recovery import inode_of
 
-FROM_OUTSIDE = (
-    "Could not set lock", "Permission denied", "Read-only", "No space left", "Disk quota", "Too many open files",
-    "Is a directory", "No such file",
+_SYSTEM = frozenset(map(os.strerror, errno.errorcode))
+FROM_OUTSIDE = ("Could not set lock", "fsync failed", *_SYSTEM)
+"""Words of DuckDB when it is not the file's fault that it will not open: above all whatever the system says.
+
+Its error classes do not tell.
+"""
+_UNREADABLE = f"read from file.*{os.strerror(errno.EIO)}|open file.*{os.strerror(errno.EIO)}"
+_PASSING = (
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ETIMEDOUT, errno.ESTALE,
 )  # fmt: skip
-"""Words of DuckDB when it is not the file's fault that it will not open. Its error classes do not tell."""
+"""What the system says when the file may be sound: too little of something, or a disk elsewhere that is away."""
+_PASSING_WORDS = tuple(map(os.strerror, _PASSING))
 
 SHORT_OF_MEMORY = ("Out of Memory", "failed to pin", "failed to allocate", "could not allocate", "Cannot allocate")
 """Words of DuckDB when its memory limit is too small: large payloads take it in whole, 2,048 rows at a time."""
@@ -25,6 +35,10 @@ class UnstorableError(StoreError):
 
 class BrokenStoreError(StoreError):
     """What is in the file will not open, however often it is tried."""
+
+
+class UnreadableStoreError(StoreError):
+    """The disk does not give the file's content now; it may when it is asked again."""
 
 
 class StoreMemoryError(StoreError):
@@ -77,7 +91,15 @@ def as_store_error(operation: str) -> Iterator[None]:
         raise kind(f"cannot {operation}: {type(error).__name__}", hint="see leanvibe status") from error
 
 
-def _says(error: Exception, words: Sequence[str]) -> bool:
+def is_passing(error: Exception) -> bool:
+    """Whether a file could not be read for a reason that lies in no file, such as want of descriptors or our stop."""
+    if isinstance(error, OSError):
+        return error.errno in _PASSING
+    given_up = (duckdb.InterruptException, duckdb.FatalException)
+    return isinstance(error, given_up) or _says(error, _PASSING_WORDS)
+
+
+def _says(error: Exception, words: Iterable[str]) -> bool:
     return any(word in str(error) for word in words)
 
 
@@ -86,6 +108,8 @@ def not_opened(path: Path, error: Exception) -> StoreError:
     reason = f"cannot open the store {path}: {str(error).partition(chr(10))[0][:300]}"
     if _says(error, SHORT_OF_MEMORY):
         return StoreMemoryError(reason, hint="raise LEANVIBE_STORE_MEMORY_MB")
+    if re.search(_UNREADABLE, str(error)):
+        return UnreadableStoreError(reason, hint="it is tried again by itself; look at the disk")
     if isinstance(error, OSError) or _says(error, FROM_OUTSIDE):
         return StoreError(reason, hint="is another sidecar using it, is the disk full, who owns it?")
     return BrokenStoreError(reason, hint="it is moved aside by itself")

@@ -106,7 +106,8 @@ class Upkeep:
         """Reads every sealed file and leaves out what is damaged.
 
         Raises:
-            StoreError: the store itself cannot be read.
+            StoreError, OSError: the store, or a file, cannot be read for a reason that lies in none of them: it is
+                tried again.
         """
         self._store.doubted.clear()
         with as_store_error("verify"), self._store.room.enough():
@@ -119,15 +120,16 @@ class Upkeep:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stop.wait(LOOK_SECONDS):
-            if self._store.doubted.is_set():
-                self._attempt(self.verify)
+            if self._store.doubted.is_set() and not self._attempt(self.verify):
+                self._store.doubted.set()
             if time.monotonic() >= due:
                 self._attempt(self.step)
                 due = time.monotonic() + REST_SECONDS
             elif self._retired:
                 self._attempt(self._give_back)
 
-    def _attempt(self, work: Callable[[], None]) -> None:
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        """Whether it was done; what failed is told, and due again."""
         try:
             work()
         except (StoreError, OSError) as error:
@@ -136,6 +138,8 @@ class Upkeep:
             self._failed(f"upkeep of the store: {type(error).__name__}")
         else:
             self._error = None
+            return True
+        return False
 
     def _failed(self, reason: str) -> None:
         if self._stop.is_set():

@@ -1,16 +1,20 @@
 """Laws of opening: a broken store never stops the worker, is never thrown away, and is never taken for a busy one."""
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from sidecar.errors import StoreError
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.opening import MAX_DEATHS, broken_note, needs_more_memory, open_store
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import UnreadableStoreError
 from tests.recorded_events import recorded_events
 
 
@@ -75,6 +79,47 @@ def test_a_store_that_is_held_is_left_alone(path: Path) -> None:
 
     assert [] == broken_files(path)
     assert 3 == events_in(path)
+
+
+TOO_LARGE = """
+import pathlib, resource, sys
+from sidecar.errors import StoreError
+from sidecar.worker.store.opening import MAX_DEATHS, open_store
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+for _ in range(MAX_DEATHS + 2):
+    try:
+        open_store(pathlib.Path(sys.argv[1]), 64)
+    except StoreError as error:
+        print(error)
+"""
+
+
+def test_a_disk_that_takes_nothing_costs_no_store(path: Path) -> None:
+    """Whatever the system says of a write, here that the file may not grow, the store stays, however often."""
+    done = subprocess.run([sys.executable, "-c", TOO_LARGE, str(path)], capture_output=True, text=True, check=True)
+
+    assert MAX_DEATHS + 2 == done.stdout.count(os.strerror(errno.EFBIG)), done.stdout
+    assert [] == broken_files(path)
+    assert 3 == events_in(path)
+
+
+@pytest.mark.parametrize("call", ["Could not read from file", "Cannot open file"])
+def test_a_disk_that_gives_nothing_is_asked_again(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A read error may pass, or stay: the store is moved aside only after as many workers as may die over it."""
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise duckdb.IOException(f'IO Error: {call} "{path}": {os.strerror(errno.EIO)}')
+
+    for attempts in (MAX_DEATHS - 1, MAX_DEATHS):
+        with monkeypatch.context() as disk:
+            disk.setattr(duckdb, "connect", unreadable)
+            for _ in range(attempts):
+                with pytest.raises(UnreadableStoreError):
+                    open_store(path, 64)
+        assert [] == broken_files(path)
+        assert (3 if attempts < MAX_DEATHS else 0) == events_in(path)
+
+    assert 1 == len(broken_files(path))
 
 
 def test_a_store_that_kills_is_moved_aside(path: Path) -> None:

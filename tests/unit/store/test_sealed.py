@@ -2,8 +2,11 @@
 
 import contextlib
 import datetime as dt
+import errno
 import functools
+import os
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +25,7 @@ from sidecar.worker.store.notebook import Notes, dead_letter
 from sidecar.worker.store.opening import open_store
 from sidecar.worker.store.retention import Bounds, Need
 from sidecar.worker.store.store import Store
+from sidecar.worker.store.trouble import is_passing
 from sidecar.worker.store.upkeep import Upkeep
 from tests.recorded_events import recorded_events
 
@@ -206,7 +210,7 @@ def test_a_lost_store_takes_its_sealed_days_over(tmp_path: Path, store: Store) -
     again.close()
 
 
-@pytest.mark.parametrize("damage", ["cut off", "gone", "scrambled"])
+@pytest.mark.parametrize("damage", ["cut off", "gone", "scrambled", "three bytes"])
 def test_a_damaged_file_is_left_out(tmp_path: Path, store: Store, damage: str) -> None:
     """A damaged sealed file, found when opening or by a query, costs its own events, counted, and no other."""
     keep_up(store)
@@ -221,7 +225,7 @@ def test_a_damaged_file_is_left_out(tmp_path: Path, store: Store, damage: str) -
         upkeep.verify()
     else:
         store.close()
-        path.unlink() if damage == "gone" else path.write_bytes(content[:-500])
+        path.unlink() if damage == "gone" else path.write_bytes(content[: 3 if damage == "three bytes" else -500])
         store = Store(tmp_path / "store.duckdb", 64)
         upkeep = keep_up(store)
 
@@ -229,6 +233,36 @@ def test_a_damaged_file_is_left_out(tmp_path: Path, store: Store, damage: str) -
     assert [("damaged", 10)] == [(one["reason"], one["events"]) for one in upkeep.account.forgotten]
     assert (damage == "gone") == (upkeep.account.note is None)
     store.close()
+
+
+@contextlib.contextmanager
+def no_more_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(file.name) for file in Path("/dev/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_want_of_descriptors_is_no_damage(store: Store) -> None:
+    """A file that cannot be opened because too many are costs nothing: it is looked at again."""
+    keep_up(store)
+    upkeep = Upkeep(store, PLENTY, 0, lambda: NOBODY, lambda: NOW)
+    with no_more_files(), pytest.raises((StoreError, OSError)):
+        upkeep.verify()
+    upkeep.verify()
+
+    assert comparable(days()) == everything(store)
+    assert [] == upkeep.account.forgotten
+
+
+def test_what_passes_is_no_damage() -> None:
+    """Want of something, or our own interruption, is no fault of a file; what the system says of one file may be."""
+    passing = [OSError(errno.EMFILE, ""), duckdb.InterruptException(), duckdb.IOException(os.strerror(errno.ENFILE))]
+    of_a_file = [OSError(errno.ENOENT, ""), OSError(errno.EIO, ""), duckdb.InvalidInputException("no magic bytes")]
+
+    assert [True] * 3 == list(map(is_passing, passing))
+    assert [False] * 3 == list(map(is_passing, of_a_file))
 
 
 def test_age_deletes_whole_files(store: Store) -> None:
