@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 import apsw
 
 from sidecar.errors import JournalError, NotDurableError
-from sidecar.journal import maintenance
+from sidecar.journal import maintenance, pace
 from sidecar.journal.insertion import Appended, Entry, insert_all, refusal
 from sidecar.journal.recovery import OpenJournal, inode_of, is_damage, open_journal, reopened, taken_away
 from sidecar.journal.schema import BUSY_TIMEOUT_MS
@@ -31,18 +31,7 @@ FULL_BEYOND_BYTES = 256 * 1024 * 1024
 MEASURE_BYTES = 1024 * 1024
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
-PAUSE_SECONDS = 0.003
-"""A pause between two groups that is worth a slice: shorter ones are those between an answer and what follows it."""
-URGENT_SHARE = 4
-"""Above this part of its bound the journal is trimmed whatever comes in."""
 GIVEN_ID_SECONDS = 24 * 3600
-CALM_NS = 2_000_000
-"""Since the last commit; events that come faster are better committed while the caller takes in the next ones."""
-MAX_NOW_BYTES = 64 * 1024
-"""What is larger takes long to write, and others wait for the caller's thread."""
-SLOW_COMMIT_NS = 5_000_000
-WARY_NS = 1_000_000_000
-"""After a commit slower than that it takes so long to be calm."""
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
 
@@ -87,8 +76,8 @@ class JournalWriter:
         self._mended_at = float("-inf")
         self.commit_ns = 0
         """Nanoseconds that the last group took, synced. For `done`, which is called before the next group."""
-        self.last_error: str | None = None
-        """Why the last commit failed; None once one works again."""
+        self._commit_began = 0
+        self._error: str | None = None
         self.lost = 0
         """Events of a damaged journal that could not be read."""
         self.recovery: str | None = None
@@ -96,6 +85,11 @@ class JournalWriter:
         self._use(open_journal(path))
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last commit failed, or that one does not end; None once one works again."""
+        return self._error or pace.stalled(self._commit_began)
 
     def append(self, entries: Sequence[Entry], done: Callback) -> None:
         """Queues entries, all for one commit, in order; `done` is called from the journal's thread after it.
@@ -119,7 +113,7 @@ class JournalWriter:
         None when it is not calm, or did not work out. Nothing was taken then, and `append` tells why.
         """
         size = sum(len(entry.body) for entry in entries)
-        is_calm = size <= MAX_NOW_BYTES and not self._waiting and time.perf_counter_ns() > self._calm_from
+        is_calm = size <= pace.MAX_NOW_BYTES and not self._waiting and time.perf_counter_ns() > self._calm_from
         if not is_calm or not self._in_use.acquire(blocking=False):
             return None
         try:
@@ -165,8 +159,8 @@ class JournalWriter:
     def _rest(self) -> bool:
         """Waits to be woken; false when that took long enough to trim a slice, or when trimming cannot wait."""
         try:
-            urgent = self._used > self._max_bytes // URGENT_SHARE
-            self._wake.get(timeout=(0 if urgent else PAUSE_SECONDS) if self._trimming else None)
+            urgent = self._used > self._max_bytes // pace.URGENT_SHARE
+            self._wake.get(timeout=(0 if urgent else pace.PAUSE_SECONDS) if self._trimming else None)
         except Empty:
             return False
         return True
@@ -204,14 +198,15 @@ class JournalWriter:
         return appended
 
     def _commit(self, group: list[_Waiting]) -> None:
-        started = time.perf_counter_ns()
+        started = self._commit_began = time.perf_counter_ns()
         try:
             entries = [entry for waiting in group for entry in waiting.entries]
             appended = self._insert_all(entries, sum(waiting.size for waiting in group))
         except Exception as error:  # noqa: BLE001  whatever it is, everyone must be told and the thread go on
+            self._ended(started)
             refused = refusal(error)
             is_closed = isinstance(error, apsw.ConnectionClosedError)  # mending has failed, and said why
-            self.last_error = self.last_error if is_closed else str(refused)
+            self._error = self._error if is_closed else str(refused)
             _tell(group, [refused] * len(group))
             if is_closed or is_damage(error) or self._is_gone():
                 self._mend()
@@ -232,12 +227,17 @@ class JournalWriter:
         return appended
 
     def _committed(self, appended: Sequence[Appended], started_ns: int) -> None:
-        now = time.perf_counter_ns()
-        self.commit_ns = now - started_ns
-        self._calm_from = now + (WARY_NS if self.commit_ns > SLOW_COMMIT_NS else CALM_NS)
-        self.last_error = None
+        self._ended(started_ns)
+        self._error = None
         newest = max(one.seq for one in appended)  # a repeat keeps its old number
         self.last_seq = max(self.last_seq, newest)
+
+    def _ended(self, started_ns: int) -> None:
+        """A commit has worked, or failed: the disk took so long for it."""
+        now = time.perf_counter_ns()
+        self.commit_ns = now - started_ns
+        self._calm_from = now + pace.pause_after(self.commit_ns)
+        self._commit_began = 0
 
     def _keep_room(self, size: int) -> None:
         """Refuses what a full journal cannot take; its size is only looked up after each `MEASURE_BYTES`."""
@@ -277,7 +277,7 @@ class JournalWriter:
         try:
             self._use(reopened(self.path, self._connection, self._inode, self.last_seq))
         except Exception as error:  # noqa: BLE001  the thread must go on: the next append tries again
-            self.last_error = str(error) if isinstance(error, JournalError) else str(refusal(error))
+            self._error = str(error) if isinstance(error, JournalError) else str(refusal(error))
 
     def _trim_slice(self) -> None:
         """Deletes the oldest rows that everyone has passed; a failure leaves them for next time."""

@@ -8,7 +8,7 @@ from typing import Any
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.journal import JournalWriter
-from sidecar.journal.writer import CALM_NS
+from sidecar.journal.pace import CALM_NS
 from tests.recorded_events import recorded_events
 
 SECONDS = 30.0

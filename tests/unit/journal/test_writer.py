@@ -11,7 +11,8 @@ import pytest
 
 from sidecar import events
 from sidecar.errors import JournalError, NotDurableError
-from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, maintenance, schema, writer
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, maintenance, pace, schema, writer
+from sidecar.journal.insertion import insert_all
 from tests.recorded_events import recorded_events
 from tests.waiting import until
 
@@ -164,8 +165,8 @@ def test_a_clock_set_back_changes_no_order(journal: JournalWriter, monkeypatch: 
 
 def test_at_rest_the_caller_appends(journal: JournalWriter, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a calm moment an event is appended on the caller's thread: it is there when that returns."""
-    monkeypatch.setattr(writer, "CALM_NS", 0)
-    monkeypatch.setattr(writer, "SLOW_COMMIT_NS", 10**12)
+    monkeypatch.setattr(pace, "CALM_NS", 0)
+    monkeypatch.setattr(pace, "SLOW_COMMIT_NS", 10**12)
     assert [Appended(1, repeated=False)] == journal.append_now([Entry("one", b"{}")])
     assert [Appended(2, repeated=False)] == append(journal, Entry("two", b"{}"))
     third = until(lambda: journal.append_now([Entry("three", b"{}")]), "the journal's thread rests")
@@ -181,8 +182,8 @@ def test_without_calm_the_caller_does_not_append(
     journal: JournalWriter, monkeypatch: pytest.MonkeyPatch, what: str, value: int
 ) -> None:
     """Just after a commit, for a while after a slow one, and what is large: that is the journal's own thread's."""
-    monkeypatch.setattr(writer, "CALM_NS", 0)
-    monkeypatch.setattr(writer, what, value)
+    monkeypatch.setattr(pace, "CALM_NS", 0)
+    monkeypatch.setattr(pace, what, value)
     append(journal, *entries(1))
 
     assert journal.append_now([Entry("later", b"{}")]) is None
@@ -202,6 +203,27 @@ def test_the_caller_never_waits_for_the_journal(journal: JournalWriter) -> None:
     journal._connection.execute("PRAGMA query_only=0")
 
     assert [Appended(1, repeated=False)] == journal.append_now([Entry("a", b"{}")])
+
+
+def test_a_slow_disk_holds_the_caller_up_for_a_fiftieth() -> None:
+    """The longer a commit took, the longer the caller waits for none; one moment of slowness costs a second."""
+    assert pace.CALM_NS == pace.pause_after(pace.SLOW_COMMIT_NS)
+    assert pace.WARY_NS == pace.pause_after(pace.SLOW_COMMIT_NS + 1)
+    assert [100.0, 1000.0] == [pace.pause_after(seconds * 10**9) / 1e9 for seconds in (2, 20)]
+
+
+def test_a_commit_that_does_not_end_is_told(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk hangs the journal says so; once it goes on what waited is taken, and nothing is said."""
+    monkeypatch.setattr(pace, "STALLED_SECONDS", 0.05)
+    going_on = threading.Event()
+    monkeypatch.setattr(writer, "insert_all", lambda *given: going_on.wait(WAIT) and insert_all(*given))
+    answered = threading.Event()
+    journal.append(entries(1), lambda _: answered.set())
+
+    assert "has not taken a commit" in until(lambda: journal.last_error or "", "it is told")
+    going_on.set()
+    assert answered.wait(WAIT)
+    assert (None, 1) == (journal.last_error, journal.last_seq)
 
 
 def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:

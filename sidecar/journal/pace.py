@@ -1,0 +1,31 @@
+"""The journal's pace: when the caller may wait for a commit, what is said of one that does not end, when to trim."""
+
+import time
+
+CALM_NS = 2_000_000
+"""Since the last commit; events that come faster are better committed while the caller takes in the next ones."""
+MAX_NOW_BYTES = 64 * 1024
+"""What is larger takes long to write, and others wait for the caller's thread."""
+SLOW_COMMIT_NS = 5_000_000
+WARY_NS = 1_000_000_000
+"""After a commit slower than that it takes so long to be calm, but at least:"""
+WARY_TIMES = 50
+"""so many times as long as the commit took: however a disk hangs, the caller's thread is held up for a fiftieth."""
+STALLED_SECONDS = 3.0
+PAUSE_SECONDS = 0.003
+"""A pause between two groups that is worth a slice: shorter ones are those between an answer and what follows it."""
+URGENT_SHARE = 4
+"""Above this part of its bound the journal is trimmed whatever comes in."""
+
+
+def pause_after(commit_ns: int) -> int:
+    """Nanoseconds after a commit that took so long until the caller may wait for one again."""
+    return max(WARY_NS, WARY_TIMES * commit_ns) if commit_ns > SLOW_COMMIT_NS else CALM_NS
+
+
+def stalled(began_ns: int) -> str | None:
+    """What is said of a commit that began then (`perf_counter_ns`; 0 for none) and takes far too long."""
+    seconds = (time.perf_counter_ns() - began_ns) / 1e9
+    if not began_ns or seconds < STALLED_SECONDS:
+        return None
+    return f"the disk has not taken a commit for {seconds:.0f} s: nothing is acknowledged until it does"
