@@ -248,6 +248,9 @@ def _loaded(config_file: Path | None, given: dict[str, Any]) -> Settings | list[
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return [_explained(dict(one), given, file_values, named) for one in found]
+    except RuntimeError as error:  # a user without a home, as containers have them
+        hint = f"set HOME, or name the data directory: {PREFIX}DATA_DIR or --data-dir"
+        raise SettingsError(str(error).rstrip("."), hint=hint) from None
 
 
 def _path_from_environment() -> Path | None:

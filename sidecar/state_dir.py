@@ -25,7 +25,10 @@ def default_data_dir() -> Path:
 
 def unless_default(path: Path) -> Path | None:
     """The path of a data directory that commands and hooks must be told; None for that which they find themselves."""
-    return None if path == default_data_dir().absolute() else path
+    try:
+        return None if path == default_data_dir().absolute() else path
+    except RuntimeError:  # without a home none is found
+        return path
 
 
 def announced(path: Path) -> dict[str, Any] | None:

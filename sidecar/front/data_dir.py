@@ -93,12 +93,7 @@ def renew(path: Path, file: str) -> str:
         StartError: it cannot be written; the old one counts.
     """
     new = secrets.token_urlsafe(32)
-    try:
-        private.replace(path / file, f"{new}\n".encode(), sync=True)
-    except OSError as error:
-        raise StartError(
-            f"cannot write {path / file}: {error.strerror}", hint="the old token still counts"
-        ) from error
+    _put(path / file, f"{new}\n", sync=True, hint="an old token still counts")
     return new
 
 
@@ -127,19 +122,34 @@ def kept(file: Path) -> str:
 
 
 def announce(path: Path, **facts: Any) -> None:
-    """Writes `server.json`: pid, URL and version of the sidecar that serves this directory."""
-    private.replace(path / SERVER_FILE, json.dumps({"pid": os.getpid(), **facts}).encode())
+    """Writes `server.json`: pid, URL and version of the sidecar that serves this directory. Raises `StartError`."""
+    _put(path / SERVER_FILE, json.dumps({"pid": os.getpid(), **facts}))
 
 
 def note_policy(path: Path, policy: str) -> None:
-    """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs."""
+    """Keeps the path of the redaction policy for forwarders, which must redact alike while no sidecar runs.
+
+    Raises:
+        StartError: it cannot be written, so that they would go by another.
+    """
     named = str(Path(policy).expanduser().absolute()) if policy else ""
-    private.replace(path / POLICY_FILE, named.encode(), sync=True)  # an empty one says that there is none
+    _put(path / POLICY_FILE, named, sync=True)  # an empty one says that there is none
 
 
 def note_address(path: Path, url: str, **settings: Any) -> None:
-    """Keeps where this sidecar listens, beyond its end, for one that a hook starts: its URL and its own settings."""
-    private.replace(path / ADDRESS_FILE, json.dumps({"url": url, **settings}).encode(), sync=True)
+    """Keeps where this sidecar listens, beyond its end, for one that a hook starts: its URL and its own settings.
+
+    Raises:
+        StartError: it cannot be written.
+    """
+    _put(path / ADDRESS_FILE, json.dumps({"url": url, **settings}), sync=True)
+
+
+def _put(file: Path, text: str, *, sync: bool = False, hint: str = "check the free space and who owns it") -> None:
+    try:
+        private.replace(file, text.encode(), sync=sync)
+    except OSError as error:
+        raise StartError(f"cannot write {file}: {error.strerror}", hint=hint) from error
 
 
 def withdraw(path: Path) -> None:

@@ -10,6 +10,7 @@ from sidecar import resources
 from sidecar.errors import SettingsError
 from sidecar.settings import PREFIX, Settings, load
 from sidecar.settings_file import defaults_toml
+from sidecar.state_dir import unless_default
 from sidecar.worker.given import settings_of
 
 
@@ -108,3 +109,17 @@ def test_every_setting_is_explained() -> None:
 def test_defaults_file_is_the_declaration() -> None:
     """config/defaults.toml is what the settings say: regenerate it with `leanvibe config show --toml`."""
     assert defaults_toml() == resources.path("config", "defaults.toml").read_text(encoding="utf-8")
+
+
+def test_without_a_home_it_says_what_to_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the system does not know, as in a container, is told in one line; a named directory is enough."""
+
+    def homeless(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", classmethod(homeless))
+
+    with pytest.raises(SettingsError, match=r"home directory \(set HOME, or name .* LEANVIBE_DATA_DIR"):
+        load()
+    assert tmp_path == load(data_dir=tmp_path).data_dir == unless_default(tmp_path)
