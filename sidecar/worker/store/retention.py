@@ -30,7 +30,7 @@ class Need(NamedTuple):
 
 
 def leaving(
-    files: Sequence[SealedFile], hot_bytes: int, bounds: Bounds, need: Need, now: dt.datetime
+    files: Sequence[SealedFile], hot_bytes: int, max_bytes: int, need: Need, oldest: dt.datetime
 ) -> Iterator[tuple[SealedFile, str]]:
     """The files that must go, with the reason, `age` or `bytes`.
 
@@ -40,16 +40,16 @@ def leaving(
     Args:
         files: oldest first.
         hot_bytes: what the store takes beside them.
-        bounds: what it may take.
+        max_bytes: what it may take.
         need: what sinks wait for.
-        now: the time.
+        oldest: what was received before is too old.
     """
     free = [file for file in files if not need.holds(file)]
     total = hot_bytes + sum(file.bytes for file in files)
-    for file in sorted(free, key=lambda one: (one.last_at >= now - bounds.max_age, bool(need.lacking(one)))):
-        if file.last_at < now - bounds.max_age:
+    for file in sorted(free, key=lambda one: (one.last_at >= oldest, bool(need.lacking(one)))):
+        if file.last_at < oldest:
             yield file, "age"
-        elif total > bounds.max_bytes:
+        elif total > max_bytes:
             yield file, "bytes"
         else:
             continue

@@ -14,6 +14,7 @@ import msgspec
 from sidecar.errors import StoreError
 from sidecar.log import LOGGER
 from sidecar.worker.store import sealed
+from sidecar.worker.store.believed import BelievedClock
 from sidecar.worker.store.retention import Bounds, Need, leaving
 from sidecar.worker.store.sealed import SealedFile
 from sidecar.worker.store.sealing import oldest_slice, seal
@@ -68,6 +69,7 @@ class Upkeep:
         self._grace = grace_seconds
         self._need = need
         self._clock = clock
+        self._believed = BelievedClock(clock)
         self._connection = store.cursor()
         self._retired = False
         self._retired_at = 0.0
@@ -153,6 +155,16 @@ class Upkeep:
     def _now(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock(), tz=dt.UTC)
 
+    def _oldest(self) -> dt.datetime:
+        """What was received before is too old; nothing while the clock is not to be believed."""
+        is_likely = self._believed.is_likely(self._newest)
+        return self._now - self._bounds.max_age if is_likely else dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    def _newest(self) -> float | None:
+        both = "SELECT max(received_at) AS newest FROM events_hot UNION ALL SELECT max(last_at) FROM sealed_files"
+        ((newest,),) = self._connection.execute(f"SELECT epoch(max(newest)) FROM ({both})").fetchall()
+        return None if newest is None else float(newest)
+
     def _seal_ended_days(self) -> None:
         today = (self._now - SETTLE).replace(hour=0, minute=0, second=0, microsecond=0)
         while not self._stop.is_set() and self._store.room.as_needed("seal", partial(self._seal_next, today)):
@@ -193,7 +205,7 @@ class Upkeep:
         return False
 
     def _forget_old_rows(self) -> None:
-        oldest = self._now - self._bounds.max_age
+        oldest = self._oldest()
         for table, time_ in (("spans", "ended_at"), ("dead_letters", "died_at")):
             self._forget_rows(table, time_, oldest, "age")
 
@@ -221,7 +233,7 @@ class Upkeep:
         files = sealed.listed(self._connection)
         hot = min(self._store.file_bytes(), self._bounds.max_bytes // 2)  # a large file must not cost all days
         need = self._need()
-        for file, reason in list(leaving(files, hot, self._bounds, need, self._now)):
+        for file, reason in list(leaving(files, hot, self._bounds.max_bytes, need, self._oldest())):
             self._retire(file, reason, need)
 
     def _retire(self, file: SealedFile, reason: str, need: Need) -> None:

@@ -276,6 +276,19 @@ def test_age_deletes_whole_files(store: Store) -> None:
     assert [("age", "", 10, size)] == forgotten(upkeep)
 
 
+def test_a_leap_of_the_clock_deletes_nothing(store: Store) -> None:
+    """A clock that is ten years ahead for a moment, and then right again, makes nothing too old."""
+    now = [NOW]
+    upkeep = Upkeep(store, Bounds(1 << 40, dt.timedelta(days=30)), 0, lambda: NOBODY, lambda: now[0])
+    for ahead in (0, 3650 * 86_400, 0):
+        now[0] = NOW + ahead
+        upkeep.step()
+    upkeep.close()
+
+    assert comparable(days()) == everything(store)
+    assert [] == forgotten(upkeep)
+
+
 def forgotten(upkeep: Upkeep) -> list[tuple[str, str, int, int]]:
     return sorted((one["reason"], one["sink"], one["events"], one["bytes"]) for one in upkeep.account.forgotten)
 
