@@ -12,7 +12,6 @@ class SpanKind(enum.IntEnum):
     """As numbered by OTLP (trace.proto, `Span.SpanKind`)."""
 
     INTERNAL = 1
-    CLIENT = 3
 
 
 class SpanStatus(enum.IntEnum):

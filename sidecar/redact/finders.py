@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sidecar.redact import armour, assign, base64_text, boundary, escapes
 from sidecar.redact.rules import Rule
 from sidecar.redact.validators import VALIDATORS, opaque
-from sidecar.redact.values import REDACTED, is_reference
+from sidecar.redact.values import is_reference
 
 Span = tuple[int, int]
 Finder = Callable[[bytes, int, int], Span | None]
@@ -186,8 +186,3 @@ def _armour_end(rule: Rule) -> Finder:
         return armour.end_of_key(data, start) if match(data, start) else None
 
     return find
-
-
-def is_redacted(data: bytes, span: Span) -> bool:
-    """The span holds nothing but what redaction itself has put there."""
-    return REDACTED.fullmatch(data, *span) is not None

@@ -59,7 +59,6 @@ _DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
 _NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
 _RANDOM_BEHIND_SIGN = re.compile(rb"[$%][^\s${}()%]{8,128}")
 _SIGN_FIRST = re.compile(rb"[@(](?=[^\s]{0,64}[0-9])(?=[^\s]{0,64}[A-Za-z])[^\s()/.\[\]{}]{5,128}")
-_LONGEST_WORD = 24
 
 
 def is_reference(value: bytes, *, quoted: bool = False) -> bool:
