@@ -18,8 +18,11 @@ _SAFE = frozenset(
     | {"ends_with", "prefix", "suffix", "regexp_matches"}
 )
 """Functions that say the same whenever they are asked within one query."""
-_OF_ONE_ROW = frozenset({"STAR", "COLUMN_REF", "CONSTANT", "CAST"})
+_SHOWN_AS_IT_IS = frozenset({"STAR", "COLUMN_REF", "CONSTANT", "CAST"})
 _PLAIN = frozenset({"CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "CAST"})
+_AND: Node = {
+    "class": "CONJUNCTION", "type": "CONJUNCTION_AND", "alias": "", "query_location": 0, "query_location_length": 0,
+}  # fmt: skip
 
 
 def every_node(tree: Any) -> Iterator[Node]:
@@ -62,11 +65,6 @@ def is_heavy(node: Node) -> bool:
 def names_of(node: Node) -> frozenset[str]:
     """What the view may be called in it."""
     return frozenset({VIEW, str(node["from_table"]["alias"]).lower()}) - {""}
-
-
-_AND: Node = {
-    "class": "CONJUNCTION", "type": "CONJUNCTION_AND", "alias": "", "query_location": 0, "query_location_length": 0,
-}  # fmt: skip
 
 
 def joined_by_and(conditions: Sequence[Node]) -> Node | None:
@@ -120,15 +118,16 @@ def takes_rows_as_they_are(node: Node, names: frozenset[str]) -> bool:
         and (limit.get("limit") or {}).get("class") == "CONSTANT"
         and all(one["expression"]["class"] == "COLUMN_REF" and is_own(one["expression"], names) for one in orders)
         and not any(node.get(key) for key in ("group_expressions", "group_sets", "having", "qualify", "sample"))
-        and all(map(_is_of_one_row, node["select_list"]))
+        and all(map(_is_shown_as_it_is, node["select_list"]))
     )
 
 
-def _is_of_one_row(expression: Node) -> bool:
+def _is_shown_as_it_is(expression: Node) -> bool:
     """Columns and what is taken out of them; a function may put rows together, so none but operators."""
     kinds: Sequence[Node] = [one for one in every_node(expression) if "class" in one]
     return all(
-        one["class"] in _OF_ONE_ROW or (one["class"] == "FUNCTION" and bool(one.get("is_operator"))) for one in kinds
+        one["class"] in _SHOWN_AS_IT_IS or (one["class"] == "FUNCTION" and bool(one.get("is_operator")))
+        for one in kinds
     )
 
 
