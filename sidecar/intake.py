@@ -27,6 +27,8 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 HOW = "send one JSON object in UTF-8; many go to /api/v1/observability/hook-events: an array, or application/x-ndjson"
 """What is right where an event is no JSON, or no object."""
 _MISSING = {"session_id": "session_id", "event": "hook_event_name"}
+NOTHING: Mapping[str, str] = {}
+"""What came beside a body that came alone."""
 
 
 class Incoming(NamedTuple):
@@ -45,7 +47,7 @@ class Incoming(NamedTuple):
     payload: Any
     size_bytes: int
     event_id: str | None = None
-    beside: Mapping[str, str] = {}
+    beside: Mapping[str, str] = NOTHING
     received_at: int | None = None
     decode_ns: int = 0
     unread: bool = False
@@ -135,9 +137,6 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what one event is made of
     event = msgspec.structs.replace(event, trace_id=trace_id, span_id=span_id, processing_time_ms=spent)
     nanoseconds = (incoming.decode_ns, redacted_at - started, now - redacted_at)
     return Prepared(event, given is not None, redacted.leaks, *nanoseconds)
-
-
-NOTHING: Mapping[str, str] = {}
 
 
 def incoming_of(

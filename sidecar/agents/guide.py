@@ -17,6 +17,8 @@ DEFAULT_AGENT = "custom"
 SUCCESS = {EventType.POST_TOOL_USE: True, EventType.ERROR: False}
 """What an event without `success` says by its type."""
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
 
 def normalise(payload: dict[str, Any], receipt: Receipt) -> HookEvent:
     """One event of the guide's format, redacted already.
@@ -66,6 +68,3 @@ def occurred_at(timestamp: str | None, received_at: int) -> int:
         return (moment.astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
     except (ValueError, OverflowError):
         return received_at
-
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -25,6 +25,7 @@ from sidecar.state_dir import noted_address, unless_default
 
 SHARED = "project"
 SCOPES = ("user", SHARED, "local")
+COLUMNS = ("scope", "event", "whose", "type", "target", "timeout", "matcher")
 scope_option = click.option(
     "--scope",
     type=click.Choice(SCOPES),
@@ -150,9 +151,6 @@ def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  a fla
         click.echo(f"no hooks are registered; {_command('install', SCOPES[0], settings)} registers ours")
     for scope, line in hook_token.complaints(settings):
         click.echo(f"{line}; {_command('install', scope, settings)} writes it", err=True)
-
-
-COLUMNS = ("scope", "event", "whose", "type", "target", "timeout", "matcher")
 
 
 def _rows(scope: str) -> list[list[Any]]:

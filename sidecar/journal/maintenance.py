@@ -20,9 +20,12 @@ CHECKPOINT_PAGES = 1000
 WAL_LIMIT_PAGES = 16_384
 """64 MB of log: beyond it the committing thread takes the last frames over itself, so that the log restarts."""
 
-
 MAX_SEQ = 2**62
 """Above every number that will ever be given."""
+
+_SIZES = ("page_count", "freelist_count", "page_size")
+_OLDEST = "SELECT seq, length(body) FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?"
+_FORGET = "DELETE FROM given_ids WHERE event_id IN (SELECT event_id FROM given_ids WHERE given_at < ? LIMIT ?)"
 
 
 def used_bytes(connection: apsw.Connection) -> int:
@@ -80,11 +83,6 @@ def _slice_end(rows: Sequence[tuple[int, int]]) -> tuple[int, bool]:
         if size >= TRIM_BYTES:
             return seq, seq == rows[-1][0]
     return (rows[-1][0], True) if rows else (0, True)
-
-
-_SIZES = ("page_count", "freelist_count", "page_size")
-_OLDEST = "SELECT seq, length(body) FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?"
-_FORGET = "DELETE FROM given_ids WHERE event_id IN (SELECT event_id FROM given_ids WHERE given_at < ? LIMIT ?)"
 
 
 class Checkpointer:

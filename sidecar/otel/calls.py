@@ -9,6 +9,7 @@ from sidecar.otel.digest import Call, Digest
 from sidecar.otel.kinds import TOOL_KINDS, Kind
 
 MICROS_PER_MS = 1000
+_SPEAKS_OF_CALLS = TOOL_KINDS | {Kind.BATCH}
 
 
 @dataclass(slots=True)
@@ -101,9 +102,6 @@ class _Pairing:
 
     def _named(self, key: str, one: Digest, tool: str | None = None) -> ToolCall:
         return self.calls.setdefault(key, ToolCall(key, one.tool or tool or "", one.owner))
-
-
-_SPEAKS_OF_CALLS = TOOL_KINDS | {Kind.BATCH}
 
 
 def tool_calls(digests: Sequence[Digest]) -> list[ToolCall]:

@@ -103,6 +103,13 @@ class _Launch(msgspec.Struct, frozen=True):
     resolvedModel: str | None = None  # noqa: N815 - the same
 
 
+_TELLS_MODE = STOP_KINDS | {Kind.OPEN, Kind.PRE}
+_FAILS = frozenset({Kind.FAIL, Kind.AGENT_ERROR})
+_NO_LAUNCH = _Launch()
+_MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
+"""A permission request has no tool_use_id: its call is recognised by the same input."""
+
+
 def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
     """What spans need of one event.
 
@@ -144,13 +151,6 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         count=_count(kind, payload),
         content=_content(kind, payload, arguments, result) if capture_content else ("", ""),
     )
-
-
-_TELLS_MODE = STOP_KINDS | {Kind.OPEN, Kind.PRE}
-_FAILS = frozenset({Kind.FAIL, Kind.AGENT_ERROR})
-_NO_LAUNCH = _Launch()
-_MARKED = frozenset({Kind.PRE, Kind.PERMISSION})
-"""A permission request has no tool_use_id: its call is recognised by the same input."""
 
 
 def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | None, int | None]:

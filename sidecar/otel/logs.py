@@ -17,7 +17,8 @@ from sidecar.otel.tool_spans import tool_type
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _STRANGE = re.compile(r"[^a-z0-9_]+")
 
-
+_SESSION_WORDS = frozenset({"SessionStart", "SessionEnd"})
+"""Their payloads say how a session began, or why it ended."""
 _OF_THE_SESSION = frozenset({"Setup", "SessionStart", "InstructionsLoaded", "SessionEnd"})
 """Outside every turn, whatever prompt they name: after `/clear` or `/cost` it is one that makes no turn."""
 
@@ -84,9 +85,8 @@ def _identity(event: HookEvent) -> Attributes:
 
 def _about(event: HookEvent, one: Digest) -> Attributes:
     """What the event speaks of, by the names that its span has."""
-    session = (
-        loose.typed(event.payload, _Session) if event.hook_event_name in _SESSION_WORDS else None
-    ) or _Session()
+    tells = event.hook_event_name in _SESSION_WORDS
+    session = (loose.typed(event.payload, _Session) if tells else None) or _Session()
     found = {
         semconv.TOOL_NAME: one.tool,
         semconv.TOOL_TYPE: tool_type(one.tool) if one.tool else None,
@@ -102,9 +102,6 @@ def _about(event: HookEvent, one: Digest) -> Attributes:
         semconv.ERROR_TYPE: one.error_type,
     }
     return {name: value for name, value in found.items() if value}
-
-
-_SESSION_WORDS = frozenset({"SessionStart", "SessionEnd"})
 
 
 def _measures(one: Digest) -> Attributes:

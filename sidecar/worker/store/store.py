@@ -26,6 +26,12 @@ STORE = "store"
 """The store's own name among the consumers of the journal."""
 RECENT_EVENTS = 500_000
 """Enough to know the sessions that may go on, few enough for a start that does not read every sealed day."""
+SPAN_DRIFT_US = 3 * 24 * 3600 * 1_000_000
+"""A span that is exported again ends when it did before, or some days later: DuckDB need not read all others."""
+_FORGET_SPANS = """
+DELETE FROM spans
+WHERE ended_at BETWEEN ? AND ? AND (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))
+"""
 
 
 class Store:
@@ -270,14 +276,6 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 def _sql(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-SPAN_DRIFT_US = 3 * 24 * 3600 * 1_000_000
-"""A span that is exported again ends when it did before, or some days later: DuckDB need not read all others."""
-_FORGET_SPANS = """
-DELETE FROM spans
-WHERE ended_at BETWEEN ? AND ? AND (trace_id, span_id) IN (SELECT (unnest(?), unnest(?)))
-"""
 
 
 def _configuration(path: Path, memory_mb: int) -> dict[str, Any]:
