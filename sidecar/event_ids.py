@@ -1,7 +1,10 @@
 """Ids of events: made here and by forwarders, so that a repeated delivery is recognised. Standard library only."""
 
 import os
+import re
 
+ID_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+"""What an id may look like that a client or an agent chooses, such as a UUID."""
 _RANDOM_BYTES = 10
 _BOUGHT = 128
 """Ids for which random bytes are asked of the system at once: asking takes longer than all the rest."""

@@ -1,6 +1,5 @@
 """From a decoded payload to an event that may be kept: redacted, normalised, named. The same for every way in."""
 
-import re
 import time
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ import msgspec
 from sidecar.agents import Normalise, Receipt
 from sidecar.edges import metadata_at
 from sidecar.errors import BadRequestError
-from sidecar.event_ids import new_event_id
+from sidecar.event_ids import ID_FORM, new_event_id
 from sidecar.events import HookEvent
 from sidecar.otel.homes import Homes
 from sidecar.otel.ids import ids_of
@@ -23,7 +22,6 @@ BESIDE_KEY = "leanvibe"
 MAX_VALUES = 150_000
 """Values of one body; what holds more would cost minutes and gigabytes, and only its ids are kept."""
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 HOW = "send one JSON object in UTF-8; many go to /api/v1/observability/hook-events: an array, or application/x-ndjson"
 """What is right where an event is no JSON, or no object."""
 _MISSING = {"session_id": "session_id", "event": "hook_event_name"}
@@ -185,7 +183,7 @@ def _with_beside(payload: Any, beside: Mapping[str, str]) -> Any:
 def _given_id(given: Any, redactor: PIIRedactor) -> str | None:
     if given is None:
         return None
-    if not isinstance(given, str) or not _EVENT_ID.fullmatch(given) or redactor.redact_text(given) != given:
+    if not isinstance(given, str) or not ID_FORM.fullmatch(given) or redactor.redact_text(given) != given:
         raise BadRequestError(
             "event_id is no id", hint="1 to 128 letters, digits and . _ : - , such as a UUID; or leave it out"
         )

@@ -7,13 +7,13 @@ sidecar takes each file in once. Standard library only: forwarders write this.
 import errno
 import json
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sidecar import private
+from sidecar.event_ids import ID_FORM
 
 FOLDER = "spool"
 MAX_FILES = 10_000
@@ -26,7 +26,6 @@ MAX_BYTES = 4096
 NAMES = ("hook_event_name", "session_id", "prompt_id", "agent_id", "agent_type", "tool_name", "tool_use_id")
 FOR_NOW = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Of a file that cannot be read: it may be later, and what is in it is not lost."""
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 def metadata(payload: Mapping[str, Any], event_id: str, micros: int) -> dict[str, Any]:
@@ -103,4 +102,4 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and bool(_ID.fullmatch(value))
+    return isinstance(value, str) and bool(ID_FORM.fullmatch(value))
