@@ -11,7 +11,6 @@ import hmac
 import os
 import secrets
 import socket
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import msgspec
 
 from sidecar import errors, private
-from sidecar.errors import LeanvibeError, WorkerUnavailableError
+from sidecar.errors import LeanvibeError, WorkerUnavailableError, said_of
 
 ADDRESS_FILE = "worker.json"
 SOCKET_FILE = "worker.sock"
@@ -139,8 +138,7 @@ async def _answer(handler: Handler, question: Question) -> Answer:
     except LeanvibeError as error:
         return Answer(error=type(error).__name__, message=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001  a defect, or memory ran out; its text may quote an event
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        said = f"the worker failed on it: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        said = f"the worker failed on it: {said_of(error)}"
         return Answer(error=WorkerUnavailableError.__name__, message=said, hint="try again")
 
 

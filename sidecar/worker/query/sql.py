@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 
 from sidecar.errors import QueryFailedError, QueryLimitError, QueryMemoryError
+from sidecar.worker.ceiling import USED_UP
 from sidecar.worker.query.execute import at_once, in_slices
 from sidecar.worker.query.guard import failure_of
 from sidecar.worker.store.room import MORE, Room
@@ -162,7 +163,7 @@ def deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Call
 
     timers = [
         threading.Timer(seconds, interrupt),
-        threading.Timer(seconds + IGNORED_INTERRUPT_SECONDS, os._exit, (70,)),
+        threading.Timer(seconds + IGNORED_INTERRUPT_SECONDS, os._exit, (USED_UP,)),
     ]
     try:
         for timer in timers:
