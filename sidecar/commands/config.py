@@ -70,7 +70,7 @@ def check(config: Path | None) -> None:
 def _used(settings: Settings) -> list[SettingsError]:
     """What is wrong with values when they are put to use."""
     from sidecar.front.redaction import policy_of
-    from sidecar.worker.main import sink_complaints
+    from sidecar.worker.sinks import sink_complaints
 
     found = sink_complaints(settings, os.environ)
     try:

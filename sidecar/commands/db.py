@@ -25,7 +25,7 @@ def upgrade(dsn: str | None, config: Path | None) -> None:
     target = load(config, postgres_dsn=dsn).postgres_dsn
     if not target:
         raise SettingsError("no PostgreSQL database is set", hint="give --dsn or set LEANVIBE_POSTGRES_DSN")
-    from sidecar.worker.main import upgrade_database
+    from sidecar.worker.sinks import upgrade_database
 
     try:
         before, now = upgrade_database(target)

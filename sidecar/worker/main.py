@@ -11,14 +11,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exporters.registry import EXPORTERS, OTLP_SIGNALS, check_otlp, check_postgres, check_redis, otlp_wanted
 from sidecar import log, wire
-from sidecar.errors import SettingsError, StoreError, said_of
+from sidecar.errors import StoreError, said_of
 from sidecar.events import HookEvent
 from sidecar.journal import JournalReader
 from sidecar.journal.schema import FILE_NAME as JOURNAL_FILE
@@ -27,15 +26,12 @@ from sidecar.otel.scope import traces_of
 from sidecar.worker import ending
 from sidecar.worker.answers import Answers
 from sidecar.worker.ceiling import limit_memory
-from sidecar.worker.deliver.consumer import EventStreamProcessor, Reader
 from sidecar.worker.deliver.history import HistoryReader
 from sidecar.worker.deliver.replay import Replayer
-from sidecar.worker.deliver.sink import Sink, built_or_broken
-from sidecar.worker.deliver.stage import EventStage, Held, LogStage, Stage, TraceStage
+from sidecar.worker.deliver.stage import Held
 from sidecar.worker.given import settings_of
-from sidecar.worker.measure.exporter import NAME as METRICS_SINK
-from sidecar.worker.measure.exporter import MetricExporter, interval_of
 from sidecar.worker.measure.meter import Meter
+from sidecar.worker.sinks import REPLAYED, SPAN_SINKS, Sinks, build_metric_exporter, build_sinks, sink_builders
 from sidecar.worker.store.history import History
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook
@@ -59,11 +55,6 @@ UNLINK_GRACE_SECONDS = 5.0
 """Beyond a query's own limit, until a file that a query may still read is removed."""
 REMEMBERED_SPANS = 20_000
 """Spans that were exported last, so that a late event after a restart sends none of them again."""
-
-SPAN_SINKS = frozenset({"otlp"})
-"""Sinks that take spans instead of events."""
-
-Sinks = dict[str, EventStreamProcessor[Any]]
 
 
 def main() -> None:
@@ -97,8 +88,8 @@ async def _run(settings: "Settings") -> None:
     loader.start()
     _start_sinks(sinks, store, loader)
     exporter = build_metric_exporter(settings, os.environ, meter)
-    replayable = {name: build for name, build in builders.items() if name != "otlp-logs"}
-    replayer = Replayer(History(store), replayable, SPAN_SINKS, capture_content=settings.capture_content)
+    replayed = {name: build for name, build in builders.items() if name in REPLAYED}
+    replayer = Replayer(History(store), replayed, SPAN_SINKS, capture_content=settings.capture_content)
     upkeep = build_upkeep(settings, store, sinks)
     upkeep.start()
     answers = Answers(store, loader, sinks, meter, replayer, upkeep, exporter)
@@ -177,42 +168,6 @@ def _step_back() -> None:
         os.nice(NICE)
 
 
-def sink_builders(settings: "Settings", environment: Mapping[str, str]) -> dict[str, Callable[[], Sink[Any]]]:
-    """What builds the exporter of each sink that is switched on, by name. The only place that names exporters."""
-    built: dict[str, Callable[[], Sink[Any]]] = {}
-    if settings.redis_url:
-        options = {"url": settings.redis_url, "stream": settings.redis_stream, "maxlen": settings.redis_maxlen}
-        built["redis"] = lambda: EXPORTERS["redis"](**options)
-    if settings.postgres_dsn:
-        kept = settings.postgres_retention_days
-        built["postgres"] = lambda: EXPORTERS["postgres"](dsn=settings.postgres_dsn, retention_days=kept)
-    standard = otel_variables(settings, environment)
-    for name in ("otlp", "otlp-logs"):
-        if otlp_wanted(standard, name):
-            built[name] = partial(EXPORTERS[name], standard, settings.host_name, settings.data_dir)
-    return {name: partial(built_or_broken, build) for name, build in built.items()}
-
-
-def build_sinks(
-    settings: "Settings",
-    builders: Mapping[str, Callable[[], Sink[Any]]],
-    reader: Callable[[], Reader],
-    notebook: Notebook,
-) -> Sinks:
-    """The deliveries that are switched on, by name."""
-    return {
-        name: EventStreamProcessor(
-            name,
-            build(),
-            _stage(name, capture_content=settings.capture_content),
-            reader(),
-            notebook,
-            settings.sink_batch_size,
-        )
-        for name, build in builders.items()
-    }
-
-
 def build_upkeep(settings: "Settings", store: Store, sinks: Sinks) -> Upkeep:
     """The store's upkeep, within the settings' bounds, for these sinks."""
     journal = JournalReader(settings.data_dir / JOURNAL_FILE)
@@ -224,59 +179,6 @@ def build_upkeep(settings: "Settings", store: Store, sinks: Sinks) -> Upkeep:
 
     bounds = Bounds(settings.store_max_mb << 20, dt.timedelta(days=settings.store_max_days))
     return Upkeep(store, bounds, settings.sql_timeout_seconds + UNLINK_GRACE_SECONDS, need)
-
-
-def _stage(name: str, *, capture_content: bool) -> Stage[Any]:
-    if name in SPAN_SINKS:
-        return TraceStage(capture_content=capture_content)
-    return LogStage(capture_content=capture_content) if name == "otlp-logs" else EventStage()
-
-
-def build_metric_exporter(
-    settings: "Settings", environment: Mapping[str, str], meter: Meter
-) -> MetricExporter | None:
-    """The running periodic export of metrics; None when it is not switched on."""
-    standard = otel_variables(settings, environment)
-    if not otlp_wanted(standard, METRICS_SINK):
-        return None
-    build = partial(EXPORTERS[METRICS_SINK], standard, settings.host_name, settings.data_dir)
-    exporter = MetricExporter(built_or_broken(build), meter.metrics, interval_of(standard))
-    exporter.start()
-    return exporter
-
-
-def sink_complaints(settings: "Settings", environment: Mapping[str, str]) -> list[SettingsError]:
-    """What no sink could ever use, each once; nobody is asked."""
-    standard = otel_variables(settings, environment)
-    checks: list[Callable[[], None]] = [partial(check_otlp, standard, name) for name in OTLP_SIGNALS]
-    checks += [partial(check_redis, settings.redis_url)] if settings.redis_url else []
-    checks += [partial(check_postgres, settings.postgres_dsn)] if settings.postgres_dsn else []
-    found: dict[str, SettingsError] = {}
-    for check in checks:
-        try:
-            check()
-        except SettingsError as error:
-            found.setdefault(error.message, error)
-    return list(found.values())
-
-
-def otel_variables(settings: "Settings", environment: Mapping[str, str]) -> dict[str, str]:
-    """The standard variables: those of the environment that are not blank, and the endpoint of our own setting."""
-    given = {name: value for name, value in environment.items() if value.strip()}
-    return {"OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp_endpoint, **given}
-
-
-def upgrade_database(dsn: str) -> tuple[str | None, str]:
-    """Brings the PostgreSQL tables to this version; `(revision before, revision now)`.
-
-    Raises:
-        ExportError: the database cannot be reached or refuses; says what to do.
-    """
-    from exporters.postgres import schema
-
-    before = schema.revision(dsn).current
-    schema.upgrade(dsn)
-    return before, schema.revision(dsn).head
 
 
 if __name__ == "__main__":

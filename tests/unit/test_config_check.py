@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from sidecar.cli import leanvibe
 from sidecar.settings import load
-from sidecar.worker.main import sink_builders
+from sidecar.worker.sinks import sink_builders
 
 
 @pytest.mark.parametrize(
