@@ -12,7 +12,9 @@ import rich_click as click
 
 from sidecar.errors import LeanvibeError
 from sidecar.redact import PIIRedactor, Policy, all_rules, load_policy
+from sidecar.redact.engine import OutOfTimeError, TooManyError
 
+TOO_MUCH = "the text holds too much to be looked at: the sidecar would drop all of it (give it in smaller parts)"
 _FOUND = 1
 
 
@@ -27,7 +29,11 @@ class Finding(NamedTuple):
 
 
 def findings(text: str, redactor: PIIRedactor | None = None) -> list[Finding]:
-    """Everything in the text that the redactor (the default one when not given) would replace, in order."""
+    """Everything in the text that the redactor (the default one when not given) would replace, in order.
+
+    Raises:
+        TooManyError, OutOfTimeError: the text is over the budget.
+    """
     found = (redactor or PIIRedactor()).findings(text)
     return [Finding(*span, line=text.count("\n", 0, span[1]) + 1) for span in found]
 
@@ -53,7 +59,10 @@ def redact(file: TextIO, *, as_json: bool, explain: bool, list_rules: bool, poli
         return
     redactor = PIIRedactor(chosen)
     text = file.read()
-    found = findings(text, redactor)
+    try:
+        found = findings(text, redactor)
+    except (TooManyError, OutOfTimeError):
+        raise click.ClickException(TOO_MUCH) from None
     if as_json:
         click.echo(json.dumps({"text": redactor.redact_text(text), "findings": [item._asdict() for item in found]}))
     elif explain:

@@ -49,6 +49,14 @@ def test_rules() -> None:
     assert "https://docs.github.com" in run("--rules").output
 
 
+def test_a_text_over_the_budget_is_refused_in_one_line() -> None:
+    """Of a text that holds too much to be looked at nothing is shown; a line says so, and what to do."""
+    result = run("--explain", text="j@a.co " * 60_000)
+    assert result.exit_code == 1
+    assert "the text holds too much to be looked at" in result.output
+    assert "j@a.co" not in result.output
+
+
 def test_policy_file(tmp_path: Path) -> None:
     """A policy file acts; one that is wrong is refused with its reason."""
     file = tmp_path / "policy.toml"
