@@ -42,11 +42,14 @@ def otlp(environment: Mapping[str, str], host_name: str, data_dir: Path, sink: s
 
 
 def otlp_wanted(environment: Mapping[str, str], sink: str = "otlp") -> bool:
-    """Whether the standard variables name an endpoint for the sink's signal and do not switch it off."""
+    """Whether the standard variables name an endpoint for the sink's signal and do not switch it off.
+
+    By the rules of `otlp.config.wanted`, without the libraries that importing it takes.
+    """
     signal = OTLP_SIGNALS[sink]
-    off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    off = off or environment.get(f"OTEL_{signal}_EXPORTER") == "none"
-    return not off and any(environment.get(name) for name in _endpoints(signal))
+    off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    off = off or environment.get(f"OTEL_{signal}_EXPORTER", "").strip() == "none"
+    return not off and any(environment.get(name, "").strip() for name in _endpoints(signal))
 
 
 def check_redis(url: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exporters.otlp import Signal, config_from_env
 from exporters.registry import EXPORTERS, OTLP_SIGNALS, instance_id, otlp_wanted
 
 COMMON = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -19,6 +20,22 @@ def test_each_signal_has_its_switch(sink: str, signal: str) -> None:
     assert [False, True, True, True] == [otlp_wanted(env, sink) for env in ({}, COMMON, own, COMMON | others)]
     assert [False, False] == [otlp_wanted(COMMON | env, sink) for env in (off, {"OTEL_SDK_DISABLED": "TRUE"})]
     assert sink in EXPORTERS
+
+
+@pytest.mark.parametrize("sink", OTLP_SIGNALS)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {}, {"OTEL_SDK_DISABLED": " true "}, {"OTEL_SDK_DISABLED": "false"}, {"OTEL_LOGS_EXPORTER": " none"},
+        {"OTEL_TRACES_EXPORTER": "otlp "}, {"OTEL_EXPORTER_OTLP_ENDPOINT": " "},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": " http://127.0.0.1:1 "},
+    ],
+)  # fmt: skip
+def test_what_is_switched_on_can_be_built(sink: str, more: dict[str, str]) -> None:
+    """The look at the variables that decides whether a sink is built reads them as the sink itself does."""
+    environment = COMMON | more
+    built = config_from_env(environment, Signal[OTLP_SIGNALS[sink]])
+    assert otlp_wanted(environment, sink) == (built is not None)
 
 
 @pytest.mark.parametrize("left", [None, "", "\n"])
