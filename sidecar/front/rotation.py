@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response, post
+from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
 from sidecar.errors import LeanvibeError
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.keys import Keys, Purpose
 from sidecar.front.receive.guards import ROTATE_PATH
-from sidecar.front.receive.replies import error_body
+from sidecar.front.receive.replies import refusal
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ def rotate_route(
         try:
             await keys.rotate(data.tokens)
         except LeanvibeError as error:
-            return Response(error_body(error), status_code=503, media_type=MediaType.JSON)
+            return refusal(error, 503)
         finally:
             await changed(data.tokens)
         return Response({"rotated": data.tokens})

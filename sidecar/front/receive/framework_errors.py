@@ -7,14 +7,14 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from sidecar.errors import AuditError, IngestError
-from sidecar.front.receive.replies import error_body
+from sidecar.front.receive.replies import refusal
 
 HINT = "GET /schema lists every route with its parameters"
 
 
 def audit_error(_request: Request[Any, Any, Any], error: AuditError) -> Response[bytes]:
     """What must be on record and could not be is not done: 503."""
-    return Response(error_body(error), status_code=503, media_type=MediaType.JSON)
+    return refusal(error)
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -50,4 +50,4 @@ def _body_of(handler: Any) -> str:
 
 def ingest_error(_request: Request[Any, Any, Any], error: IngestError) -> Response[bytes]:
     """The same for a body that cannot be read, whatever route wanted it."""
-    return Response(error_body(error), status_code=error.status, media_type=MediaType.JSON)
+    return refusal(error)

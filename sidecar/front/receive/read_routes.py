@@ -8,29 +8,15 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 
-from sidecar.errors import (
-    LeanvibeError,
-    QueryFailedError,
-    QueryLimitError,
-    QueryRefusedError,
-    WorkerUnavailableError,
-)
+from sidecar.errors import LeanvibeError, QueryFailedError
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.receive.guards import API
-from sidecar.front.receive.replies import error_body
+from sidecar.front.receive.replies import refusal
 from sidecar.front.worker_link import WorkerLink
 
 GRACE_SECONDS = 10.0
 """Beyond the query's own limit: catching up, and carrying the answer."""
-
-STATUS: dict[type[LeanvibeError], int] = {
-    QueryRefusedError: 403,
-    QueryFailedError: 400,
-    QueryLimitError: 422,
-    WorkerUnavailableError: 503,
-}
-
 
 FILTERS = (
     "session_id", "agent", "agent_id", "event_type", "tool_name", "failed", "text", "since", "until", "before",
@@ -54,7 +40,7 @@ def read_routes(
         try:
             body = bytes(await worker.ask(op, {**args, "after_seq": acknowledger.last_seq}, seconds))
         except LeanvibeError as error:
-            return Response(error_body(error), status_code=_status(error), media_type=MediaType.JSON)
+            return refusal(error)
         return Response(body, media_type=MediaType.JSON)
 
     @get(f"{API}/events", summary="Recent events, newest first; with after= oldest first")
@@ -98,8 +84,4 @@ def _unknown_filter(name: str) -> Response[bytes]:
     near = difflib.get_close_matches(name, FILTERS, 1)
     meant = f"did you mean {near[0]}? " if near else ""
     error = QueryFailedError(f"there is no filter {name[:40]!r}", hint=f"{meant}there are {', '.join(FILTERS)}")
-    return Response(error_body(error), status_code=_status(error), media_type=MediaType.JSON)
-
-
-def _status(error: LeanvibeError) -> int:
-    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+    return refusal(error)

@@ -6,19 +6,14 @@ import msgspec
 from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
-from sidecar.errors import ExportError, LeanvibeError, ReplayError, WorkerUnavailableError
+from sidecar.errors import LeanvibeError
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.receive.guards import API
-from sidecar.front.receive.replies import error_body
+from sidecar.front.receive.replies import refusal
 from sidecar.front.worker_link import WorkerLink
 
 STEP_SECONDS = 120.0
-STATUS: tuple[tuple[type[LeanvibeError], int], ...] = (
-    (ReplayError, 409),
-    (ExportError, 502),
-    (WorkerUnavailableError, 503),
-)
 
 
 class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,8 +37,7 @@ def replay_route(worker: WorkerLink, acknowledger: Acknowledger, auditor: Audito
             asked = {"wanted": msgspec.to_builtins(data), "after_seq": acknowledger.last_seq}
             body = bytes(await worker.ask("replay", asked, STEP_SECONDS))
         except LeanvibeError as error:
-            status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-            return Response(error_body(error), status_code=status, media_type=MediaType.JSON)
+            return refusal(error)
         return Response(body, media_type=MediaType.JSON)
 
     return replay

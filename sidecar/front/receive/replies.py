@@ -3,17 +3,52 @@
 from typing import Any
 
 import msgspec
+from litestar import MediaType, Response
 
-from sidecar.errors import LeanvibeError
+from sidecar.errors import (
+    AuditError,
+    ExportError,
+    IngestError,
+    LeanvibeError,
+    QueryFailedError,
+    QueryLimitError,
+    QueryRefusedError,
+    ReplayError,
+    WorkerUnavailableError,
+)
 from sidecar.events import HookEvent
 
-_encoder = msgspec.json.Encoder()
 KILOBYTE = 1024
+STATUS: dict[type[LeanvibeError], int] = {
+    QueryFailedError: 400,
+    QueryRefusedError: 403,
+    ReplayError: 409,
+    QueryLimitError: 422,
+    ExportError: 502,
+    AuditError: 503,
+    WorkerUnavailableError: 503,
+}
+"""The HTTP status of an error, and of those derived from it; any other is our own fault."""
+
+_encoder = msgspec.json.Encoder()
 
 
 def error_body(error: LeanvibeError) -> bytes:
     """`{"error", "hint"}`: what and what to do, never a part of the request."""
     return _encoder.encode({"error": error.message, "hint": error.hint})
+
+
+def refusal(error: LeanvibeError, status: int | None = None) -> Response[bytes]:
+    """The whole answer to a request that failed, with the error's own status unless another one is given."""
+    code = status_of(error) if status is None else status
+    return Response(error_body(error), status_code=code, media_type=MediaType.JSON)
+
+
+def status_of(error: LeanvibeError) -> int:
+    """The HTTP status that says what kind of error it is, whatever route met it."""
+    if isinstance(error, IngestError):
+        return error.status
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
 def processed(event: HookEvent, processing_time_ms: float, warnings: list[str]) -> dict[str, Any]:
