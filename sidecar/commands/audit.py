@@ -1,12 +1,9 @@
 """`leanvibe audit`: who read or changed what, and whether the trail is as it was written."""
 
-import contextlib
 import json
-import os
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +72,6 @@ def verify(expect: str, data_dir: Path | None, as_json: bool) -> None:  # noqa: 
         click.echo(verdict.broken or f"{in_order} in order; head {verdict.head}")
     if verdict.broken:
         sys.exit(1)
-
-
-@contextlib.contextmanager
-def on_record(data_dir: Path, action: str, detail: dict[str, Any]) -> Iterator[None]:
-    """What a command does to files itself, recorded before it does it.
-
-    Raises:
-        AuditError: it could not be recorded, so it is not done.
-    """
-    who = {"actor": "command", "origin": f"pid {os.getpid()}, uid {os.getuid()}"}
-    try:
-        AuditTrail(data_dir).append(action, who, detail)
-    except OSError as error:
-        raise AuditError(f"the audit trail cannot be written: {error.strerror or error}") from None
-    yield
 
 
 def _trail(data_dir: Path | None) -> AuditTrail:

@@ -1,6 +1,5 @@
 """`leanvibe export`: a range of events as a file."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from urllib.parse import urlencode
 import msgspec
 import rich_click as click
 
-from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, url_option
-from sidecar.commands.replay import micros
+from sidecar.commands.stopped import settings_of, store_of
+from sidecar.commands.times import micros
 from sidecar.errors import LeanvibeError
 from sidecar.events import iso
-from sidecar.settings import load
+from sidecar.settings import Settings
 
 PAGE_EVENTS = 1000
 SECONDS = 120.0
@@ -90,11 +89,8 @@ def _pages(wanted: dict[str, Any], data_dir: Path | None, url: str | None) -> It
     """
     try:
         client = client_of(data_dir, url)
-    except NotRunningError:
-        settings = load(data_dir=data_dir)
-        if url is not None or not (settings.data_dir / "store.duckdb").exists():
-            raise
-        yield from _stored(wanted, data_dir)
+    except NotRunningError as error:
+        yield from _stored(wanted, settings_of(data_dir, url, error))
         return
     after: int | None = 0
     while after is not None:
@@ -104,16 +100,11 @@ def _pages(wanted: dict[str, Any], data_dir: Path | None, url: str | None) -> It
         after = page.next_after
 
 
-def _stored(wanted: dict[str, Any], data_dir: Path | None) -> Iterator[list[msgspec.Raw]]:
-    from sidecar.front import data_dir as directory
-    from sidecar.worker.offline import opened
+def _stored(wanted: dict[str, Any], settings: Settings) -> Iterator[list[msgspec.Raw]]:
     from sidecar.worker.query.listing import EventFilter, recent
 
-    settings = load(data_dir=data_dir)
-    os.umask(0o077)
-    directory.prepare(settings.data_dir)
     asked = {name: value for name, value in wanted.items() if value and name != "limit"}
-    with directory.held(settings.data_dir), on_record(settings.data_dir, "events", asked), opened(settings) as store:
+    with store_of(settings, "events", lambda: asked) as store:
         after: int | None = 0
         while after is not None:
             found = recent(store, EventFilter(**wanted, after=after))

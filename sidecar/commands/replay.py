@@ -1,9 +1,6 @@
 """`leanvibe replay`: send again to one sink what the store holds."""
 
-import datetime as dt
-import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +8,9 @@ import rich_click as click
 
 from sidecar.commands.client import API, Client, client_of
 from sidecar.commands.options import data_dir_option, url_option
+from sidecar.commands.times import micros
 from sidecar.errors import LeanvibeError
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SINKS = ("redis", "postgres", "otlp")
 
 
@@ -58,25 +55,6 @@ def replay(  # noqa: PLR0913, PLR0917  one per option
 def _go_on(totals: dict[str, int]) -> list[str]:
     """How to continue; nothing when that is from the beginning."""
     return [f"continue with --after {totals['after']} and the same options"] if totals["after"] else []
-
-
-def micros(since: str | None) -> int:
-    """Microseconds since the epoch of `90s`, `30m`, `1h`, `7d` ago, or of an ISO 8601 time (UTC without a zone).
-
-    0 for what lies before: no event does, and not every such time has a year.
-
-    Raises:
-        LeanvibeError: it is neither.
-    """
-    if since is None:
-        return 0
-    if ago := re.fullmatch(r"(\d{1,9})([smhd])", since):
-        return max(0, int((time.time() - int(ago[1]) * UNITS[ago[2]]) * 1_000_000))
-    try:
-        moment = dt.datetime.fromisoformat(since)
-    except ValueError:
-        raise LeanvibeError(f"{since!r} is no time", hint="--since 1h, or --since 2026-01-31T12:00:00Z") from None
-    return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1_000_000))
 
 
 def _run(client: Client, wanted: dict[str, Any], totals: dict[str, int]) -> None:

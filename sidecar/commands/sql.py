@@ -3,17 +3,16 @@
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from sidecar.commands.audit import on_record
 from sidecar.commands.client import API, NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, json_option, url_option
+from sidecar.commands.stopped import settings_of, store_of
 from sidecar.commands.tables import print_table
-from sidecar.settings import Settings, load
+from sidecar.settings import Settings
 
 
 @click.command()
@@ -46,11 +45,8 @@ def ask(query: str, data_dir: Path | None, url: str | None) -> dict[str, Any]:
     """
     try:
         answer: dict[str, Any] = client_of(data_dir, url).post(f"{API}/sql", {"query": query})
-    except NotRunningError:
-        settings = load(data_dir=data_dir)
-        if url is not None or not (settings.data_dir / "store.duckdb").exists():
-            raise
-        return _ask_files(query, settings)
+    except NotRunningError as error:
+        return _ask_files(query, settings_of(data_dir, url, error))
     return answer
 
 
@@ -58,22 +54,14 @@ def _ask_files(query: str, settings: Settings) -> dict[str, Any]:
     """Opens the store of a stopped sidecar, takes over what its journal still holds, and asks."""
     import msgspec
 
-    from sidecar.front import data_dir as directory
-    from sidecar.worker.offline import opened
-
-    os.umask(0o077)
-    directory.prepare(settings.data_dir)
     from sidecar.front.redaction import redactor_of
+    from sidecar.worker.query.sql import answer
     from sidecar.worker.store.audit import AuditTable
 
-    asked = {"query": redactor_of(settings).redact_text(query)}
-    with (
-        directory.held(settings.data_dir),
-        on_record(settings.data_dir, "sql", asked),
-        opened(settings) as store,
-    ):
-        from sidecar.worker.query.sql import answer
+    def asked() -> dict[str, Any]:
+        return {"query": redactor_of(settings).redact_text(query)}
 
+    with store_of(settings, "sql", asked) as store:
         AuditTable(store).before(query)
         found = answer(store, query, seconds=settings.sql_timeout_seconds, max_rows=settings.sql_max_rows)
     built: dict[str, Any] = msgspec.to_builtins(found)

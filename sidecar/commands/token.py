@@ -5,9 +5,9 @@ from pathlib import Path
 import rich_click as click
 
 from sidecar.commands import hook_token
-from sidecar.commands.audit import on_record
 from sidecar.commands.client import NotRunningError, client_of
 from sidecar.commands.options import data_dir_option
+from sidecar.commands.stopped import on_record
 from sidecar.errors import LeanvibeError
 from sidecar.front import data_dir as directory
 from sidecar.settings import Settings, load
