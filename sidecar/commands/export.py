@@ -64,7 +64,7 @@ def export(  # noqa: PLR0913, PLR0917  one per option
 
     Example: leanvibe export --format parquet --since 7d -o week.parquet
     """
-    from sidecar.worker.query.export import stream, write
+    from sidecar.commands.event_files import stream, write
 
     first, end = micros(since), micros(until) if until else time.time_ns() // 1000
     if first >= end:
