@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from sidecar import private
 from sidecar.delivery import DEFAULT_AGENT, Delivery
 from sidecar.event_ids import new_event_id
+from sidecar.paths import HOOKS
 from sidecar.state_dir import announced, default_data_dir, ingest_token, noted_address
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -150,7 +151,7 @@ def _head(parts: SplitResult, delivery: Delivery) -> bytes:
     if token:
         headers["Authorization"] = f"Bearer {token}"
     base = "" if parts.scheme == "unix" else parts.path  # which is the socket's file there
-    lines = [f"POST {base}/api/v1/hooks/{delivery.agent} HTTP/1.1"]
+    lines = [f"POST {base}{HOOKS}/{delivery.agent} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items() if value and value.isprintable()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 

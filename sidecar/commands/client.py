@@ -18,7 +18,6 @@ from sidecar.hooks.table import dir_option, is_loopback
 from sidecar.settings import load
 from sidecar.state_dir import unless_default
 
-API = "/api/v1/observability"
 TOKEN_VARIABLE = "LEANVIBE_TOKEN"  # noqa: S105  a variable's name
 NO_TOKEN_HINT = (
     f"set {TOKEN_VARIABLE} to what `leanvibe token show` prints where that sidecar runs, or name its --data-dir"

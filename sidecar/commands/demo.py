@@ -16,10 +16,11 @@ from typing import Any
 import rich_click as click
 
 from sidecar import resources
-from sidecar.commands.client import API, Client, client_of
+from sidecar.commands.client import Client, client_of
 from sidecar.commands.sql import print_answer
 from sidecar.errors import StartError
 from sidecar.front import data_dir as directory
+from sidecar.paths import API, CLAUDE_CODE
 
 START_SECONDS = 20.0
 LOOK_SECONDS = 0.2
@@ -122,7 +123,7 @@ def play(client: Client, session: Path, speed: float) -> int:
     count = 0
     for at, body in recorded(session):
         time.sleep(max(0.0, at / speed - (time.monotonic() - started)))
-        connection.request("POST", "/api/v1/hooks/claude-code", body, {"Content-Type": "application/json"})
+        connection.request("POST", CLAUDE_CODE, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         answer.read()
         if answer.status != http.HTTPStatus.NO_CONTENT:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import rich_click as click
 
 from sidecar.commands import hook_token
-from sidecar.commands.client import API, Client, NotAnsweringError, NotRunningError, client_of
+from sidecar.commands.client import Client, NotAnsweringError, NotRunningError, client_of
 from sidecar.commands.connection import connection, exchange
 from sidecar.commands.options import config_option, data_dir_option, json_option
 from sidecar.doctor import agent, host
@@ -25,7 +25,7 @@ from sidecar.doctor.probe import probe
 from sidecar.errors import HooksError, LeanvibeError
 from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge
-from sidecar.hooks.table import PATH
+from sidecar.paths import API, CLAUDE_CODE
 from sidecar.settings import Settings, load
 from sidecar.state_dir import ingest_token, unless_default
 
@@ -70,7 +70,7 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     yield from problems
     facts = directory.running(settings.data_dir)
     running_url = str(facts["url"]) if facts else None
-    hook_url = agent.hook_url(held) or (running_url or f"http://{settings.host}:{settings.port}") + PATH
+    hook_url = agent.hook_url(held) or (running_url or f"http://{settings.host}:{settings.port}") + CLAUDE_CODE
     yield host.running_finding(settings.data_dir, facts, None if facts else _holder(hook_url), hook_url)
     told = unless_default(settings.data_dir)
     token = ingest_token(settings.data_dir) if hook_token.needed(settings) else ""
@@ -138,8 +138,8 @@ def _posted(url: str, token: str, ca: str, body: dict[str, Any]) -> str | None:
     """Why an event was not taken that was sent as a hook sends it; None when it was."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
-        made = connection(url.removesuffix(PATH), ca, POST_SECONDS)
-        status, answer = exchange(made, PATH, json.dumps(body).encode(), headers)
+        made = connection(url.removesuffix(CLAUDE_CODE), ca, POST_SECONDS)
+        status, answer = exchange(made, CLAUDE_CODE, json.dumps(body).encode(), headers)
     except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error)
     return None if status < HTTPStatus.BAD_REQUEST else f"HTTP {status} {answer[:200].decode(errors='replace')}"

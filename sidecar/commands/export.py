@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 import msgspec
 import rich_click as click
 
-from sidecar.commands.client import API, NotRunningError, client_of
+from sidecar.commands.client import NotRunningError, client_of
+from sidecar.commands.event_files import stream, write
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.stopped import settings_of, store_of
 from sidecar.commands.times import micros
 from sidecar.errors import LeanvibeError
 from sidecar.events import iso
+from sidecar.paths import API
 from sidecar.settings import Settings
 
 PAGE_EVENTS = 1000
@@ -64,8 +66,6 @@ def export(  # noqa: PLR0913, PLR0917  one per option
 
     Example: leanvibe export --format parquet --since 7d -o week.parquet
     """
-    from sidecar.commands.event_files import stream, write
-
     first, end = micros(since), micros(until) if until else time.time_ns() // 1000
     if first >= end:
         raise LeanvibeError(

@@ -13,11 +13,11 @@ from sidecar import trust
 from sidecar.commands.client import Client, NotRunningError
 from sidecar.commands.connection import UNIX
 from sidecar.commands.tables import plain
+from sidecar.paths import TAP
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-PATH = "/api/v1/websocket/observability"
 MAX_FRAME = 96 * 1024 * 1024
 FROM_NOW = 2**63 - 1
 """Never reached: the tap begins at its end, and says where that is."""
@@ -65,7 +65,7 @@ class Follower:
 
         query = urllib.parse.urlencode({**self._filters, "after": self._seen})
         try:
-            with _connected(client, f"{PATH}?{query}") as socket:
+            with _connected(client, f"{TAP}?{query}") as socket:
                 while True:
                     yield from self._taken(json.loads(socket.recv()))
         except ConnectionClosed as error:

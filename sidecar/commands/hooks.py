@@ -20,6 +20,7 @@ from sidecar.hooks import files, merge, table
 from sidecar.hooks.plugin import EVENTS, hooks_json
 from sidecar.hooks.proxies import trap
 from sidecar.hooks.shared import may_be_shared, refuse_shared
+from sidecar.paths import CLAUDE_CODE
 from sidecar.settings import Settings, load
 from sidecar.state_dir import noted_address, unless_default
 
@@ -104,7 +105,7 @@ def _install(settings: Settings, change: files.Change, base: str, chosen: dict[s
     directory.prepare(settings.data_dir)
     files.write(change, hook_token.PRIVATE if token else None)
     backup = files.keep(settings.data_dir, change, receipt)
-    click.echo(f"{change.path}: {len(chosen)} events go to {base}{table.PATH}")
+    click.echo(f"{change.path}: {len(chosen)} events go to {base}{CLAUDE_CODE}")
     click.echo(f"  the file as it was: {backup}" if backup else "  there was no such file before")
 
 

@@ -9,8 +9,7 @@ from sidecar.commands.client import client_of
 from sidecar.commands.connection import UNIX
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.errors import LeanvibeError
-
-CODES = "/api/v1/access/codes"
+from sidecar.paths import CODES
 
 
 @click.command(name="open")

@@ -6,10 +6,11 @@ from typing import Any
 
 import rich_click as click
 
-from sidecar.commands.client import API, Client, client_of
+from sidecar.commands.client import Client, client_of
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.times import micros
 from sidecar.errors import LeanvibeError
+from sidecar.paths import API
 
 SINKS = ("redis", "postgres", "otlp")
 

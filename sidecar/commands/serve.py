@@ -7,6 +7,7 @@ import rich_click as click
 
 from sidecar.commands import autostart
 from sidecar.commands.options import config_option, data_dir_option
+from sidecar.paths import API, CLAUDE_CODE
 from sidecar.settings import Settings, load, unknown_variables
 
 
@@ -75,8 +76,8 @@ def welcome(url: str, link: str, settings: Settings) -> str:
     return (
         f"leanvibe-sidecar listens on {url}\n"
         f"  page        {link} (opens once; again: leanvibe open)\n"
-        f"  hooks       POST {url}/api/v1/hooks/claude-code\n"
-        f"  health      {url}/api/v1/observability/health\n"
+        f"  hooks       POST {url}{CLAUDE_CODE}\n"
+        f"  health      {url}{API}/health\n"
         f"{_socket(settings)}"
         f"  data        {settings.data_dir} (token for reading: {settings.data_dir / 'token'})\n"
         f"  try         leanvibe tail --data-dir {settings.data_dir}\n"

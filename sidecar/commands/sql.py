@@ -8,10 +8,11 @@ from typing import Any
 
 import rich_click as click
 
-from sidecar.commands.client import API, NotRunningError, client_of
+from sidecar.commands.client import NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.stopped import settings_of, store_of
 from sidecar.commands.tables import print_table
+from sidecar.paths import API
 from sidecar.settings import Settings
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import rich_click as click
 
 from sidecar import __version__
-from sidecar.commands.client import API, client_of
+from sidecar.commands.client import client_of
 from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.tables import print_table
+from sidecar.paths import API
 
 
 @click.command()

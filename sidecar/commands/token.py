@@ -10,10 +10,10 @@ from sidecar.commands.options import data_dir_option
 from sidecar.commands.stopped import on_record
 from sidecar.errors import LeanvibeError
 from sidecar.front import data_dir as directory
+from sidecar.paths import ROTATE
 from sidecar.settings import Settings, load
 from sidecar.state_dir import INGEST_TOKEN_FILE
 
-ROTATE = "/api/v1/access/rotate"
 FILES = {"reading": directory.TOKEN_FILE, "ingest": INGEST_TOKEN_FILE}
 only_option = click.option("--only", type=click.Choice(list(FILES)), help="Only this one (default: both).")
 

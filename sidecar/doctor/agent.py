@@ -17,7 +17,6 @@ from sidecar.hooks.table import (
     DEFAULT_EVENTS,
     EVENTS,
     NEW_EVENTS,
-    PATH,
     TOKEN_VARIABLE,
     Entry,
     How,
@@ -26,6 +25,7 @@ from sidecar.hooks.table import (
     entries,
     quoted,
 )
+from sidecar.paths import CLAUDE_CODE
 from sidecar.state_dir import default_data_dir
 
 PLUGIN = "leanvibe-sidecar@"
@@ -85,7 +85,7 @@ def agent_findings(
     wanted = Wanted(running_url, bool(token), data_dir, environment.get("LEANVIBE_DATA_DIR", ""))
     found = [*_registered(files, wanted), *_duplicates(files), *_switched_off(files)]
     found += _token(files, environment, token, data_dir) if token else []
-    url = hook_url(files) or (running_url or "") + PATH
+    url = hook_url(files) or (running_url or "") + CLAUDE_CODE
     return [*found, *_url_allowed(files, url), _proxy(files, environment, url)]
 
 
@@ -146,12 +146,12 @@ def _equal(file: SettingsFile, wanted: Wanted) -> Finding:
     again = wanted.install(file.scope)
     registered = merge.ours(file.settings)
     urls = {entry["hooks"][0].get("url") for held in registered.values() for entry in held} - {None}
-    stale = sorted(url for url in urls if wanted.url and url != wanted.url + PATH)
+    stale = sorted(url for url in urls if wanted.url and url != wanted.url + CLAUDE_CODE)
     if stale:
         return wrong("hooks", f"hooks in {file.path} go to {stale[0]}, the sidecar is at {wanted.url}", again)
     if astray := _astray(file, registered, wanted):
         return astray
-    expected = _expected(file, next(iter(urls), PATH).removesuffix(PATH), registered, wanted)
+    expected = _expected(file, next(iter(urls), CLAUDE_CODE).removesuffix(CLAUDE_CODE), registered, wanted)
     missing = [event for event in DEFAULT_EVENTS if event not in registered]
     differing = [event for event, held in registered.items() if not _as_written(expected.get(event), held)]
     if missing or differing:

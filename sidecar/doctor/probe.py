@@ -10,8 +10,8 @@ from sidecar.errors import LeanvibeError
 from sidecar.event_ids import new_event_id
 from sidecar.events import PROBE_EVENT
 from sidecar.hooks.table import dir_option
+from sidecar.paths import API
 
-API = "/api/v1/observability"
 HOP_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 

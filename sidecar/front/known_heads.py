@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sidecar.front.admission import FREE_BYTES
+from sidecar.paths import HOOKS
 
 Answer = Callable[[bytes], None]
 """Told a whole HTTP response, once, on the event loop; never before the call that it was given to returns."""
@@ -20,7 +21,7 @@ Take = Callable[[bytes, Answer], bool]
 Scope = Any
 """Of one HTTP request, as ASGI has it."""
 
-START = b"POST /api/v1/hooks/"
+START = f"POST {HOOKS}/".encode()
 MAX_HEAD_BYTES = 4096
 MOST = 256
 """Heads; beyond them all are forgotten and learned anew."""

@@ -17,6 +17,7 @@ import msgspec
 from sidecar import private
 from sidecar.errors import StartError
 from sidecar.front import certificate
+from sidecar.paths import API
 from sidecar.settings import Settings
 from sidecar.wire import MAX_UNIX_PATH
 
@@ -161,7 +162,7 @@ def _make_way(path: Path) -> None:
 def _holder(host: str, port: int) -> str:
     """Who answers on a taken port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"{_url('http', host, port)}/api/v1/observability/health"
+    url = f"{_url('http', host, port)}{API}/health"
     try:
         with opener.open(url, timeout=PROBE_SECONDS) as answer:
             facts: dict[str, Any] = msgspec.json.decode(answer.read(65_536))

@@ -10,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from sidecar.errors import LeanvibeError
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.keys import Keys, Purpose
-from sidecar.front.receive.guards import ROTATE_PATH
 from sidecar.front.receive.replies import refusal
+from sidecar.paths import ROTATE
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,7 +25,7 @@ def rotate_route(
 ) -> HTTPRouteHandler:
     """The handler; `changed` makes the new tokens count everywhere. The answer names them and does not hold them."""
 
-    @post(ROTATE_PATH, status_code=200, summary="New tokens: the old ones, cookies and open WebSockets end")
+    @post(ROTATE, status_code=200, summary="New tokens: the old ones, cookies and open WebSockets end")
     async def rotate(data: Rotation, request: Request[Any, Any, Any]) -> Response[Any]:
         await auditor.require("token.rotate", who_of(request.scope), {"tokens": ", ".join(data.tokens)})
         try:

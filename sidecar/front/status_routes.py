@@ -9,9 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from sidecar.front.exposition import exposition
 from sidecar.front.health import performance_answer
 from sidecar.front.monitor import PerformanceMonitor
-from sidecar.front.receive.guards import API
 from sidecar.front.stages import Stages
 from sidecar.otel.metric_model import Metric
+from sidecar.paths import API
 
 BRIEF = ("status", "service")
 """What health tells anyone."""

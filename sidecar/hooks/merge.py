@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from sidecar.errors import HooksError
 from sidecar.hooks import jsontext
-from sidecar.hooks.table import LOOPBACK, PATH, TOKEN_VARIABLE, VARIABLES, Entry
+from sidecar.hooks.table import LOOPBACK, TOKEN_VARIABLE, VARIABLES, Entry
+from sidecar.paths import CLAUDE_CODE
 
 _OUR_COMMAND = re.compile(r"\bleanvibe(?:\.exe)?['\"]?\s+hook\s|\bclaude_hooks/forward\.sh\b")
 
@@ -43,7 +44,7 @@ def is_ours(handler: Mapping[str, Any]) -> bool:
         parts = urlsplit(str(handler.get("url", "")))
         headers = handler.get("headers")
         named = isinstance(headers, dict) and not VARIABLES.keys().isdisjoint(headers)
-        return parts.path == PATH and (named or parts.hostname in LOOPBACK)
+        return parts.path == CLAUDE_CODE and (named or parts.hostname in LOOPBACK)
     return bool(_OUR_COMMAND.search(str(handler.get("command", ""))))
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sidecar.errors import HooksError
+from sidecar.paths import CLAUDE_CODE
 
 TIMEOUT_SECONDS = 2
 """Of every hook: without one the client waits up to ten minutes for an answer."""
 
-PATH = "/api/v1/hooks/claude-code"
 DEFAULT_URL = "http://127.0.0.1:8000"
 """With the address: `localhost` may mean ::1 first, and NO_PROXY=127.0.0.1 would not match it."""
 
@@ -175,7 +175,7 @@ def _http(url: str, *, with_token: bool) -> dict[str, Any]:
         variables.append(TOKEN_VARIABLE)
     return {
         "type": "http",
-        "url": url + PATH,
+        "url": url + CLAUDE_CODE,
         "headers": headers,
         "allowedEnvVars": variables,
         "timeout": TIMEOUT_SECONDS,

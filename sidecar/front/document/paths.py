@@ -2,8 +2,7 @@
 
 from sidecar.front.document.parts import JSON, Part, answers, body, content, good, query
 from sidecar.front.document.schemas import FLAG, TEXT, list_of, named
-from sidecar.front.receive.guards import API, OPEN_LINK_PATH, ROTATE_PATH, SIGN_IN_PATH
-from sidecar.front.receive.native import PATH as NATIVE_PATH
+from sidecar.paths import API, CODES, HOOKS, OPEN_LINK, ROTATE, SIGN_IN
 
 NDJSON = "application/x-ndjson"
 HTML, SVG = "text/html", "image/svg+xml"
@@ -144,7 +143,7 @@ _asset: Part = {
 }
 
 PATHS: dict[str, dict[str, Part]] = {
-    f"{NATIVE_PATH}/{{agent}}": {"post": _native},
+    f"{HOOKS}/{{agent}}": {"post": _native},
     f"{API}/hook-events": {"post": _guide},
     f"{API}/events": {"get": _events},
     f"{API}/sql": {"post": _sql},
@@ -157,10 +156,10 @@ PATHS: dict[str, dict[str, Part]] = {
             "Prometheus text or OpenMetrics", TEXT, "text/plain", "application/openmetrics-text", security=STATUS,
         )
     },
-    "/api/v1/access/codes": {"post": _new_link},
-    SIGN_IN_PATH: {"post": _sign_in},
-    ROTATE_PATH: {"post": _rotate},
-    OPEN_LINK_PATH: {"get": _open},
+    CODES: {"post": _new_link},
+    SIGN_IN: {"post": _sign_in},
+    ROTATE: {"post": _rotate},
+    OPEN_LINK: {"get": _open},
     "/": {"get": _plain("The live page", TEXT, HTML)},
     "/favicon.svg": {"get": _plain("Its icon", TEXT, SVG)},
     "/assets/{name}": {"get": _asset},

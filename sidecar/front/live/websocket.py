@@ -20,8 +20,8 @@ from litestar.handlers import WebsocketRouteHandler
 from sidecar.errors import LeanvibeError
 from sidecar.front.live.hub import FILTERS, LiveHub, Subscription
 from sidecar.front.live.replay import Ask, Replay
+from sidecar.paths import TAP
 
-PATH = "/api/v1/websocket/observability"
 HEARTBEAT_SECONDS = 15.0
 MAX_SEQ = 2**63 - 1
 UNSUPPORTED = 1008
@@ -35,7 +35,7 @@ Socket = WebSocket[Any, Any, Any]
 def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients: int) -> WebsocketRouteHandler:
     """The handler that connects clients to the hub, and to the store for what they missed."""
 
-    @websocket(PATH)
+    @websocket(TAP)
     async def observability(socket: Socket) -> None:
         filters = {name: value for name in FILTERS if (value := socket.query_params.get(name))}
         after = sequence(socket.query_params.get("after"))

@@ -17,10 +17,9 @@ from sidecar.front.keys import Keys
 from sidecar.front.page import cookie
 from sidecar.front.page.codes import OneTimeCodes
 from sidecar.front.page.files import HEADERS, PageFile
-from sidecar.front.receive.guards import API, OPEN_LINK_PATH, SIGN_IN_PATH
+from sidecar.paths import API, CODES, OPEN_LINK, SIGN_IN
 from sidecar.settings import Settings
 
-CODES_PATH = "/api/v1/access/codes"
 NEVER = {**HEADERS, "Cache-Control": "no-store"}
 
 
@@ -58,7 +57,7 @@ def access_routes(
 ) -> list[HTTPRouteHandler]:
     """The handlers that let a browser in: by a one-time link, or by the token itself."""
 
-    @get(OPEN_LINK_PATH, include_in_schema=False)
+    @get(OPEN_LINK, include_in_schema=False)
     async def open_link(request: Request[Any, Any, Any], code: str = "") -> Response[None]:
         headers = {**NEVER, "Location": "/"}
         token = keys.reading  # of now: what is signed with it ends with it, should it change meanwhile
@@ -67,13 +66,13 @@ def access_routes(
             headers["Set-Cookie"] = cookie.set_cookie(token, clock(), secure=request.scope["scheme"] == "https")
         return Response(None, status_code=HTTPStatus.SEE_OTHER, headers=headers)
 
-    @post(CODES_PATH, status_code=201, summary="A one-time link to the page")
+    @post(CODES, status_code=201, summary="A one-time link to the page")
     async def new_code(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
         path = link_path(codes)  # before it waits: a new token makes it worthless then
         await auditor.require("page.link_made", who_of(request.scope))
         return Response({"path": path}, headers=NEVER)
 
-    @post(SIGN_IN_PATH, status_code=204, summary="The page's cookie, for whoever knows the token")
+    @post(SIGN_IN, status_code=204, summary="The page's cookie, for whoever knows the token")
     async def sign_in(data: SignIn, request: Request[Any, Any, Any]) -> Response[None]:
         token = keys.reading
         if not hmac.compare_digest(data.token.strip().encode(), token.encode()):
@@ -107,4 +106,4 @@ def facts_route(settings: Settings) -> HTTPRouteHandler:
 
 def link_path(codes: OneTimeCodes) -> str:
     """Path and query of a new one-time link."""
-    return f"{OPEN_LINK_PATH}?code={codes.issue()}"
+    return f"{OPEN_LINK}?code={codes.issue()}"

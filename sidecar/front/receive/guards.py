@@ -16,23 +16,19 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sidecar.front.page import cookie
-from sidecar.front.receive.native import PATH as NATIVE_PATH
+from sidecar.paths import API, CLAUDE_CODE, CODES, HOOKS, OPEN_LINK, ROTATE, SIGN_IN
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-API = "/api/v1/observability"
-OPEN_LINK_PATH = "/open"
-SIGN_IN_PATH = "/api/v1/access/session"
-PAGE_PATHS = frozenset({"/", "/favicon.svg", OPEN_LINK_PATH, SIGN_IN_PATH})
+PAGE_PATHS = frozenset({"/", "/favicon.svg", OPEN_LINK, SIGN_IN})
 """The page itself holds no event; the last two check code and token themselves."""
-ROTATE_PATH = "/api/v1/access/rotate"
 OPEN_PATHS = PAGE_PATHS | {f"{API}/health"}
 """Health says no more than its status where the others are closed."""
 OPEN_TREES = ("/assets",)
 STATUS_PATHS = frozenset({f"{API}/hook-performance", "/metrics"})
 STATUS_TREES = ("/schema",)
 INGEST_PATHS = frozenset({f"{API}/hook-events"})
-INGEST_TREES = (NATIVE_PATH,)
-POST_PATHS = frozenset({f"{API}/sql", f"{API}/replay", "/api/v1/access/codes", ROTATE_PATH})
+INGEST_TREES = (HOOKS,)
+POST_PATHS = frozenset({f"{API}/sql", f"{API}/replay", CODES, ROTATE})
 """What else is posted to; a POST to no path at all is most likely an event that went astray."""
 SAFE_SITES = frozenset({"same-origin", "none"})
 
@@ -52,7 +48,7 @@ NO_TOKEN = Refusal(
 NO_SUCH_PATH = Refusal(
     404,
     "nothing is posted to here",
-    f"events go to {NATIVE_PATH}/claude-code (or another agent), in the guide's format to {API}/hook-events",
+    f"events go to {CLAUDE_CODE} (or another agent), in the guide's format to {API}/hook-events",
 )
 NO_INGEST_TOKEN = Refusal(
     401,
@@ -109,7 +105,7 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes], 
         return None if _may_send(policy, headers) else NO_INGEST_TOKEN
     if _is_in(path, OPEN_PATHS, OPEN_TREES) or (not policy.closed and _is_in(path, STATUS_PATHS, STATUS_TREES)):
         return None
-    if _has_token(policy.token, headers) or (path != ROTATE_PATH and _has_cookie(policy, headers)):
+    if _has_token(policy.token, headers) or (path != ROTATE and _has_cookie(policy, headers)):
         return None
     return NO_SUCH_PATH if method == "POST" and not _is_in(path, POST_PATHS, ()) else NO_TOKEN
 

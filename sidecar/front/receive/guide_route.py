@@ -22,7 +22,7 @@ from sidecar.front.receive.body import (
     metadata_of,
     read_body,
 )
-from sidecar.front.receive.guards import API
+from sidecar.paths import API
 
 Received = tuple[bytes, list[Incoming | BadRequestError] | None]
 """A body, and its events when it has many."""

@@ -26,9 +26,9 @@ from sidecar.front.receive.body import (
     read_body,
 )
 from sidecar.front.receive.replies import error_body
+from sidecar.paths import CLAUDE_CODE, HOOKS
 
-PATH = "/api/v1/hooks"
-TREE = PATH + "/"
+TREE = HOOKS + "/"
 BESIDE = {
     b"x-leanvibe-agent-id": "agent_id",
     b"x-leanvibe-agent-name": "agent_name",
@@ -98,7 +98,7 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
     """
     began = time.perf_counter_ns()
     if scope["method"] != "POST":
-        raise MethodNotAllowedError("hooks are posted", hint="POST /api/v1/hooks/claude-code")
+        raise MethodNotAllowedError("hooks are posted", hint=f"POST {CLAUDE_CODE}")
     headers = dict(scope["headers"])
     try:
         normalise = normaliser_of(_agent(scope["path"]))
@@ -120,11 +120,11 @@ async def take(scope: HTTPScope, receive: Receive, processor: HookEventProcessor
 
 
 def _is_ours(path: str) -> bool:
-    return path.startswith(TREE) or path == PATH
+    return path.startswith(TREE) or path == HOOKS
 
 
 def _agent(path: str) -> str:
-    return path.removeprefix(PATH).strip("/")
+    return path.removeprefix(HOOKS).strip("/")
 
 
 def _tell(answer: Answer, error: IngestError | None) -> None:

@@ -11,9 +11,9 @@ from litestar.params import Parameter
 from sidecar.errors import LeanvibeError, QueryFailedError
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.auditor import Auditor, who_of
-from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import refusal
 from sidecar.front.worker_link import WorkerLink
+from sidecar.paths import API
 
 GRACE_SECONDS = 10.0
 """Beyond the query's own limit: catching up, and carrying the answer."""

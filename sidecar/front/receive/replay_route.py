@@ -9,9 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from sidecar.errors import LeanvibeError
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.auditor import Auditor, who_of
-from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import refusal
 from sidecar.front.worker_link import WorkerLink
+from sidecar.paths import API
 
 STEP_SECONDS = 120.0
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sidecar.front.document.paths import PATHS
 from sidecar.front.page import cookie
-from sidecar.front.receive.guards import API, ROTATE_PATH, AccessPolicy, access_policy, host_name, refusal_of
+from sidecar.front.receive.guards import AccessPolicy, access_policy, host_name, refusal_of
+from sidecar.paths import API, ROTATE
 
 TOKEN = "right"
 EVENTS, SQL, LIVE = f"{API}/events", f"{API}/sql", "/api/v1/websocket/observability"
@@ -157,7 +158,7 @@ def test_sending_may_need_a_token(path: str) -> None:
     assert 401 == closed_status(path, cookie=cookie.set_cookie(TOKEN, 0))
 
 
-@pytest.mark.parametrize("path", [*READING, *STATUS, ROTATE_PATH])
+@pytest.mark.parametrize("path", [*READING, *STATUS, ROTATE])
 def test_the_ingest_token_only_sends(path: str) -> None:
     """What a hook holds opens nothing."""
     assert [401, None] == [closed_status(path, token) for token in ("send", TOKEN)]
@@ -174,4 +175,4 @@ def test_a_cookie_makes_no_new_token() -> None:
     """Who took over the page cannot lock out the owner."""
     page = {"cookie": cookie.set_cookie(TOKEN, time.time()).partition(";")[0]}
 
-    assert [None, 401] == [closed_status(path, **page) for path in (EVENTS, ROTATE_PATH)]
+    assert [None, 401] == [closed_status(path, **page) for path in (EVENTS, ROTATE)]

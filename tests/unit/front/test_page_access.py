@@ -5,7 +5,8 @@ import pytest
 from sidecar.front.page import codes, cookie
 from sidecar.front.page.codes import OneTimeCodes
 from sidecar.front.page.files import POLICY, page_files
-from sidecar.front.receive.guards import API, AccessPolicy, refusal_of
+from sidecar.front.receive.guards import AccessPolicy, refusal_of
+from sidecar.paths import API
 
 TOKEN, NOW = "right", 1_770_000_000.0
 

@@ -5,8 +5,8 @@ import pytest
 from sidecar import errors
 from sidecar.errors import IngestError, LeanvibeError
 from sidecar.front.document import PATHS
-from sidecar.front.receive.guards import API
 from sidecar.front.receive.replies import refusal, status_of
+from sidecar.paths import API
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 from sidecar.cli import leanvibe
 from sidecar.errors import HooksError
 from sidecar.hooks import files, merge
-from sidecar.hooks.table import DEFAULT_EVENTS, PATH, dir_of
+from sidecar.hooks.table import DEFAULT_EVENTS, dir_of
+from sidecar.paths import CLAUDE_CODE
 
 OTHERS = """{
   "hooks": {
@@ -280,7 +281,7 @@ def test_dry_run_shows_and_writes_nothing(path: Path) -> None:
 
     lines = run("install", "--dry-run").output.splitlines()
 
-    assert any(PATH in line for line in lines if line.startswith("+"))
+    assert any(CLAUDE_CODE in line for line in lines if line.startswith("+"))
     assert OTHERS == path.read_text()
     assert [path.parent] == list(path.parent.parent.iterdir())
 

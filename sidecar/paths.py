@@ -1,0 +1,17 @@
+"""The paths of the sidecar's HTTP interface: one name for those that serve them and those that ask. Pure data."""
+
+API = "/api/v1/observability"
+"""What the integration guide names, and what is beside it."""
+TAP = "/api/v1/websocket/observability"
+"""The live feed, by WebSocket."""
+HOOKS = "/api/v1/hooks"
+"""Native payloads go to the agent's name below it."""
+CLAUDE_CODE = f"{HOOKS}/claude-code"
+
+CODES = "/api/v1/access/codes"
+"""Gives one-time links to the page."""
+SIGN_IN = "/api/v1/access/session"
+ROTATE = "/api/v1/access/rotate"
+"""Makes new tokens."""
+OPEN_LINK = "/open"
+"""Where a one-time link leads."""
