@@ -2,9 +2,12 @@
 
 import ast
 import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sidecar", "exporters")
@@ -71,6 +74,16 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [str(path) for path in sources() if ast.get_docstring(ast.parse(path.read_text())) is None]
 
     assert [] == silent
+
+
+@pytest.mark.parametrize("package", ["front", "otel", "redact"])
+def test_large_packages_say_what_is_where(package: str) -> None:
+    """The docstring of a package of many modules names each of them, and none that is not there."""
+    folder = ROOT / "sidecar" / package
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+
+    assert there - {"__init__"} == set(re.findall(r"`(\w+)`", told))
 
 
 def lines(path: Path) -> int:

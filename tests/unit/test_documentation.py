@@ -53,6 +53,15 @@ def test_the_data_directory_is_documented() -> None:
     assert set() == {*FILES.findall(sources), *NAMED_AT_ONCE.findall(sources)} - named
 
 
+def test_architecture_names_modules_that_are_there() -> None:
+    """Every module and package that architecture.md sends a reader to is there, below `sidecar` or at the top."""
+    text = page("architecture")
+    flow = text.partition("## The data directory")[0] + text.partition("## Decisions worth knowing")[2]
+    named = re.findall(r"`((?:\w+/)+|(?:\w+/)*\w+\.(?:py|toml))`", flow)
+    assert len(named) > 10
+    assert [] == [path for path in named if not ((ROOT / "sidecar" / path).exists() or (ROOT / path).exists())]
+
+
 def test_documented_defaults_are_the_settings() -> None:
     """The number that guide.md gives as a setting's default is the one in settings.py."""
     rows = table(page("guide"), "| the guide's setting | here | default |")
