@@ -35,9 +35,8 @@ def test_room_goes_in_order_and_comes_back() -> None:
 
 
 def test_those_that_give_up_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waited too long, was cancelled, or came when too many waited, leaves the room as it was."""
+    """Whoever waited too long or was cancelled leaves the room as it was."""
     monkeypatch.setattr(admission, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(admission, "MAX_WAITING", 2)
 
     async def play() -> None:
         room = Room(10)
@@ -53,6 +52,22 @@ def test_those_that_give_up_take_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         assert (10, 0) == (room._free, len(room._waiting))
 
     asyncio.run(play())
+
+
+def test_whoever_comes_when_too_many_wait_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue has an end: one more is told so without waiting, and those in it keep their place."""
+    monkeypatch.setattr(admission, "MAX_WAITING", 2)
+
+    async def play() -> list[int | None]:
+        room = Room(10)
+        taken = await room.take(10)
+        waiting = [asyncio.create_task(room.take(1)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(room.take(1), 1.0) is None
+        room.give_back(taken or 0)
+        return await asyncio.gather(*waiting)
+
+    assert [1, 1] == asyncio.run(play())
 
 
 async def as_since_312(turn: asyncio.Future[None], seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Laws of recording: whatever keeps a record from being written is told, and nothing is done unrecorded."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from sidecar.audit.trail import HEAD_FILE, AuditTrail
 from sidecar.errors import AuditError
+from sidecar.front import auditor as module
 from sidecar.front.auditor import Auditor
 from sidecar.redact import PIIRedactor
 
@@ -41,3 +43,27 @@ def test_a_head_of_any_kind_is_put_on_record(trail: AuditTrail, tmp_path: Path) 
     trail.append("sql")
 
     assert ["sql", "audit.mismatch", "sql"] == [record["action"] for record in trail.records()]
+
+
+def test_more_than_may_wait_are_refused(trail: AuditTrail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is slow only so many wait for it; one more is refused at once, and the others are not."""
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    auditor = Auditor(trail, PIIRedactor(engine="python"))
+    disk, append = threading.Event(), trail.append
+
+    def slowly(*args: Any) -> Any:
+        disk.wait(10)
+        return append(*args)
+
+    async def run() -> list[int]:
+        waiting = [asyncio.create_task(auditor.require("sql", {})) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(AuditError, match="too much waits"):
+            await auditor.require("sql", {})
+        disk.set()
+        return await asyncio.gather(*waiting)
+
+    monkeypatch.setattr(trail, "append", slowly)
+    assert [1, 2] == asyncio.run(run())
+    assert 3 == asyncio.run(auditor.require("sql", {}))
+    auditor.close()

@@ -120,6 +120,17 @@ def test_our_own_page_passes() -> None:
     )
 
 
+def test_a_link_to_the_page_may_be_followed() -> None:
+    """From anywhere, by a person: a visit to the page itself. A form that another page posts to it is no visit."""
+    visit = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+
+    assert None is status("/", **visit)
+    assert 403 == status("/", **visit, origin="https://evil.example")
+    assert 403 == status("/", **{**visit, "sec_fetch_dest": "iframe"})
+    assert 403 == status("/", **{**visit, "sec_fetch_mode": "no-cors"})
+    assert 403 == status(EVENTS, **visit, authorization=f"Bearer {TOKEN}")
+
+
 @given(st.text(), st.text())
 def test_no_header_makes_it_fail(host: str, origin: str) -> None:
     """Whatever a header holds, there is an answer; and no text but our names opens the door."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sidecar.events import public
 from sidecar.front.live import hub as module
 from sidecar.front.live.hub import LiveHub, Subscription
 from sidecar.redact.account import Leak
@@ -95,6 +96,24 @@ def test_a_slow_client_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -
     assert [7, 8, 9, 10] == [event["seq"] for event in message["events"]]
 
 
+def test_what_waits_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few large events fill a slow client's share as many small ones do: the oldest go, and are counted."""
+    events = recorded_events(10)
+    sizes = [len(msgspec.json.encode(public(event))) for event in events]
+    monkeypatch.setattr(module, "CLIENT_BYTES", sum(sizes[6:]))
+
+    async def scenario() -> Message:
+        hub = LiveHub()
+        slow = hub.subscribe({})
+        hub.publish(events)
+        message: Message = msgspec.json.decode(await slow.next_frame(5))
+        return message
+
+    message = asyncio.run(scenario())
+
+    assert (6, [7, 8, 9, 10]) == (message["dropped"], [event["seq"] for event in message["events"]])
+
+
 def test_quiet_is_told() -> None:
     """When nothing comes, a heartbeat does."""
     assert {"heartbeat": True} == asyncio.run(heartbeat())
@@ -160,6 +179,24 @@ def test_a_loss_that_the_store_made_good_is_none(monkeypatch: pytest.MonkeyPatch
     assert 3 == lost_through
     assert "dropped" not in message
     assert [4, 5] == [event["seq"] for event in message["events"]]
+
+
+def test_a_loss_beyond_what_the_store_told_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of the store makes good only what it reaches: a later loss is told as dropped."""
+    monkeypatch.setattr(module, "CLIENT_EVENTS", 2)
+
+    async def scenario() -> Message:
+        hub = LiveHub()
+        slow = hub.subscribe({})
+        hub.publish(recorded_events(5))
+        await asyncio.sleep(module.GATHER_SECONDS * 2)
+        slow.skip_through(slow.lost_through - 1)
+        message: Message = msgspec.json.decode(await slow.next_frame(5))
+        return message
+
+    message = asyncio.run(scenario())
+
+    assert (3, [4, 5]) == (message["dropped"], [event["seq"] for event in message["events"]])
 
 
 def test_clients_are_served_alike_however_many(monkeypatch: pytest.MonkeyPatch) -> None:

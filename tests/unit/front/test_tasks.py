@@ -39,6 +39,30 @@ def test_what_fails_is_begun_again() -> None:
     asyncio.run(run())
 
 
+def test_each_pause_is_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails again and again is begun less and less often, down to once in the longest pause."""
+    monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", 5.0)
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 5:
+            raise asyncio.CancelledError
+
+    async def run() -> None:
+        async def work() -> None:
+            raise RuntimeError
+
+        tasks = Tasks()
+        monkeypatch.setattr(module.asyncio, "sleep", sleep)
+        tasks.begin("spool", work)
+        await asyncio.gather(*tasks._running, return_exceptions=True)
+
+    asyncio.run(run())
+    assert [1.0, 2.0, 4.0, 5.0, 5.0] == pauses
+
+
 def test_what_went_well_for_long_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of long ago is counted and no trouble any more."""
 
