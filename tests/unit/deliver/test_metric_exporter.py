@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from exporters import Outcome, Rejection
+from sidecar.errors import ExportError
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 from sidecar.worker.measure.exporter import MetricExporter
 
@@ -12,17 +13,22 @@ METRIC = Metric(name="leanvibe.test", kind=MetricKind.GAUGE, help="A test.", poi
 
 
 class Backend:
-    """Answers one thing."""
+    """Answers one thing after the other."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        self._outcome = outcome
+    def __init__(self, *outcomes: Outcome | Exception) -> None:
+        self._outcomes = list(outcomes)
+        self.started = 0
 
     def start(self) -> None:
         """Is there."""
+        self.started += 1
 
     def export(self, batch: Sequence[Metric]) -> Outcome:  # noqa: ARG002  the protocol's
         """Answers."""
-        return self._outcome
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """Goes."""
@@ -43,3 +49,15 @@ def test_what_a_backend_refuses_is_told(outcome: Outcome, notice: str) -> None:
     exporter._export()
 
     assert (notice, "up", None) == (exporter.state.notice, exporter.state.state, exporter.state.last_error)
+
+
+def test_a_connection_is_kept_until_it_fails() -> None:
+    """The sink is connected before the first export and after a failed one, not each time."""
+    backend = Backend(Outcome(), Outcome(), ExportError("away"), Outcome(), Outcome())
+    exporter = MetricExporter(backend, lambda: [METRIC], 60.0)
+    started = []
+    for _ in range(5):
+        exporter._export()
+        started.append(backend.started)
+
+    assert [1, 1, 1, 2, 2] == started

@@ -95,3 +95,10 @@ def test_a_late_sink_gets_everything_in_order(first: int, stored: int) -> None:
         found += [event.seq for event in batch]
 
     assert list(range(1, 101)) == found
+
+
+def test_what_is_nowhere_any_more_holds_up_nothing() -> None:
+    """A number that neither the journal nor the store has is passed over: what follows is delivered."""
+    reader = HistoryReader(Part(30, 100), Part(1, 0))
+
+    assert list(range(30, 37)) == [event.seq for event in reader.after(9, limit=7)]

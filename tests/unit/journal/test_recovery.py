@@ -11,11 +11,11 @@ import apsw
 import pytest
 
 from sidecar import events
-from sidecar.errors import NotDurableError
+from sidecar.errors import JournalError, NotDurableError
 from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, recovery, writer
 from sidecar.journal.recovery import Recovery
 from tests.recorded_events import recorded_events
-from tests.unit.journal.test_writer import append
+from tests.unit.journal.test_writer import append, wait_for_first
 from tests.waiting import until
 
 PAGE = 4096
@@ -103,6 +103,25 @@ def test_given_ids_are_saved(tmp_path: Path) -> None:
     assert again.recovery is not None
     assert [Appended(first[0].seq, repeated=True)] == append(again, Entry("mine", b"{}", given=True))
     again.close()
+
+
+def test_a_mending_that_failed_is_not_tried_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a damaged journal takes long: while it cannot be begun anew, events that come do not each try it."""
+    journal = JournalWriter(path)
+    tried: list[Path] = []
+
+    def cannot(where: Path, *_: object) -> None:
+        tried.append(where)
+        raise JournalError("no room")
+
+    monkeypatch.setattr(writer, "reopened", cannot)
+    for file in path.parent.glob("journal.*"):
+        file.unlink()
+    for _ in range(3):
+        refused(journal)
+
+    assert [path] == tried
+    journal.close()
 
 
 def test_damage_while_running_is_mended(path: Path) -> None:
@@ -205,6 +224,22 @@ def test_a_file_taken_away_is_made_anew(path: Path, in_place: str, monkeypatch: 
     assert [*range(1, newest + 1)] == found[:newest]
     assert [journal.last_seq] == found[newest:]
     assert "taken away" in (journal.recovery or "")
+    journal.close()
+
+
+def test_given_ids_outlive_a_file_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repeat is known in the file made anew, also of an event that was trimmed before."""
+    monkeypatch.setattr(writer, "MEND_SECONDS", 0.0)
+    journal = JournalWriter(tmp_path / "journal.sqlite")
+    append(journal, Entry("mine", b"{}", given=True))
+    journal.trim(1)
+    wait_for_first(journal.path, None)
+    for file in tmp_path.glob("journal.*"):
+        file.unlink()
+    refused(journal)
+    until(lambda: takes(journal), "it is made anew")
+
+    assert [Appended(1, repeated=True)] == append(journal, Entry("mine", b"{}", given=True))
     journal.close()
 
 

@@ -1,6 +1,7 @@
 """Laws of the journal: durable, ordered, numbered once, trimmed without a trace."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,29 @@ def test_given_id_is_taken_once(journal: JournalWriter, path: Path) -> None:
     assert [Appended(1, repeated=True)] == append(again, Entry("mine", b"{}", given=True))
     assert [Appended(2, repeated=False)] == append(again, Entry("other", b"{}", given=True))
     again.close()
+
+
+def test_a_repeat_sets_nothing_back(journal: JournalWriter) -> None:
+    """The highest number stays the highest when an old event comes again."""
+    append(journal, Entry("mine", b"{}", given=True))
+    append(journal, *entries(2))
+
+    assert [Appended(1, repeated=True)] == append(journal, Entry("mine", b"{}", given=True))
+    assert 3 == journal.last_seq
+
+
+def test_given_ids_are_forgotten_after_a_day(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trimming forgets ids that clients gave long ago, so that they do not pile up; those of today stay known."""
+    now = time.time()
+    monkeypatch.setattr(writer.time, "time", lambda: now - writer.GIVEN_ID_SECONDS - 60)
+    append(journal, Entry("old", b"{}", given=True))
+    monkeypatch.setattr(writer.time, "time", lambda: now)
+    append(journal, Entry("new", b"{}", given=True))
+    journal.trim(2)
+    wait_for_first(journal.path, None)
+
+    assert [Appended(2, repeated=True)] == append(journal, Entry("new", b"{}", given=True))
+    assert [Appended(3, repeated=False)] == append(journal, Entry("old", b"{}", given=True))
 
 
 def test_trimmed_numbers_are_never_given_again(journal: JournalWriter, path: Path) -> None:
@@ -224,6 +248,20 @@ def test_a_commit_that_does_not_end_is_told(journal: JournalWriter, monkeypatch:
     going_on.set()
     assert answered.wait(WAIT)
     assert (None, 1) == (journal.last_error, journal.last_seq)
+
+
+def test_the_caller_overtakes_nobody(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While something waits for the journal's thread the caller does not append: numbers follow the order."""
+    monkeypatch.setattr(pace, "CALM_NS", 0)
+    answers: list[Any] = []
+    with monkeypatch.context() as asleep:
+        asleep.setattr(journal, "_wake_up", lambda: None)
+        journal.append([Entry("first", b"{}")], answers.append)
+
+        assert journal.append_now([Entry("second", b"{}")]) is None
+    journal._wake_up()
+    until(lambda: answers, "the first is committed")
+    assert [[Appended(1, repeated=False)]] == answers
 
 
 def test_a_full_queue_refuses(journal: JournalWriter, monkeypatch: pytest.MonkeyPatch) -> None:
