@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.redact import PIIRedactor, databases
+from sidecar.redact import engine as module
+from sidecar.redact.engine import TooManyError, resolve
+from sidecar.redact.rules import shipped
 from tests.recorded import NAMES, payloads
 
 MAIL = "[EMAIL_REDACTED]"
@@ -117,3 +120,22 @@ def test_a_bounded_find_ends_with_its_character() -> None:
         once = engine.redact_text(text)
         assert once.startswith("/home/[USER]")
         assert len(engine.findings(text)) >= 1
+
+
+def test_a_crowd_of_digits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of digits have a budget of their own: a text of nothing else ends at it, and one within it does not."""
+    monkeypatch.setattr(module, "FREE_CANDIDATES", 10)
+    monkeypatch.setattr(module, "BYTES_PER_CANDIDATE", 1_000_000)
+    for one in ENGINES:
+        assert [] == one._engine.find(b"1234567 ; " * 8)
+        with pytest.raises(TooManyError):
+            one._engine.find(b"1234567 ; " * 15)
+
+
+def test_the_more_exact_rule_names_what_two_find() -> None:
+    """Of two that found a span of the same length in one place, the one with a form wins over the guess."""
+    rules = {rule.finder: rule for rule in shipped()}
+    guess, exact = rules["assignment"], rules["token"]
+
+    assert [(0, 9, exact)] == resolve([(0, 9, guess), (0, 9, exact)]) == resolve([(0, 9, exact), (0, 9, guess)])
+    assert [(0, 9, guess)] == resolve([(0, 9, guess), (2, 9, exact)])
