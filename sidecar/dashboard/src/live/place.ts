@@ -8,11 +8,6 @@ export const place = readonly(current);
 
 window.addEventListener("hashchange", () => (current.value = placeOf(location.hash)));
 
-/** Goes to a view, with the filters as they are. */
-export function show(view: View, id = ""): void {
-  location.hash = fragmentOf({ ...current.value, view, id });
-}
-
 /** The address of a view, for links. */
 export function linkTo(view: View, id = ""): string {
   return fragmentOf({ ...current.value, view, id });

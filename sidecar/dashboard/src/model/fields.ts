@@ -9,6 +9,11 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The value where it is an object; an empty one where it is anything else. */
+export function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
 export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -1,5 +1,7 @@
 // What the sidecar says of itself, as the page shows it. Pure.
 
+import { fieldsOf, type Fields } from "./fields";
+
 export interface Part {
   readonly name: string;
   readonly status: string;
@@ -14,18 +16,15 @@ export interface Performance {
   readonly p95: number;
   readonly p99: number;
   readonly success: number;
-  readonly average: number;
   readonly processed: number;
   readonly issues: readonly string[];
 }
 
-type Fields = Record<string, any>;
-
 /** The guide's performance answer. */
 export function performanceOf(answer: Fields): Performance {
-  const told = answer["performance"] ?? {};
-  const percentiles = told["processing_time_percentiles"] ?? {};
-  const degradation = answer["degradation"] ?? {};
+  const told = fieldsOf(answer["performance"]);
+  const percentiles = fieldsOf(told["processing_time_percentiles"]);
+  const degradation = fieldsOf(answer["degradation"]);
   return {
     health: String(answer["health"] ?? "unknown"),
     perSecond: Number(told["events_per_second"] ?? 0),
@@ -33,16 +32,15 @@ export function performanceOf(answer: Fields): Performance {
     p95: Number(percentiles["p95"] ?? 0),
     p99: Number(percentiles["p99"] ?? 0),
     success: Number(told["success_rate"] ?? 1),
-    average: Number(told["avg_processing_time_ms"] ?? 0),
     processed: Number(told["events_processed"] ?? 0),
-    issues: [...(degradation["issues"] ?? []), ...(degradation["warnings"] ?? [])].map(String),
+    issues: [degradation["issues"], degradation["warnings"]].filter(Array.isArray).flat().map(String),
   };
 }
 
 /** Components and sinks of the health answer. */
 export function partsOf(answer: Fields): Part[] {
-  const parts = { ...(answer["components"] ?? {}), ...(answer["sinks"] ?? {}) } as Record<string, Fields>;
-  return Object.entries(parts).map(([name, part]) => ({
+  const parts = Object.entries({ ...fieldsOf(answer["components"]), ...fieldsOf(answer["sinks"]) });
+  return parts.map(([name, told]) => [name, fieldsOf(told)] as const).map(([name, part]) => ({
     name: name.replaceAll("_", " "),
     status: String(part["status"] ?? "unknown"),
     lag: typeof part["lag_events"] === "number" ? part["lag_events"] : null,

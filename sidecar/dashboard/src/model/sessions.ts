@@ -60,8 +60,8 @@ export const STALE_MS = 12 * 3_600_000;
 const ASKING = /^(idle_prompt|agent_needs_input|elicitation)/;
 /** Prompts that the client writes by itself, when something in the background is done. */
 const SYSTEM = /^<task-notification/;
-/** What alone makes no session, as for the store's view `sessions`. */
-const UNREAL = new Set(["InstructionsLoaded", "LeanvibeProbe"]);
+/** Events that alone make no session, as for the store's view `sessions`. */
+export const NO_SESSION: ReadonlySet<string> = new Set(["InstructionsLoaded", "LeanvibeProbe"]);
 const NONE: ReadonlySet<string> = new Set();
 
 /** The session after one more event; `before` is undefined for its first. An event that it has already changes nothing. */
@@ -74,7 +74,7 @@ export function next(before: Session | undefined, event: HookEvent): Session {
     lastAt: Math.max(session.lastAt, event.at),
     lastSeq: event.seq,
     events: session.events + 1,
-    real: session.real || !UNREAL.has(event.name),
+    real: session.real || !NO_SESSION.has(event.name),
     errors: session.errors + (event.failed ? 1 : 0),
     lastError: event.failed ? event.error || event.name : session.lastError,
   };
@@ -95,6 +95,11 @@ export function stateOf(session: Session, now: number): State {
 export function waitingSince(session: Session): number {
   return session.waits[0]?.since ?? session.asked?.since ?? session.turnEnded?.at ?? session.lastAt;
 }
+
+/** Each state in words. */
+export const STATE_NAMES: Readonly<Record<State, string>> = {
+  permission: "waiting for permission", you: "waiting for you", working: "working", idle: "idle", ended: "ended",
+};
 
 const ORDER: readonly State[] = ["permission", "you", "working", "idle", "ended"];
 

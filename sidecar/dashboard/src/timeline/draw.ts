@@ -133,7 +133,7 @@ function rounded(context: CanvasRenderingContext2D, box: Box): void {
   context.fill();
 }
 
-/** The stretch from the question on, striped: from outside nobody sees when it was answered. */
+/** A frame around the whole call: it waited for a person; from outside nobody sees when the answer came. */
 function waited(context: CanvasRenderingContext2D, box: Box, scene: Scene): void {
   context.strokeStyle = scene.colours.asked;
   context.lineWidth = 2;

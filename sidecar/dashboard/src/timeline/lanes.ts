@@ -3,6 +3,7 @@
 
 import { Calls, type Call } from "../model/calls";
 import type { HookEvent } from "../model/event";
+import { NO_SESSION } from "../model/sessions";
 
 export interface Mark {
   readonly at: number;
@@ -33,7 +34,7 @@ export class Lanes {
   private taken = 0;
 
   take(event: HookEvent): void {
-    if (ALONE.has(event.name) && !this.lanes.has(keyOf(event))) return;
+    if (NO_SESSION.has(event.name) && !this.lanes.has(keyOf(event))) return;
     const lane = this.laneOf(event);
     lane.lastAt = Math.max(lane.lastAt, event.at);
     const kind = markOf(event);
@@ -42,7 +43,7 @@ export class Lanes {
     if (++this.taken % 1000 === 0) this.forget(event.at);
   }
 
-  /** Sessions in order of their first event, each followed by its subagents. */
+  /** The session with the latest event first, each followed by its subagents in the order in which they began. */
   inOrder(shows: (lane: Lane) => boolean): Lane[] {
     const heads = new Map<string, number>();
     for (const lane of this.lanes.values()) heads.set(lane.session, Math.max(heads.get(lane.session) ?? 0, lane.lastAt));
@@ -96,9 +97,6 @@ export class Lanes {
     for (const lane of this.lanes.values()) lane.bars.forEach((bar, index) => this.places.set(bar.key, { lane, index }));
   }
 }
-
-/** What makes no session, so no lane either. */
-const ALONE = new Set(["InstructionsLoaded", "LeanvibeProbe"]);
 
 function keyOf(event: HookEvent): string {
   return `${event.session}/${event.subagent ?? ""}`;
