@@ -138,3 +138,10 @@ def test_a_defect_is_told_by_its_kind_and_place(tmp_path: Path, capfd: pytest.Ca
         asyncio.run(asked(tmp_path, "break", {}))
 
     assert "hush" not in str(caught.value) + "".join(capfd.readouterr())
+
+
+def test_a_message_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What claims to be larger than any message is not read: the one who asked is told that there is no answer."""
+    monkeypatch.setattr(wire, "MAX_MESSAGE", 1000)
+    with pytest.raises(WorkerUnavailableError):
+        asyncio.run(asked(tmp_path, "echo", {"text": "x" * 2000}))
