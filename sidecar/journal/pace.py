@@ -3,17 +3,21 @@
 import time
 
 CALM_NS = 2_000_000
-"""Since the last commit; events that come faster are better committed while the caller takes in the next ones."""
+"""After a commit, how long to leave appends to the journal's thread.
+
+Events that come faster than that are better committed there, while the caller takes in the next ones.
+"""
 MAX_NOW_BYTES = 64 * 1024
 """What is larger takes long to write, and others wait for the caller's thread."""
 SLOW_COMMIT_NS = 5_000_000
 WARY_NS = 1_000_000_000
-"""After a commit slower than that it takes so long to be calm, but at least:"""
+"""As `CALM_NS`, at least, after a commit that took longer than `SLOW_COMMIT_NS`: the next may take as long."""
 WARY_TIMES = 50
-"""so many times as long as the commit took: however a disk hangs, the caller's thread is held up for a fiftieth."""
+"""So many times as long as the slow commit: however a disk hangs, it holds up the caller's thread for a fiftieth."""
 STALLED_SECONDS = 3.0
+"""A commit that takes longer than this is told of while it lasts."""
 PAUSE_SECONDS = 0.003
-"""A pause between two groups that is worth a slice: shorter ones are those between an answer and what follows it."""
+"""How long nothing must come before a slice is trimmed: a client that sends its next event at once takes less."""
 URGENT_SHARE = 4
 """Above this part of its bound the journal is trimmed whatever comes in."""
 

@@ -26,12 +26,15 @@ MAX_WAITING_BYTES = 128 * 1024 * 1024
 """Bodies waiting for a commit; beyond it an append is refused instead of growing the process."""
 MAX_GROUP = 2048
 MAX_BYTES = 1024 * 1024 * 1024
+"""Of the journal in use; above it rows that the store has are trimmed although a sink still needs them."""
 FULL_BEYOND_BYTES = 256 * 1024 * 1024
-"""So far beyond `max_bytes`, where trimming begins, appends are refused: the store has not kept up for long."""
+"""How far the journal may grow beyond `max_bytes` before appends are refused: the store is far behind then."""
 MEASURE_BYTES = 1024 * 1024
+"""The journal's size is looked up after so many bytes that were appended."""
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
 GIVEN_ID_SECONDS = 24 * 3600
+"""How long an id that a client gave is remembered, so that a repeat of it is known."""
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
 

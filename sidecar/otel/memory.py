@@ -24,7 +24,7 @@ def is_turn_root(span: Span) -> bool:
 
 
 class Continuation(NamedTuple):
-    """How a turn goes on after it has left: for the how manieth time, and when what had left ended."""
+    """How a turn goes on after its spans have left: how often it did so by now, and when what had left ended."""
 
     times: int
     since: int

@@ -82,10 +82,8 @@ def access_policy(
     """The policy of a sidecar that listens on `bound_host`."""
     named = {name.lower() for name in allowed_hosts}
     bound = bound_host.lower()
-    hosts = (
-        LOCAL_NAMES | named | {f"[{bound}]" if ":" in bound else bound}
-    )  # as a Host header has it (RFC 3986, 3.2.2)
-    return AccessPolicy(hosts, token, ingest_token=ingest_token, closed=closed)
+    as_host = f"[{bound}]" if ":" in bound else bound  # an IPv6 address has brackets there (RFC 3986, 3.2.2)
+    return AccessPolicy(LOCAL_NAMES | named | {as_host}, token, ingest_token=ingest_token, closed=closed)
 
 
 def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes], method: str = "") -> Refusal | None:
@@ -128,10 +126,9 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return True
+    host = headers.get(b"host", b"").decode("latin-1").lower()
     try:
-        return (
-            urlsplit(origin.decode("latin-1")).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
-        )
+        return urlsplit(origin.decode("latin-1")).netloc.lower() == host
     except ValueError:  # no URL, so not ours
         return False
 

@@ -99,9 +99,8 @@ class Loader:
             stopping, begun = self._stopping, time.thread_time()
             loaded = self._step()
             if _is_full(loaded) and time.monotonic() < self._give_up_at:
-                self._wake.wait(
-                    self._rest(len(loaded), time.thread_time() - begun)
-                )  # not at all once somebody waits for events
+                # Whoever waits for events has set `_wake`: then there is no rest.
+                self._wake.wait(self._rest(len(loaded), time.thread_time() - begun))
                 continue
             if stopping:
                 return
