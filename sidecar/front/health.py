@@ -99,19 +99,18 @@ def health_answer(
         redaction_engine: what finds secrets: "hyperscan", or "python" where that is missing.
         troubles: part of the front → what is wrong with it; None when nothing is.
     """
-    last_seq, progress = journal.last_seq, worker.progress
+    known = worker.progress or {}
     components: dict[str, dict[str, Any]] = {
         "hook_processor": _processor(performance),
         "redaction": {"status": "healthy", "engine": redaction_engine},
         "journal": _journal(journal),
         "worker": _worker(worker),
-        "store": _store(progress, last_seq),
+        "store": _store(worker.progress, journal.last_seq),
         "live": {"status": "healthy", "clients": live_clients},
         **{name: _part(trouble) for name, trouble in troubles.items()},
+        **{one["name"]: _export(one) for one in known.get("exports", [])},
     }
-    known = progress or {}
-    components.update({one["name"]: _export(one) for one in known.get("exports", [])})
-    sinks = {sink["name"]: _sink(sink, last_seq, known["sealed"]) for sink in known.get("sinks", [])}
+    sinks = {sink["name"]: _sink(sink, journal.last_seq, known["sealed"]) for sink in known.get("sinks", [])}
     parts = [*components.values(), *sinks.values()]
     return {
         "status": max((str(part["status"]) for part in parts), key=ORDER.index),
@@ -121,11 +120,13 @@ def health_answer(
         "timestamp": datetime.now(UTC).isoformat(),
         "components": components,
         "sinks": sinks,
-        "turns": {
-            "running": known.get("turns_running", 0),
-            "oldest": [_turn(turn, time.time()) for turn in known.get("turns", [])],
-        },
+        "turns": _turns(known),
     }
+
+
+def _turns(known: Mapping[str, Any]) -> dict[str, Any]:
+    oldest = [_turn(turn, time.time()) for turn in known.get("turns", [])]
+    return {"running": known.get("turns_running", 0), "oldest": oldest}
 
 
 def _processor(performance: Performance) -> dict[str, Any]:
