@@ -11,8 +11,10 @@ from sidecar.redact.known import LONGEST_KNOWN, Known
 _PLAIN_NAME = 32
 _SMALLEST_NUMBER = 1_000_000
 _EXACT = 1e19
-_MOST_FACTS = 4096
-_LONGEST_KNOWN = 64
+_MOST_NAMES = 4096
+"""Names whose meaning is remembered; clients choose them, so they have an end."""
+_LONGEST_NAME = 64
+"""Longer ones are looked at each time."""
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
 
 _VALUES = frozenset({"value", "Value", "ParameterValue"})
@@ -20,7 +22,7 @@ _NAMES = ("name", "key", "Name", "Key", "ParameterKey", "field", "variable", "id
 """Of pairs such as `{"name": "API_KEY", "value": …}`."""
 _IDS = frozenset({"session_id", "tool_use_id", "prompt_id", "agent_id", "event_id", "parent_tool_use_id", "uuid"})
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# A UUID in the place of an id holds nothing that a rule would find.
+"""One in the place of an id holds nothing that a rule would find."""
 
 STRING, KEY, NUMBER = range(3)
 """What a text was in the JSON value."""
@@ -115,10 +117,10 @@ class _Facts(dict[str, tuple[Field | None, bool, bool]]):
 
     def __missing__(self, key: str) -> tuple[Field | None, bool, bool]:
         plain = len(key) <= _PLAIN_NAME and key.replace("_", "a").isalpha() and key.isascii()
-        # Where a shell stands, not a password, unless it is no path.
+        # PWD is where a shell stands: as SECRET, not PASSWORD, a path under that name stays.
         facts = Field.SECRET if key == "PWD" else classify(key), plain, key in _IDS
-        if len(key) <= _LONGEST_KNOWN:
-            if len(self) >= _MOST_FACTS:
+        if len(key) <= _LONGEST_NAME:
+            if len(self) >= _MOST_NAMES:
                 self.clear()
             self[key] = facts
         return facts

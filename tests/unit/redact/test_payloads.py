@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.redact import PIIRedactor, decode, encode
+from sidecar.redact import PIIRedactor, decode, encode, leaves
 from tests.recorded import NAMES, payloads, secrets
 
 IDS = {
@@ -141,3 +141,14 @@ def test_the_folder_of_a_shell_stays(redactor: PIIRedactor) -> None:
     """`PWD` among the variables of a shell is no password, `MYSQL_PWD` is one."""
     shell = redactor.redact({"env": {"PWD": "/srv/app", "MYSQL_PWD": "hunter2x", "pw": "Winter2024!"}}).value
     assert shell == {"env": {"PWD": "/srv/app", "MYSQL_PWD": "[API_KEY_REDACTED]", "pw": "[API_KEY_REDACTED]"}}
+
+
+def test_names_that_clients_choose_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends other names in each event makes the process grow to a bound, and names mean the same after it."""
+    monkeypatch.setattr(leaves, "_MOST_NAMES", 10)
+    monkeypatch.setattr(leaves, "_facts", leaves._Facts())
+    redactor = PIIRedactor(engine="python")
+    for number in range(50):
+        redacted = redactor.redact({f"name_{number}": 1, "password": "correct horse"}).value
+        assert "correct horse" not in str(redacted)
+        assert len(leaves._facts) <= 10
