@@ -1,5 +1,7 @@
 """Ids of traces and spans."""
 
+import pytest
+
 from sidecar.otel import ids
 
 TURN = {"session_id": "s", "prompt_id": "p", "event_id": "e"}
@@ -37,3 +39,17 @@ def test_guide_events_know_no_subagents() -> None:
     """In the guide's format `agent_id` is the main agent, so its events belong to the turn."""
     found = ids.ids_of(session_id="s", prompt_id=None, event_id="e", hook_event_name="AGENT_START", agent_id="main")
     assert (ids.trace_id("s", None), ids.span_id("s", None, ids.TURN, "e")) == found
+
+
+def test_no_id_is_all_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an id is invalid in every trace format: a hash of zeros gives another."""
+
+    class Zeros:
+        def __init__(self, _: bytes, *, digest_size: int) -> None:
+            self._size = digest_size
+
+        def hexdigest(self) -> str:
+            return "00" * self._size
+
+    monkeypatch.setattr(ids, "blake2b", Zeros)
+    assert ("0" * 31 + "1", "0" * 15 + "1") == (ids._digest(16, "a"), ids._digest(8, "a"))

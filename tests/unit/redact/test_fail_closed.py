@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from sidecar.redact import PIIRedactor
+from sidecar.agents import normaliser_of
+from sidecar.errors import BadRequestError
+from sidecar.intake import incoming_of, prepared
+from sidecar.redact import PIIRedactor, encode
 from sidecar.redact import engine as engine_module
 from sidecar.redact.salvage import DROPPED
 
@@ -158,3 +161,15 @@ def test_threads(redactor: PIIRedactor) -> None:
         thread.join()
     assert {"mail [EMAIL_REDACTED] " * 50} == set(results)
     assert len(results) == 400
+
+
+@pytest.mark.parametrize("given", ["ghp_0123456789abcdefghijABCDEFGHIJ012345", "jane@example.com"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_id_that_is_a_secret_is_refused(given: str, inside: bool) -> None:
+    """Ids are kept as they were given, in the body or beside it: one that would be redacted is none."""
+    body = {"session_id": "s", "hook_event_name": "Stop", **({"event_id": given} if inside else {})}
+    incoming = incoming_of(encode(body), None if inside else given)
+
+    with pytest.raises(BadRequestError) as refused:
+        prepared(incoming, normaliser_of("claude-code"), PIIRedactor(), "host")
+    assert given not in str(refused.value)
