@@ -65,22 +65,25 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
     told = None if scope == SHARED else unless_default(settings.data_dir)
     entries = table.entries(base, program(scope), chosen, with_token=bool(token), data_dir=told)
     change = files.planned(path, entries, files.receipt_of(settings.data_dir, path), token)
+    already = f"{path} holds these hooks already: nothing to do"
     if dry_run:
-        click.echo(
-            _without(token, change.diff()) or f"{path} holds these hooks already: nothing to do", nl=not change
-        )
+        click.echo(_without(token, change.diff()) or already, nl=not change)
         return
     if change:
         _install(settings, change, base, chosen, token)
         click.echo(f"  running sessions take it up by themselves; undo with {_command('uninstall', scope, settings)}")
     else:
-        click.echo(f"{path} holds these hooks already: nothing to do")
-    if token and may_be_shared(path):
+        click.echo(already)
+    _note_what_is_left_to_do(settings, scope, path, has_token=bool(token))
+    _note_proxy(base, files.decoded(path))
+
+
+def _note_what_is_left_to_do(settings: Settings, scope: str, path: Path, *, has_token: bool) -> None:
+    if has_token and may_be_shared(path):
         click.echo(f"  note: git does not ignore {path}, which holds the ingest token now: add it to .gitignore")
     if scope == SHARED and unless_default(settings.data_dir):
         given = f"LEANVIBE_DATA_DIR={table.quoted(str(settings.data_dir))}"
         click.echo(f"  note: shared settings name no path of this machine: set {given} for the agent")
-    _note_proxy(base, files.decoded(path))
 
 
 def _command(verb: str, scope: str, settings: Settings) -> str:
