@@ -30,11 +30,9 @@ MAX_BYTES = 1024 * 1024 * 1024
 FULL_BEYOND_BYTES = 256 * 1024 * 1024
 """How far the journal may grow beyond `max_bytes` before appends are refused: the store is far behind then."""
 MEASURE_BYTES = 1024 * 1024
-"""The journal's size is looked up after so many bytes that were appended."""
 MEND_SECONDS = 5.0
 """At least this long between two attempts to mend a damaged journal."""
 GIVEN_ID_SECONDS = 24 * 3600
-"""How long an id that a client gave is remembered, so that a repeat of it is known."""
 
 Callback = Callable[[list[Appended] | NotDurableError], None]
 
