@@ -6,6 +6,7 @@ from functools import lru_cache
 from sidecar.redact import behind, columns
 from sidecar.redact.behind import QUOTE
 from sidecar.redact.fields import Field, classify
+from sidecar.redact.lines import BREAK, COLOUR, WRITTEN_BREAK
 
 Span = tuple[int, int]
 
@@ -17,7 +18,9 @@ _WORDS_IN_FRONT = frozenset(
     b" cache primary foreign partition sort idempotency public".split()
 )
 
-_COLOUR = rb"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]"
+_IN_COLOUR = (b"[", b";")
+_COLOUR_START = re.compile(rb"(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}\Z")
+_COLOUR_END = re.compile(rb"[0-9]{0,3}[mK]")
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
 _TYPED = rb"\)\.(?:fill|type|send_keys|sendKeys|setValue|set_value)\("
 _TAIL = re.compile(
@@ -27,18 +30,18 @@ _TAIL = re.compile(
     + rb")(?:\]?\s{0,8}[=:,>%<{|;\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
     + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
-    + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}=|\\{1,7}[uxe0]|\*\*|&gt;|\(\\{0,7}[\"'])"
+    + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}=|\\{1,7}(?:[uxe0]|n[ ]{1,16}value)|\*\*|&gt;|\(\\{0,7}[\"'])"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
     (?:"""
-    + _COLOUR
+    + COLOUR
     + rb"""){0,3}
     (?P<close>"""
     + QUOTE
     + rb""")? (?: \] (?:["'](?=[ ]?,))? )?  # the end of a quoted name, also in brackets
     (?:"""
-    + _COLOUR
+    + COLOUR
     + rb"""){0,3} (?:\*\*(?=:))?
     (?: [ ](?:\([\w ./-]{1,24}\)|provided|given)(?=:) | [ ]for[ ][\w.@-]{1,32}(?=:|[ ]is[ ]) )?  # password (staging):
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
@@ -54,9 +57,15 @@ _TO_VALUE = re.compile(
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
-      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>\s{0,24}<t[dh][^<>]{0,80}> )  # of a table
-      | (?P<pair> [\s,]{1,24} (?:\\n|\\t)? \s{0,12} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
-                | </key>\s{0,8}<string> )     # name: X, value:
+      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>(?:\s{0,24}|"""
+    + BREAK
+    + rb"""[ \t]{0,24})<t[dh][^<>]{0,80}> )  # of a table
+      | (?P<pair> (?: [\s,]{1,24} (?:\\n|\\t)? | [ ,]{0,4}"""
+    + BREAK
+    + rb""" ) \s{0,16} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
+                | </key>(?:\s{0,8}|"""
+    + BREAK
+    + rb"""[ \t]{0,16})<string> )     # name: X, value:
       | (?P<arg> \s{0,4},\s{0,24} (?:default[ ]?=[ ]?)? (?=\\{0,7}["'`]) )  # get("X", "value")
       | (?P<call> \( ) (?=\\{0,7}["'])  # setPassword("value")
       | (?P<typed> """
@@ -65,10 +74,16 @@ _TO_VALUE = re.compile(
       | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was|to)[ :=]{1,3} )? )
     )
     (?:[ \t]|\xc2\xa0|"""
-    + _COLOUR
+    + COLOUR
     + rb"""){0,8}
-    (?: \\?\n[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}\n[ \t]{1,16}  # on the next line
-      | (?P<item> \n[ \t]{0,12}-[ ] ) )?  # the first of a list
+    (?: \\?"""
+    + WRITTEN_BREAK
+    + rb"""[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}"""
+    + BREAK
+    + rb"""[ \t]{1,16}  # on the next line
+      | (?P<item> """
+    + BREAK
+    + rb"""[ \t]{0,12}-[ ] ) )?  # the first of a list
     """
 )
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
@@ -152,8 +167,11 @@ def _name(data: bytes, start: int, after: int) -> bytes:
     left = data[max(0, start - _LONGEST_NAME) : start]
     run = left[len(left.rstrip(_NAME)) :]
     # An escaped newline before the name is no part of it.
-    if run and left[len(left) - len(run) - 1 : len(left) - len(run)] == b"\\" and run[:1] in b"nrt":
+    before = left[: len(left) - len(run)]
+    if run and before[-1:] == b"\\" and run[:1] in b"nrt":
         run = run[1:]
+    elif before[-1:] in _IN_COLOUR and (colour := _COLOUR_END.match(run)) and _COLOUR_START.search(before):
+        run = run[colour.end() :]  # nor the end of a colour
     if run.startswith(_DEFINES):
         run = run[2:]
     in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""

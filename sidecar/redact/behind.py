@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from sidecar.redact.fields import Field
+from sidecar.redact.lines import BREAK
 from sidecar.redact.validators import digits, opaque
 from sidecar.redact.values import REDACTED, is_fingerprint, is_reference, is_secret, is_uuid
 
@@ -14,9 +15,12 @@ QUOTE = (
     rb"|\\{1,7}(?:u002[27]|x2[27])|&(?:quot|apos|\#3[49]|\#[xX]2[27]);|%2[27]"
 )
 """A sign that a value or a name is quoted with, in whatever way it is written."""
+_BLANKS = rb"(?:[ \t]{0,4}" + BREAK + rb"[ \t]{0,16}|(?:\s|\\{1,7}[nrt]){0,12})"
 _BEFORE_VALUE = re.compile(
     rb"""(?x)
-    (?P<list> \[ (?:\s|\\{1,7}[nrt]){0,12} (?=\\{0,7}["'`]) )?
+    (?P<list> \[ """
+    + _BLANKS
+    + rb""" (?=\\{0,7}["'`]) )?
     (?: !!str[ ] )?
     (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\( )
       (?=\\{0,7}["'`]) )?
@@ -68,8 +72,7 @@ _TYPED_QUOTED = re.compile(
 _FOLDER = b"PWD"  # of every shell: where it stands, when it begins with a slash
 _BOTH_CASES = re.compile(rb"(?=[^\s]{0,64}[A-Z])(?=[^\s]{0,64}[a-z])[^\s/()]{8,128}")  # no hash or name of a pod
 _KEY_SIGN = re.compile(rb"\\{0,7}[\"'`]\s{0,4}(?:=>|:)")  # what is quoted in the list is no item but a name
-_BLANKS = rb"(?:\s|\\{1,7}[nrt]){0,12}"
-_MORE_ITEMS = re.compile(rb"(?:\n[ \t]{0,12}-[ ][^\s:#]{1,256}(?=\s|\Z)){1,64}+")
+_MORE_ITEMS = re.compile(rb"(?:" + BREAK + rb"[ \t]{0,12}-[ ][^\s:#]{1,256}?(?=\s|\\{1,7}[nr\"]|\Z)){1,64}+")
 _BEHIND_TEXT = (b" ", b",", b")", b";")
 _LONGEST_PROMPT = 48
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
@@ -164,7 +167,7 @@ def _end_of_all(data: bytes, finish: int, quote: bytes | None, *, listed: bool) 
 @cache
 def _more(quote: bytes, *, listed: bool) -> re.Pattern[bytes]:
     sign, body = re.escape(quote), _body(quote).pattern
-    between = rb"(?:" + _BLANKS + rb"," + _BLANKS + rb"|\n[ \t]{0,12}-[ ])" if listed else rb"[ ]->[ ]"
+    between = rb"(?:" + _BLANKS + rb"," + _BLANKS + rb"|" + BREAK + rb"[ \t]{0,12}-[ ])" if listed else rb"[ ]->[ ]"
     return re.compile(rb"(?:" + sign + between + sign + body + rb"(?=" + sign + rb")){1,64}+")
 
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import NamedTuple
 
 from sidecar.redact.fields import Field
+from sidecar.redact.lines import margin
 from sidecar.redact.validators import opaque
 from sidecar.redact.values import is_secret
 
@@ -28,6 +30,18 @@ _SHORTEST_PASSWORD = 6
 Claim = Callable[[bytes], Field | None]
 """What a name says of its values."""
 
+Cut = Callable[[bytes], int]
+"""How much of a line stands before the row."""
+
+
+class _Table(NamedTuple):
+    """How the rows of a table are read."""
+
+    delimiter: bytes
+    columns: int
+    kinds: dict[int, Field]
+    cut: Cut
+
 
 def may_be_head(data: bytes, after: int) -> bool:
     """Whether a name that ends there may stand in the head of a table; most names do not."""
@@ -49,34 +63,40 @@ def below(data: bytes, start: int, claim: Claim) -> list[Span]:
     if end < 0 or (begin == 0 and start > _LONGEST_HEAD):
         return []
     head = data[begin:end]
+    cut = margin if margin(head) else _no_margin
+    head = head[cut(head) :]
     delimiter = next((sign for sign in DELIMITERS if sign in head), None)
-    if delimiter is None or not _goes_on(data, end + 1, delimiter, head.count(delimiter)):
+    if delimiter is None or not _goes_on(data, end + 1, delimiter, head.count(delimiter), cut):
         return []
     names = _names(head, delimiter)
     kinds = {place: kind for place, name in enumerate(names) if name and (kind := claim(name))}
-    return list(_values(data, end + 1, delimiter, len(names), kinds, claim)) if kinds else []
+    return list(_values(data, end + 1, _Table(delimiter, len(names), kinds, cut), claim)) if kinds else []
 
 
-def _goes_on(data: bytes, at: int, delimiter: bytes, count: int) -> bool:
+def _no_margin(_row: bytes) -> int:
+    return 0
+
+
+def _goes_on(data: bytes, at: int, delimiter: bytes, count: int, cut: Cut) -> bool:
     """Whether the next line may be a row of as many columns: most that look like a head are a line of a program."""
     stop = data.find(b"\n", at, at + _LONGEST_ROW)
     row = data[at : stop if stop >= 0 else at + _LONGEST_ROW]
+    row = row[cut(row) :]
     return row.count(delimiter) == count or b'"' in row or _RULE.fullmatch(row.rstrip(b"\r")) is not None
 
 
-def _values(
-    data: bytes, at: int, delimiter: bytes, columns: int, kinds: dict[int, Field], claim: Claim
-) -> Iterator[Span]:
+def _values(data: bytes, at: int, table: _Table, claim: Claim) -> Iterator[Span]:
+    delimiter, columns, kinds, cut = table
     while at < len(data):
         stop = data.find(b"\n", at, at + _LONGEST_ROW)
         stop = min(len(data), at + _LONGEST_ROW) if stop < 0 else stop
-        row = data[at:stop]
+        offset = at + cut(data[at:stop])
+        row = data[offset:stop]
         if not _RULE.fullmatch(row.strip(b"\r")):
             quoted = b'"' in row
             cells = _quoted_cell(delimiter).findall(row + delimiter) if quoted else row.split(delimiter)
             if len(cells) != columns or (_NAME_FIRST.match(row) and any(map(claim, _names(row, delimiter)))):
                 return
-            offset = at
             for place, cell in enumerate(cells):
                 if place in kinds and (span := _secret(cell, kinds[place])):
                     yield offset + span[0], offset + span[1]
