@@ -55,7 +55,7 @@ _TO_VALUE = re.compile(
     + rb"""{0,24} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
         | \xef\xbc[\x9a\x9d] | \xe2\x86\x92 | \xe2\x80[\x93\x94]  # full-width signs, an arrow and dashes too
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
-      | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&])  # <api_key>value
+      | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&]|<!\[CDATA\[)  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
       | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>(?:\s{0,24}|"""
     + BREAK
@@ -71,7 +71,7 @@ _TO_VALUE = re.compile(
       | (?P<typed> """
     + _TYPED
     + rb""" ) (?=\\{0,7}["'`])  # fill("value")
-      | (?P<gap> [ \t]{1,8} (?P<told> (?:is|was|to)[ :=]{1,3} )? )
+      | (?P<gap> [ \t]{1,32} (?P<told> (?:is|was|to)[ :=]{1,3} )? )
     )
     (?:[ \t]|\xc2\xa0|"""
     + COLOUR
@@ -81,6 +81,9 @@ _TO_VALUE = re.compile(
     + rb"""[ \t]{0,12}(?=["']) | [|>][-+]?[ \t]{0,4}"""
     + BREAK
     + rb"""[ \t]{1,16}  # on the next line
+      | (?P<below> """
+    + WRITTEN_BREAK
+    + rb"""[ \t]{1,16} (?=[A-Za-z0-9][^\s:"'\\]{11,512}[ \t]{0,4}(?:\r?\n|\Z)) )
       | (?P<item> """
     + BREAK
     + rb"""[ \t]{0,12}-[ ] ) )?  # the first of a list
@@ -89,8 +92,10 @@ _TO_VALUE = re.compile(
 _LONG_WORD = re.compile(rb"(?:[A-Za-z-]{3,10}(?:[ \t]|%20|\+){1,3})?\S{16}")  # perhaps behind its scheme
 _CALL = re.compile(rb"(?:\(|[( ][\"']String[\"'],)\s{0,3}\\{0,7}[\"'`](?:[#.]|(?:input)?\[name=\\{0,7}[\"']?)?\Z")
 _SETS = re.compile(rb"(?:\bsetx|\bsetenv|\bset[ ]-g?x|\bENV|\bARG)[ ]{1,3}\Z")  # commands and Dockerfiles
-_SETS_REACH, _CALL_REACH = 12, 24
-_LONG_OR_QUOTED = re.compile(_LONG_WORD.pattern + rb"|[\"'`]")
+_PAIRS = re.compile(rb"\bKey[ ]{2,64}Value[ ]{0,64}\r?\n[^\n]{0,32}?---[ ]{2,64}-----")  # as Vault prints them
+_SETS_REACH, _CALL_REACH, _PAIRS_REACH = 12, 24, 2048
+_PAIRS_GAP = 4
+_LONG_OR_QUOTED = re.compile(_LONG_WORD.pattern + rb"|[\"'`]|\xe2\x80[\x98-\x9f]")
 _IN_COLUMN = re.compile(_LONG_OR_QUOTED.pattern + rb"|(?=[^\s]{0,64}[0-9])\S{8}")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
@@ -124,10 +129,21 @@ def _behind(data: bytes, after: int, name: bytes, kind: Field) -> Span | None:
     if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
         return None
     at = after - len(name)
-    sets = bool(link["gap"]) and name.isupper() and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
+    sets = bool(link["gap"]) and (_is_set(data, at, name) or _in_pairs(data, at, link))
     if not (sets or _leads(data, link, at, name, kind)):
         return None
     return behind.secret(data, link, name, kind, sets=sets)
+
+
+def _is_set(data: bytes, at: int, name: bytes) -> bool:
+    return name.isupper() and _SETS.search(data, max(0, at - _SETS_REACH), at) is not None
+
+
+def _in_pairs(data: bytes, at: int, link: re.Match[bytes]) -> bool:
+    """The name stands in a table of names and values, far from its value as all names there."""
+    if len(link["gap"]) < _PAIRS_GAP:
+        return False
+    return _PAIRS.search(data, max(0, at - _PAIRS_REACH), at) is not None
 
 
 def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field) -> bool:

@@ -5,7 +5,7 @@ from functools import cache
 
 from sidecar.redact.fields import Field
 from sidecar.redact.lines import BREAK
-from sidecar.redact.validators import digits, opaque
+from sidecar.redact.validators import digits, opaque, strongly_opaque
 from sidecar.redact.values import REDACTED, is_fingerprint, is_reference, is_secret, is_uuid
 
 Span = tuple[int, int]
@@ -21,12 +21,12 @@ _BEFORE_VALUE = re.compile(
     (?P<list> \[ """
     + _BLANKS
     + rb""" (?=\\{0,7}["'`]) )?
-    (?: !!str[ ] )?
+    (?: !!(?:str|binary)[ ] )? (?: &(?!(?:mut|dyn|str|impl)[ ])[A-Za-z][\w-]{0,31}[ ] )?  # YAML: a tag, an anchor
     (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\( )
       (?=\\{0,7}["'`]) )?
     (?P<quote> """
     + QUOTE
-    + rb""" | <!\[CDATA\[ )?
+    + rb""" | <!\[CDATA\[ | \xe2\x80[\x98-\x9f] )?  # and the quotation marks of printers
     (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
         (?:[ \t]|%20|\+){1,3} (?![:=]) )?
     (?P<inner> (?!(?P=quote))\\{0,3}["'] )?
@@ -76,6 +76,8 @@ _MORE_ITEMS = re.compile(rb"(?:" + BREAK + rb"[ \t]{0,12}-[ ][^\s:#]{1,256}?(?=\
 _BEHIND_TEXT = (b" ", b",", b")", b";")
 _LONGEST_PROMPT = 48
 _BODIES: dict[bytes, re.Pattern[bytes]] = {}
+_CLOSING = {b"<": re.escape(b"]]>"), b"\xe2": rb"\xe2\x80[\x98-\x9f]"}
+"""What ends a value that does not end with what it begins with."""
 
 
 def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets: bool) -> Span | None:
@@ -114,6 +116,8 @@ def secret(data: bytes, link: re.Match[bytes], name: bytes, kind: Field, *, sets
         or (kind is Field.WEAK and _is_no_secret(data, at, name, value))
         or (listed and (not _in_list(name, kind, value) or _KEY_SIGN.match(data, finish)))
         or (name == _FOLDER and value[:1] == b"/")
+        or (value[:1] == b"?" and data[at - 2 : at] == b"${")  # ${NAME:?what to say when it is not set}
+        or (link["below"] is not None and not strongly_opaque(value))
         or (not quoted and data[finish : finish + 1] in _OPENING and _CALLED.fullmatch(value))
     ):
         return None
@@ -204,7 +208,7 @@ def _end_of(data: bytes, begin: int, quote: bytes | None, xml: bytes | None) -> 
 def _body(quote: bytes) -> re.Pattern[bytes]:
     pattern = _BODIES.get(quote)
     if pattern is None:
-        closing = re.escape(b"]]>" if quote.startswith(b"<") else quote)
+        closing = _CLOSING.get(quote[:1]) or re.escape(quote)
         # A quote with more backslashes before it stands inside, when the value goes on behind it.
         inside = re.escape(b"\\" * len(quote) + quote) + rb"(?=[^\s\"'`\\,;:=]{1,64}" + closing + rb")"
         pattern = re.compile(rb"(?:" + inside + rb"|(?!" + closing + rb")[^\r\n]){0,4096}")

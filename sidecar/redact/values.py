@@ -19,7 +19,7 @@ _REFERENCE = re.compile(
     | os\.|process\.env|env\.|env\[|env\(|getenv|secrets?\.|vars?\.|config\.|settings\.|self\.|this\.|args\.
     | options\.|opts\.|params\.|request\.|req\.|data\.|module\.|local\.|each\.|ctx\.|context\.|props\.|state\.
     | std::|system\.|[*&]?[\w.]{1,80}(?:(?:::|->)[\w.]{1,40}){0,3}\( | new[ ] | await[ ] | lambda | f["'] | @
-    | \.[*+] | \[\^ | \\{1,4}[sSwWdD]  # a pattern
+    | [*&][a-z_-]+$ | \.[*+] | \[\^ | \\{1,4}[sSwWdD]  # a pattern
     | \(|[a-z_][a-z0-9_]{0,40}\[(?![^\]]{1,40}\][a-z0-9])
     | op://|vault:|arn:aws:|ssm:|sops:|enc\[|file:|/run/secrets/|secret:// | !(?:ref|sub|vault|env|getatt)
     """
@@ -33,13 +33,14 @@ _STAND_IN = re.compile(
     abcdefghijklmnopqrstuvwxyz.?(?:0123456789|abcdefghijklmnopqrstuvwxyz)
     | \#[0-9a-f]{3,8}$ | .{0,64}:[ ]?$ | \[+[a-z_ .-]+\]+$ | .{0,64}\.{3}$
     | (?: x{3,} | \*{2,} | _{3,} | -{3,} | ~{3,} | \#{3,} | 0+ | 1234?5?6?7?8?9?0? )[.'"]*$
-    | (?:your|my|the|some|insert|enter|replace|put|add|an?)[-_ .]
+    | (?:your|insert|enter|replace|put|add)[-_ .]
     | .{0,64}(?:[-_ ]here|_goes_here|[-_ ]placeholder)$ | placeholder | change[-_ ]?(?:me|it|this)
     | (?:argon2\w*|sha\d+|arrow\w*|aes\S{0,16})$
     | (?:required|nullable|sometimes|string|confirmed|bail)\| | pass(?:word|wd|phrase)(?:[-_][a-z]{2,16}){1,3}$
     | (?:null|nil|none|undefined|true|false)[;,)\]}]
     """
 )
+_ARTICLE = re.compile(rb"(?i)(?:my|the|some|an?)[-_ .]")
 _IDENTIFIER = re.compile(rb"[A-Za-z_$][A-Za-z_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)*(?:\[[^\]]{0,40}\])?[?!]?")
 _MEMBER = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z0-9_$]*)+(?:\[[^\]]{0,40}\])?")
 _CONSTANT = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -55,6 +56,7 @@ _FINGERPRINT = re.compile(rb"(?:0x)?(?:[0-9A-F]{16}|[0-9A-F]{40})")
 _WEB = re.compile(rb"(?i)https?://[^\s?]*")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9_.,]*[a-zA-Z%]{0,3}")
 _SHORTEST = {Field.PASSWORD: 3, Field.SECRET: 6, Field.WEAK: 8}
+_DIGITS = re.compile(rb"[0-9]")
 _DIGITS_INSIDE = re.compile(rb"[A-Za-z][0-9]+[A-Za-z]")
 _NAME = re.compile(rb"[A-Za-z_$][\w$.]*")
 _RANDOM_BEHIND_SIGN = re.compile(rb"[$%][^\s${}()%]{8,128}")
@@ -71,7 +73,16 @@ def is_reference(value: bytes, *, quoted: bool = False) -> bool:
         return True
     if (quoted and _SIGN_FIRST.fullmatch(value)) or _is_no_variable(value):
         return False
-    return bool(_REFERENCE.match(value) or _REFERENCE_INSIDE.search(value) or _STAND_IN.match(value))
+    return bool(
+        _REFERENCE.match(value)
+        or _REFERENCE_INSIDE.search(value)
+        or _STAND_IN.match(value)
+        or (_ARTICLE.match(value) and not _is_random(value))
+    )
+
+
+def _is_random(value: bytes) -> bool:
+    return strongly_opaque(value) or (opaque(value) and value.lower() != value and _DIGITS.search(value) is not None)
 
 
 def _is_no_variable(value: bytes) -> bool:
