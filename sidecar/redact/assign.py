@@ -18,6 +18,7 @@ _WORDS_IN_FRONT = frozenset(
     b" cache primary foreign partition sort idempotency public".split()
 )
 
+_ENDS_ESCAPE = b"nrtmK0123456789"
 _IN_COLOUR = (b"[", b";")
 _COLOUR_START = re.compile(rb"(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}\Z")
 _COLOUR_END = re.compile(rb"[0-9]{0,3}[mK]")
@@ -60,9 +61,9 @@ _TO_VALUE = re.compile(
       | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>(?:\s{0,24}|"""
     + BREAK
     + rb"""[ \t]{0,24})<t[dh][^<>]{0,80}> )  # of a table
-      | (?P<pair> (?: [\s,]{1,24} (?:\\n|\\t)? | [ ,]{0,4}"""
+      | (?P<pair> (?: [\s,]{1,24}+ (?:\\n|\\t)? | [ ,]{0,4}+"""
     + BREAK
-    + rb""" ) \s{0,16} \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
+    + rb""" ) \s{0,16}+ \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
                 | </key>(?:\s{0,8}|"""
     + BREAK
     + rb"""[ \t]{0,16})<string> )     # name: X, value:
@@ -143,7 +144,8 @@ def _in_pairs(data: bytes, at: int, link: re.Match[bytes]) -> bool:
     """The name stands in a table of names and values, far from its value as all names there."""
     if len(link["gap"]) < _PAIRS_GAP:
         return False
-    return _PAIRS.search(data, max(0, at - _PAIRS_REACH), at) is not None
+    head = data.find(b"Value", max(0, at - _PAIRS_REACH), at)
+    return head >= 0 and _PAIRS.search(data, max(0, at - _PAIRS_REACH), at) is not None
 
 
 def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field) -> bool:
@@ -182,16 +184,21 @@ def _claim(name: bytes) -> Field | None:
 def _name(data: bytes, start: int, after: int) -> bytes:
     left = data[max(0, start - _LONGEST_NAME) : start]
     run = left[len(left.rstrip(_NAME)) :]
-    # An escaped newline before the name is no part of it.
-    before = left[: len(left) - len(run)]
-    if run and before[-1:] == b"\\" and run[:1] in b"nrt":
-        run = run[1:]
-    elif before[-1:] in _IN_COLOUR and (colour := _COLOUR_END.match(run)) and _COLOUR_START.search(before):
-        run = run[colour.end() :]  # nor the end of a colour
+    if run and run[0] in _ENDS_ESCAPE:
+        run = _without_escape(left, run)
     if run.startswith(_DEFINES):
         run = run[2:]
     in_front = _word_in_front(left) if not run and left[-1:] == b" " else b""
     return in_front + run + data[start:after]
+
+
+def _without_escape(left: bytes, run: bytes) -> bytes:
+    """What is left of a name's start: the end of an escaped newline or of a colour before it is no part of it."""
+    before = left[: len(left) - len(run)]
+    if before[-1:] == b"\\":
+        return run[1:] if run[:1] in b"nrt" else run
+    colour = _COLOUR_END.match(run) if before[-1:] in _IN_COLOUR and _COLOUR_START.search(before) else None
+    return run[colour.end() :] if colour else run
 
 
 def _word_in_front(left: bytes) -> bytes:
