@@ -144,7 +144,7 @@ def _in_pairs(data: bytes, at: int, link: re.Match[bytes]) -> bool:
     """The name stands in a table of names and values, far from its value as all names there."""
     if len(link["gap"]) < _PAIRS_GAP:
         return False
-    head = data.find(b"Value", max(0, at - _PAIRS_REACH), at)
+    head = data.find(b"Key  ", max(0, at - _PAIRS_REACH), at)
     return head >= 0 and _PAIRS.search(data, max(0, at - _PAIRS_REACH), at) is not None
 
 
