@@ -7,7 +7,8 @@
 * The scan: `engine` finds candidates by the literals that `scanners` look for; `databases` keeps compiled ones.
 * From candidate to exact span: `finders`, `boundary`, `validators`; `numbers` (of people), `armour` (private keys),
   `escapes` and `base64_text` (what is written otherwise).
-* By name: `fields` (what a name says), `named` (fields of JSON), `assign`, `behind`, `values` and `columns` (text).
+* By name: `fields` (what a name says), `named` (fields of JSON), `assign`, `behind`, `values` and `columns` (text),
+  `lines` (what tools write before each).
 """
 
 from sidecar.redact.account import Leak
