@@ -1,6 +1,7 @@
 """The command line: names the commands and turns our errors into one line and an exit code."""
 
 import importlib
+import io
 import sys
 
 import rich_click as click
@@ -53,6 +54,7 @@ def leanvibe() -> None:
 
 def main() -> None:
     """The console command; our errors become one line on stderr and exit code 1."""
+    _say_anything()
     try:
         leanvibe(standalone_mode=True)
     except LeanvibeError as error:
@@ -60,3 +62,9 @@ def main() -> None:
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
         sys.exit(1)
+
+
+def _say_anything() -> None:
+    """What the terminal's encoding has no character for is escaped, and ends no command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")

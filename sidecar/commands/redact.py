@@ -10,6 +10,7 @@ from typing import NamedTuple, TextIO
 
 import rich_click as click
 
+from sidecar.commands.tables import print_data
 from sidecar.errors import LeanvibeError
 from sidecar.redact import PIIRedactor, Policy, all_rules, load_policy
 from sidecar.redact.engine import OutOfTimeError, TooManyError
@@ -68,7 +69,7 @@ def redact(file: TextIO, *, as_json: bool, explain: bool, list_rules: bool, poli
     elif explain:
         _print_findings(found, chosen)
     else:
-        click.echo(redactor.redact_text(text), nl=False)
+        print_data(redactor.redact_text(text), nl=False)
     sys.exit(_FOUND if found else 0)
 
 

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import rich_click as click
 from sidecar.commands.client import NotRunningError, client_of
 from sidecar.commands.options import data_dir_option, json_option, url_option
 from sidecar.commands.stopped import settings_of, store_of
-from sidecar.commands.tables import print_table
+from sidecar.commands.tables import print_data, print_table
 from sidecar.paths import API
 from sidecar.settings import Settings
 
@@ -25,11 +27,14 @@ from sidecar.settings import Settings
 def sql(query: str, form: str, as_json: bool, data_dir: Path | None, url: str | None) -> None:  # noqa: FBT001  a flag
     """Ask the store with SQL (DuckDB's dialect, read-only).
 
-    Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans, audit. The running
-    sidecar answers; when none runs, its files are opened.
+    Tables: events, sessions, turns, tool_calls, tool_stats, errors, redaction_stats, spans, audit; DESCRIBE
+    tool_calls tells the columns of one. QUERY may be -, for standard input. The running sidecar answers; when none
+    runs, its files are opened.
 
     Example: leanvibe sql "SELECT tool_name, calls, p95_ms FROM tool_stats ORDER BY calls DESC"
     """
+    if query == "-":
+        query = sys.stdin.buffer.read().decode(errors="replace")
     answer = ask(query, data_dir, url)
     {"table": print_answer, "json": _print_json, "csv": _print_csv}["json" if as_json else form](answer)
     if answer.get("behind"):
@@ -75,8 +80,9 @@ def print_answer(answer: dict[str, Any]) -> None:
 
 
 def _print_json(answer: dict[str, Any]) -> None:
-    rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
-    click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    names = _told_apart(answer["columns"])
+    rows = [dict(zip(names, row, strict=True)) for row in answer["rows"]]
+    print_data(json.dumps(rows, indent=2, ensure_ascii=False))
 
 
 def _print_csv(answer: dict[str, Any]) -> None:
@@ -84,8 +90,17 @@ def _print_csv(answer: dict[str, Any]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(answer["columns"])
     writer.writerows([_cell(value) for value in row] for row in answer["rows"])
-    click.echo(text.getvalue(), nl=False)
+    print_data(text.getvalue(), nl=False)
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+
+
+def _told_apart(columns: list[str]) -> list[str]:
+    """Columns of one name as DuckDB calls those of a subquery: an object would keep the last of them only."""
+    names: list[str] = []
+    for column in columns:
+        free = (f"{column}_{number}" if number else column for number in itertools.count())
+        names.append(next(name for name in free if name not in names and (name == column or name not in columns)))
+    return names

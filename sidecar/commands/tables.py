@@ -1,9 +1,11 @@
 """Tables on a terminal, with what events hold shown as text, never as control codes."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import rich_click as click
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -27,3 +29,8 @@ def plain(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: MAX_CELL + 1])
     return shown if len(text) <= MAX_CELL else shown[:MAX_CELL] + "…"
+
+
+def print_data(text: str, *, nl: bool = True) -> None:
+    """Prints text that programs read: in a file or a pipe always UTF-8, whatever the encoding of the terminal."""
+    click.echo(text if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace"), nl=nl)

@@ -12,7 +12,7 @@ from rich.text import Text
 from sidecar.commands.client import client_of
 from sidecar.commands.follow import Follower
 from sidecar.commands.options import data_dir_option, json_option, url_option
-from sidecar.commands.tables import plain
+from sidecar.commands.tables import plain, print_data
 from sidecar.events import EventType
 
 COLOURS = {
@@ -66,7 +66,7 @@ def tail(  # noqa: PLR0913, PLR0917  one per option
     with contextlib.suppress(KeyboardInterrupt):  # how it is meant to end
         for number, event in enumerate(follower.events(), 1):
             if as_json:
-                click.echo(json.dumps(event, ensure_ascii=False))
+                print_data(json.dumps(event, ensure_ascii=False))
             else:
                 console.print(line_of(event))
             if number == count:

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, Protocol
 
 import duckdb
@@ -122,7 +124,7 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int) -> tuple[list[list[
 
 
 def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
-    """A value that JSON can say: whole numbers beyond 2^53 and everything unknown become text."""
+    """A value that JSON can say: numbers that a double cannot hold exactly, and everything unknown, become text."""
     match value:
         case None | bool() | str():
             return value
@@ -130,6 +132,8 @@ def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
             return value if abs(value) <= 2**53 else str(value)
         case float():
             return value if value - value == 0 else str(value)  # NaN and infinities
+        case Decimal():
+            return float(value) if len(value.as_tuple().digits) <= sys.float_info.dig else str(value)
         case bytes():
             return value.hex()
         case list() | tuple():
