@@ -21,6 +21,7 @@ MAX_SAID = 500
 TABLES = ("events", "sessions", "turns", "tool_calls", "tool_stats", "errors", "redaction_stats", "spans", "audit")
 """The tables and views that are for people."""
 _MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
+_MISSING_COLUMN = re.compile(r'Referenced column "([A-Za-z_.]{1,60})" not found')
 
 TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row", "summary", "histogram"}
@@ -87,7 +88,16 @@ def failure_of(error: duckdb.Error) -> QueryFailedError:
         meant = f"did you mean {near[0]}? " if near else ""
         return QueryFailedError(message[:MAX_SAID], hint=f"{meant}there are {', '.join(TABLES)}")
     is_help = said.startswith(("Did you mean", "Candidate bindings"))
-    return QueryFailedError(message[:MAX_SAID], hint=said[:MAX_SAID] if is_help else "")
+    inside = _inside(message)
+    return QueryFailedError(message[:MAX_SAID], hint=f"{said[:MAX_SAID]}{inside}" if is_help else "")
+
+
+def _inside(message: str) -> str:
+    """What a name may be that is no column: most of what agents tell is a field of a payload."""
+    missing = _MISSING_COLUMN.search(message)
+    if not missing or "." in missing[1]:
+        return ""
+    return f". A field may be inside: parameters->>'{missing[1]}' of tool_calls, payload->>'{missing[1]}' of events"
 
 
 def tree(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

@@ -57,7 +57,7 @@ FROM (
 CREATE OR REPLACE VIEW call_steps AS
 SELECT
     seq, session_id, agent, prompt_id, turn, in_guide_words, agent_id, agent_type, tool_name, tool_use_id,
-    received_at, execution_time_ms, error, trace_id, span_id,
+    received_at, execution_time_ms, error, trace_id, span_id, host, cwd,
     event_type = 'PRE_TOOL_USE' AS is_start,
     NOT is_start AS is_end,
     CASE
@@ -95,7 +95,7 @@ SELECT
 FROM counted;
 
 -- One row per tool call: put together by its id, or that key. What never started, or was refused, only the batch tells
--- of. `duration_ms` is the span's: with hooks and the wait for permission.
+-- of. `duration_ms` is the span's: with hooks and the wait for permission. `seq` is the event that says what was asked.
 CREATE OR REPLACE VIEW tool_calls AS
 WITH keyed AS NOT MATERIALIZED (
     SELECT *, tool_use_id AS call_key FROM call_steps WHERE tool_use_id IS NOT NULL
@@ -112,8 +112,8 @@ WITH keyed AS NOT MATERIALIZED (
         END AS verdict
     FROM (
         SELECT
-            seq, session_id, agent, prompt_id, turn, in_guide_words, agent_id, agent_type, received_at, trace_id,
-            unnest(listed_calls) AS listed
+            seq, session_id, agent, prompt_id, turn, in_guide_words, agent_id, agent_type, received_at, trace_id, host,
+            cwd, unnest(listed_calls) AS listed
         FROM turn_events
         WHERE listed_calls IS NOT NULL
     )
@@ -139,7 +139,10 @@ calls AS NOT MATERIALIZED (
         coalesce(any_value(error) FILTER (is_end), any_value(error)) AS error,
         any_value(trace_id) AS trace_id,
         any_value(span_id) FILTER (is_start OR tool_use_id IS NOT NULL) AS span_id,   -- an end alone names no call
-        min(seq) AS first_seq
+        min(seq) AS first_seq,
+        coalesce(min(seq) FILTER (is_start), min(seq) FILTER (is_end), first_seq) AS asked_seq,
+        any_value(host) AS host,
+        any_value(cwd) AS cwd
     FROM keyed
     GROUP BY session_id, agent, turn, call_key   -- keys go to disk where memory ends, texts of any_value do not
 ),
@@ -152,40 +155,64 @@ closed AS NOT MATERIALIZED (
         max(received_at) AS last_at
     FROM event_roles
     GROUP BY session_id, agent, main
+),
+made AS NOT MATERIALIZED (
+    SELECT
+        calls.session_id,
+        CASE WHEN has_prompt THEN turn END AS prompt_id,
+        calls.agent,
+        agent_id,
+        agent_type,
+        calls.tool_name,
+        CASE WHEN has_id THEN call_key END AS tool_use_id,
+        coalesce(
+            CASE WHEN coalesce(post_at, batch_at) < pre_at THEN NULL ELSE pre_at END,   -- it may have been overtaken
+            post_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT)), batch_at
+        ) AS started_at,
+        coalesce(post_at, batch_at) AS ended_at,
+        date_diff('microsecond', started_at, ended_at) / 1000.0 AS duration_ms,
+        execution_time_ms,
+        CASE
+            WHEN verdict IS NOT NULL THEN verdict
+            WHEN batch_verdict IS NOT NULL THEN batch_verdict
+            WHEN batch_at IS NOT NULL THEN 'ok'
+            WHEN first_seq < CASE WHEN in_guide_words OR agent_id IS NULL THEN main_seq ELSE session_seq END THEN 'unfinished'
+            WHEN last_at < now() - INTERVAL 30 MINUTES THEN 'unfinished'
+            ELSE 'open'
+        END AS outcome,
+        error,
+        trace_id,
+        span_id,
+        turn,
+        CASE WHEN NOT in_guide_words THEN agent_id END AS subagent_id,
+        post_at IS NULL AND batch_at IS NOT NULL AS ended_by_batch,
+        asked_seq AS seq,
+        calls.host,
+        calls.cwd
+    FROM calls
+    LEFT JOIN closed
+        ON closed.session_id = calls.session_id AND closed.agent = calls.agent
+        AND closed.main = CASE WHEN in_guide_words AND NOT has_prompt THEN coalesce(agent_id, '') ELSE '' END
 )
-SELECT
-    calls.session_id,
-    CASE WHEN has_prompt THEN turn END AS prompt_id,
-    calls.agent,
-    agent_id,
-    agent_type,
-    calls.tool_name,
-    CASE WHEN has_id THEN call_key END AS tool_use_id,
-    coalesce(
-        CASE WHEN coalesce(post_at, batch_at) < pre_at THEN NULL ELSE pre_at END,   -- it may have been overtaken
-        post_at - to_microseconds(CAST(coalesce(execution_time_ms, 0) * 1000 AS BIGINT)), batch_at
-    ) AS started_at,
-    coalesce(post_at, batch_at) AS ended_at,
-    date_diff('microsecond', started_at, ended_at) / 1000.0 AS duration_ms,
-    execution_time_ms,
-    CASE
-        WHEN verdict IS NOT NULL THEN verdict
-        WHEN batch_verdict IS NOT NULL THEN batch_verdict
-        WHEN batch_at IS NOT NULL THEN 'ok'
-        WHEN first_seq < CASE WHEN in_guide_words OR agent_id IS NULL THEN main_seq ELSE session_seq END THEN 'unfinished'
-        WHEN last_at < now() - INTERVAL 30 MINUTES THEN 'unfinished'
-        ELSE 'open'
-    END AS outcome,
-    error,
-    trace_id,
-    span_id,
-    turn,
-    CASE WHEN NOT in_guide_words THEN agent_id END AS subagent_id,
-    post_at IS NULL AND batch_at IS NOT NULL AS ended_by_batch
-FROM calls
-LEFT JOIN closed
-    ON closed.session_id = calls.session_id AND closed.agent = calls.agent
-    AND closed.main = CASE WHEN in_guide_words AND NOT has_prompt THEN coalesce(agent_id, '') ELSE '' END;
+-- With what the tools were asked, of which DuckDB reads nothing for a query that does not name it: so it is the last join,
+-- with one row for each number. Of large payloads only those that begin a call are put together.
+SELECT made.*, asked.parameters
+FROM made
+LEFT JOIN (
+    SELECT stored.seq, any_value(coalesce(payload -> 'tool_input', payload -> 'parameters')) AS parameters
+    FROM (
+        SELECT stored.seq, coalesce(large.payload, stored.payload) AS payload
+        FROM events_stored AS stored
+        LEFT JOIN (
+            SELECT seq, CAST(string_agg(text, '' ORDER BY part) AS JSON) AS payload
+            FROM payload_parts
+            WHERE seq IN (SELECT seq FROM events_stored WHERE event_type = 'PRE_TOOL_USE')
+            GROUP BY seq
+        ) AS large ON large.seq = stored.seq
+        WHERE stored.event_type IN ('PRE_TOOL_USE', 'POST_TOOL_USE', 'ERROR')
+    ) AS stored
+    GROUP BY stored.seq
+) AS asked ON asked.seq = made.seq;
 
 -- Times are the tool's own where the agent tells them, and of calls that ran; `wall` adds hooks and waits.
 CREATE OR REPLACE VIEW tool_stats AS
