@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { backoff, LONGEST_MS } from "../src/live/backoff";
 import { eventOf } from "../src/model/event";
 import { fragmentOf, matches, placeOf, queryOf } from "../src/model/filters";
-import { ago, clock, counted, duration, folder, moment, number } from "../src/model/format";
+import { ago, aheadOf, clock, counted, duration, folder, moment, number } from "../src/model/format";
 import { dropsOf } from "../src/model/health";
 import { csv, seriesOf, sorted } from "../src/model/table";
 import { block, line, sharedBy, shortId, visible } from "../src/model/text";
@@ -122,4 +122,16 @@ describe("timeline", () => {
     expect(found.every((at) => at % 60_000 === 0)).toBe(true);
     expect(found.length).toBeLessThanOrEqual(6);
   });
+});
+
+test.each([
+  ["2026-11-23T20:00:00.5+00:00", 500],
+  ["2026-11-23T22:00:00+00:00", 7_200_000],
+  ["2026-11-23T18:00:00Z", -7_200_000],
+])("the host's clock counts where it is another than ours (%s)", (said, ahead) => {
+  expect(aheadOf(said, Date.parse("2026-11-23T20:00:00Z"))).toBe(Math.abs(ahead) > 2000 ? ahead : 0);
+});
+
+test.each([undefined, null, 7, "soon"])("what says no time changes no clock (%s)", (said) => {
+  expect(aheadOf(said, 0)).toBeNull();
 });

@@ -180,6 +180,7 @@ SCHEMAS: dict[str, Schema] = {
             "trace_url": TEXT,
             "sql_max_rows": COUNT,
             "sql_timeout_seconds": NUMBER,
+            "timestamp": TEXT,
         }
     ),
 }

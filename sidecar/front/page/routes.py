@@ -3,6 +3,7 @@
 import hmac
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -37,6 +38,8 @@ class PageFacts(msgspec.Struct):
     trace_url: str
     sql_max_rows: int
     sql_timeout_seconds: float
+    timestamp: str
+    """The time on this host, which the page goes by: a browser's clock may be another."""
 
 
 def file_route(files: dict[str, PageFile]) -> HTTPRouteHandler:
@@ -94,12 +97,12 @@ def access_routes(
 def facts_route(settings: Settings) -> HTTPRouteHandler:
     """The handler of what the page must know; it needs the token, so it also tells whether the page may read."""
     facts = PageFacts(
-        settings.host_name, __version__, settings.trace_url, settings.sql_max_rows, settings.sql_timeout_seconds
+        settings.host_name, __version__, settings.trace_url, settings.sql_max_rows, settings.sql_timeout_seconds, ""
     )
 
     @get(f"{API}/page", summary="What the page must know of this sidecar")
     async def page_facts() -> PageFacts:
-        return facts
+        return msgspec.structs.replace(facts, timestamp=datetime.now(UTC).isoformat())
 
     return page_facts
 

@@ -1,6 +1,7 @@
 // Questions to the sidecar that served this page; the browser sends the page's cookie along.
 
 import type { Answer } from "../model/table";
+import { learn } from "./now";
 
 export const API = "/api/v1/observability";
 
@@ -10,6 +11,7 @@ export interface Facts {
   readonly trace_url: string;
   readonly sql_max_rows: number;
   readonly sql_timeout_seconds: number;
+  readonly timestamp: string;
 }
 
 export interface Page {
@@ -41,6 +43,7 @@ async function asked<T>(path: string, init?: RequestInit): Promise<T> {
     throw new ApiError("the sidecar does not answer", "is it running? leanvibe status", false, false);
   });
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  learn(body["timestamp"]);
   if (answer.ok || "components" in body) return body as T;
   const message = String(body["error"] ?? body["detail"] ?? `the sidecar answered ${answer.status}`);
   throw new ApiError(message, String(body["hint"] ?? ""), answer.status === 401);

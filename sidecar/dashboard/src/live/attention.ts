@@ -5,7 +5,7 @@ import { stateOf, type Session } from "../model/sessions";
 import { folder } from "../model/format";
 import { VIEW_NAMES } from "../model/filters";
 import { line, shortId } from "../model/text";
-import { now } from "./now";
+import { now, time } from "./now";
 import { place } from "./place";
 import { sessions } from "./window";
 
@@ -45,7 +45,7 @@ function titleOf(list: readonly Session[]): string {
 }
 
 function announce(session: Session): void {
-  if (!notifying.value || !document.hidden || Date.now() - session.lastAt > 60_000) return;
+  if (!notifying.value || !document.hidden || time() - session.lastAt > 60_000) return;
   const wait = session.waits[0];
   const title = `${folder(session.cwd) || "A session"} ${wait ? `asks to use ${line(wait.tool, 40)}` : "waits for you"}`;
   new Notification(title, { body: line(wait?.detail ?? session.asked?.text ?? ""), tag: session.id });

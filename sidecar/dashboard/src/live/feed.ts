@@ -1,6 +1,7 @@
 // The WebSocket tap: reconnects by itself, and goes on after the last event that it has.
 
 import { backoff } from "./backoff";
+import { time } from "./now";
 
 export type Link = "connecting" | "replaying" | "live" | "lost";
 
@@ -75,7 +76,7 @@ export class Feed {
     if (this.stopped || socket !== this.socket) return;
     clearTimeout(this.watchdog);
     const wait = backoff(this.attempts++);
-    this.listener.link("lost", Date.now() + wait);
+    this.listener.link("lost", time() + wait);
     if (this.attempts % 3 === 1) this.listener.refused();
     this.retry = window.setTimeout(() => this.start(), wait);
   }

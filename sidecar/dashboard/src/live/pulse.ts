@@ -3,6 +3,7 @@
 import { onBeforeUnmount, onMounted, shallowRef } from "vue";
 import { dropsOf, partsOf, performanceOf, type Part, type Performance } from "../model/health";
 import * as api from "./api";
+import { time } from "./now";
 
 const EVERY_MS = 2000;
 const KEPT = 300;
@@ -39,7 +40,7 @@ async function beat(): Promise<void> {
 
 async function ask(): Promise<void> {
   const [performance, health, metrics] = await Promise.all([api.performance(), api.health(), api.metrics()]);
-  const sample = { ...performanceOf(performance), health: String(health["status"] ?? "unknown"), at: Date.now() / 1000 };
+  const sample = { ...performanceOf(performance), health: String(health["status"] ?? "unknown"), at: time() / 1000 };
   samples.value = [...samples.value.slice(1 - KEPT), sample];
   parts.value = partsOf(health);
   drops.value = metrics === null ? null : dropsOf(metrics);

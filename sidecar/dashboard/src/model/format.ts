@@ -53,3 +53,12 @@ export function number(value: number): string {
   if (!Number.isFinite(value)) return "–";
   return value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 });
 }
+
+const SAME_CLOCK_MS = 2000;
+
+/** How far the host's clock is ahead of ours by what it says, which was on its way for a moment; null when it says nothing. */
+export function aheadOf(timestamp: unknown, now: number): number | null {
+  const said = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
+  if (Number.isNaN(said)) return null;
+  return Math.abs(said - now) > SAME_CLOCK_MS ? said - now : 0;
+}

@@ -24,7 +24,7 @@ LIMIT 100`,
   },
   {
     name: "Slowest tool calls",
-    query: `SELECT started_at, tool_name, duration_ms, outcome, session_id
+    query: `SELECT started_at, cwd, tool_name, duration_ms, outcome, parameters
 FROM tool_calls
 ORDER BY duration_ms DESC NULLS LAST
 LIMIT 50`,
@@ -37,10 +37,27 @@ ORDER BY started_at DESC
 LIMIT 100`,
   },
   {
+    name: "Commands that fail",
+    query: `SELECT cwd, parameters->>'command' AS command, count(*) AS runs, count(*) FILTER (outcome = 'error') AS failed
+FROM tool_calls
+WHERE tool_name = 'Bash'
+GROUP BY ALL
+HAVING failed > 0
+ORDER BY failed DESC`,
+  },
+  {
+    name: "Files changed most",
+    query: `SELECT parameters->>'file_path' AS file, count(*) AS changes, count(DISTINCT session_id) AS sessions
+FROM tool_calls
+WHERE tool_name IN ('Edit', 'Write', 'MultiEdit', 'NotebookEdit') AND outcome = 'ok'
+GROUP BY file
+ORDER BY changes DESC
+LIMIT 100`,
+  },
+  {
     name: "What was redacted",
-    query: `SELECT rule, sum(CAST(redactions ->> rule AS BIGINT)) AS times
-FROM (SELECT redactions, unnest(json_keys(redactions)) AS rule FROM events)
-GROUP BY rule
-ORDER BY times DESC`,
+    query: `SELECT rule, replaced, events, sessions
+FROM redaction_stats
+ORDER BY replaced DESC`,
   },
 ];
