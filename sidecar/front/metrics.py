@@ -4,7 +4,7 @@ Counters of this process begin at zero with it: a number that a crash could set 
 Prometheus, which then counts all of it anew. What agents do is counted in the worker, and lasts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -143,11 +143,12 @@ def _delivery(facts: Facts) -> Iterator[Metric]:
         ("consumer",),
         unit="s",
     )
-    yield from _sinks(progress["sinks"])
+    yield from _sinks(progress["sinks"], int(progress["since"] * 1e9))
     yield from _sealed(progress["sealed"])
 
 
-def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+def _sinks(sinks: Sequence[Mapping[str, Any]], since_ns: int) -> Iterator[Metric]:
+    """What the worker counts by itself begins anew with it, not with the front."""
     up = [(sink["name"], sink["state"] != "retrying") for sink in sinks]
     yield _gauge("leanvibe.sink.up", "0 while the sink refuses or cannot be reached.", up, ("sink",))
     for name, text in (
@@ -155,7 +156,8 @@ def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
         ("retries", "Attempts that failed and were made again, since the worker's start."),
         ("dead_letters", "Items that the sink will never take: kept at the worker's start, and since."),
     ):
-        yield _counter(f"leanvibe.sink.{name}", text, [(sink["name"], sink[name]) for sink in sinks], ("sink",))
+        counted = _counter(f"leanvibe.sink.{name}", text, [(sink["name"], sink[name]) for sink in sinks], ("sink",))
+        yield msgspec.structs.replace(counted, since_ns=since_ns)
 
 
 def _sealed(sealed: Mapping[str, Any]) -> Iterator[Metric]:

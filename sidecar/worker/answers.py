@@ -1,6 +1,7 @@
 """What the front may ask the worker, and the answers."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ MAX_LISTS = 32
 class Progress(msgspec.Struct):
     """How far everyone is, for trimming, health and metrics."""
 
+    since: float
+    """When the worker began to count what its sinks do, in seconds since the epoch."""
     passed: int
     """Every consumer has safely passed this sequence number: the journal may forget up to it."""
     store_seq: int
@@ -85,6 +88,7 @@ class Answers:
         self._exporter = exporter
         self._upkeep = upkeep
         self._audit = AuditTable(store)
+        self._since = time.time()
         self._queries = _Threads("query", MAX_QUERIES)
         self._lists = _Threads("list", MAX_LISTS)
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -117,6 +121,7 @@ class Answers:
         durable = self._loader.durable
         names = ["store", *self._sinks]
         return Progress(
+            since=self._since,
             passed=min(durable.get(name, 0) for name in names),
             store_seq=self._loader.cursor,
             store_error=self._loader.last_error,

@@ -47,8 +47,8 @@ ALERTS = {
 }
 
 
-def exposed(accept: str = "") -> str:
-    """What `/metrics` shows when everything has happened once."""
+def facts() -> Facts:
+    """What is known when everything has happened once."""
     monitor = PerformanceMonitor()
     monitor.totals.processed["claude-code", EventType.OTHER] = 1
     monitor.totals.redactions["email"] = 1
@@ -56,9 +56,10 @@ def exposed(accept: str = "") -> str:
     gone = [{"reason": "age", "sink": sink, "events": 1, "bytes": 1, "since": 1.0} for sink in ("", "redis")]
     sealed = {"files": 1, "events": 1, "bytes": 1, "forgotten": gone}
     progress = {
-        "store_seq": 1, "store_oldest_at": None, "passed": 1, "sinks": [sink], "dropped": {}, "sealed": sealed,
+        "since": 1.5, "store_seq": 1, "store_oldest_at": None, "passed": 1, "sinks": [sink], "dropped": {},
+        "sealed": sealed,
     }  # fmt: skip
-    facts = Facts(
+    return Facts(
         now=2.0,
         since=1.0,
         performance=monitor.snapshot(),
@@ -71,11 +72,24 @@ def exposed(accept: str = "") -> str:
         footprint=Footprint(),
         task_failures={"spool": 1},
     )
+
+
+def exposed(accept: str = "") -> str:
+    """What `/metrics` shows then."""
     tally = Tally({})
     exemplar = Exemplar(1.0, "a" * 32, "b" * 16, 1)
     tally.apply(Change(one, ("x",) * len(one.labels), 1.0, exemplar) for one in INSTRUMENTS.values())
     counted = metrics_of(tally.changed(), 1)
-    return exposition([*own_metrics(facts), *counted, *gauges_of([Running("a", 1, 1, 1)], 2.0)], accept)[0].decode()
+    return exposition([*own_metrics(facts()), *counted, *gauges_of([Running("a", 1, 1, 1)], 2.0)], accept)[0].decode()
+
+
+def test_counters_begin_with_the_process_that_counts() -> None:
+    """A worker that begins anew sets its sinks' counters back: they begin with it, the front's with the front."""
+    since = {one.name: one.since_ns for one in own_metrics(facts())}
+
+    counted = [f"leanvibe.sink.{name}" for name in ("delivered", "retries", "dead_letters")]
+    assert [1_500_000_000] * 3 == [since[name] for name in counted]
+    assert 1_000_000_000 == since["leanvibe.events.processed"]
 
 
 def samples() -> set[str]:
