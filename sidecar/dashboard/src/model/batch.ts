@@ -18,7 +18,7 @@ const MOST = 500;
 const SHOWN = 400;
 const USE_ERROR = "<tool_use_error>";
 const DENIED =
-  /permission to use .{1,300}\bdenied|doesn't want to (?:proceed|take this action)|requested permissions? to|\brequires? (?:approval|permission)|\b(?:has been|was) denied\b|\bdenied by\b|blocked by|hook error|tool use was rejected|user rejected/i;
+  /permission to use .{1,300}\bdenied|doesn't want to (?:proceed|take this action)|requested permissions? to|\b(?:requires?|needs?) (?:approval|permission)|\b(?:has been|was) denied\b|\bdenied by\b|blocked by|\b(?:was|is) blocked\b|\bwhile in plan mode\b|\bhas not run\b|hook error|tool use was rejected|user rejected/i;
 
 /** The calls with an id that a payload's `tool_calls` lists; none when it is no such list. */
 export function listedIn(calls: unknown): readonly Listed[] {
