@@ -106,7 +106,7 @@ def unreadable(seq: int, event_id: str, size_bytes: int) -> HookEvent:
 def iso(micros: int) -> str:
     """ISO 8601 in UTC with microseconds and a `Z`, from microseconds since the epoch."""
     moment = dt.datetime.fromtimestamp(micros // 1_000_000, tz=dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros % 1_000_000:06d}Z"
+    return f"{moment.isoformat()[:19]}.{micros % 1_000_000:06d}Z"  # `%Y` leaves out the zeros of early years
 
 
 def public(event: HookEvent) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """An event as the fields of a stream entry: text that a consumer reads without our code."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
-from sidecar.events import FIELDS, HookEvent, iso
+from sidecar.events import FIELDS, EventType, HookEvent, iso
 
 TIMES = frozenset({"received_at", "occurred_at"})
 
@@ -18,26 +21,16 @@ def entry(event: HookEvent) -> dict[str, str | bytes]:
     Raises:
         ValueError: a time is outside the years 1 to 9999.
     """
-    values = ((name, getattr(event, name)) for name in FIELDS)
     return {
-        name: _moment(name, value) if name in TIMES else _text(value) for name, value in values if value is not None
+        name: _moment(name, value) if name in TIMES else _WRITERS.get(type(value), msgspec.json.encode)(value)
+        for name, value in zip(FIELDS, _values(event), strict=True)
+        if value is not None
     }
 
 
-def _text(value: object) -> str | bytes:
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return format(Decimal(repr(value)), "f")
-        case msgspec.Raw():
-            return bytes(value)
-        case _:
-            return msgspec.json.encode(value)
+def _number(value: float) -> str:
+    """Without an exponent, which not every consumer reads."""
+    return format(Decimal(repr(value)), "f")
 
 
 def _moment(name: str, micros: int) -> str:
@@ -45,3 +38,15 @@ def _moment(name: str, micros: int) -> str:
         return iso(micros)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"{name} is outside the years 1 to 9999") from None
+
+
+_values = attrgetter(*FIELDS)
+_WRITERS: dict[type, Callable[[Any], str | bytes]] = {
+    str: str,
+    EventType: str,
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: _number,
+    msgspec.Raw: bytes,
+}
+"""By type, for what is written as it is; everything else becomes JSON."""

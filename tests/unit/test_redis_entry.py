@@ -17,7 +17,7 @@ TEXT = st.text(st.characters(codec="utf-8"))
 @given(
     st.fixed_dictionaries(
         {
-            "occurred_at": st.integers(-(10**15), 10**17),
+            "occurred_at": st.integers(-62_135_596_800_000_000, 10**17),  # from the year 1 on
             "error": st.none() | TEXT,
             "success": st.none() | st.booleans(),
             "execution_time_ms": st.none() | st.floats(allow_nan=False, allow_infinity=False),
