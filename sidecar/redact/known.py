@@ -20,7 +20,7 @@ class Known(dict[str, tuple[str | None, tuple[Found, ...]]]):
 
     def learn(self, text: str, new: str | None, spans: Sequence[Found]) -> None:
         """Remembers a text, unless something was found in it that must not be."""
-        if all(rule.id in _PATHS for _, _, rule in spans):
+        if not spans or all(rule.id in _PATHS for _, _, rule in spans):
             if len(self) >= _MOST:
                 self.clear()
             self[text] = (new, tuple(spans))
