@@ -17,14 +17,24 @@ from sidecar.events import FIELDS, HookEvent
 from tests.recorded_events import recorded_events
 from tests.servers import execute
 
-SURE = 1.0
+SURE = 2.0
 """Seconds until a statement is given up; libpq and we know no exact ones."""
 
 
 @pytest.fixture
 def exporter(postgres_dsn: str) -> Iterator[PostgresExporter]:
     schema.upgrade(postgres_dsn)
-    exporter = PostgresExporter(PostgresConfig(postgres_dsn, statement_timeout=SURE))
+    yield from started(PostgresConfig(postgres_dsn))
+
+
+@pytest.fixture
+def hasty(exporter: PostgresExporter, postgres_dsn: str) -> Iterator[PostgresExporter]:
+    """Another that soon gives up."""
+    yield from started(PostgresConfig(postgres_dsn, statement_timeout=SURE))
+
+
+def started(config: PostgresConfig) -> Iterator[PostgresExporter]:
+    exporter = PostgresExporter(config)
     exporter.start()
     yield exporter
     exporter.close()
@@ -193,27 +203,28 @@ def test_a_missing_right_is_named(postgres_dsn: str, exporter: PostgresExporter)
     execute(postgres_dsn, "DROP ROLE writer")
 
 
-def test_a_lock_held_for_long_is_transient(exporter: PostgresExporter, postgres_dsn: str) -> None:
+def test_a_lock_held_for_long_is_transient(hasty: PostgresExporter, postgres_dsn: str) -> None:
     """A statement that waits over its timeout ends as transient, and works once the lock is gone."""
     with psycopg.connect(postgres_dsn) as other:
         other.execute("LOCK leanvibe_events")
         with pytest.raises(TransientExportError, match="statement timeout"):
-            exporter.export(recorded_events(1))
-    assert Outcome() == exporter.export(recorded_events(1))
+            hasty.export(recorded_events(1))
+    assert Outcome() == hasty.export(recorded_events(1))
 
 
-def test_a_frozen_server_is_given_up(exporter: PostgresExporter, reader: psycopg.Connection[Any]) -> None:
+def test_a_frozen_server_is_given_up(hasty: PostgresExporter, reader: psycopg.Connection[Any]) -> None:
     """A server process that does not answer at all blocks for no longer than timeout and grace."""
     query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'leanvibe-sidecar'"
-    row = reader.execute(query + " AND datname = current_database()").fetchone()
+    newest = " AND datname = current_database() ORDER BY backend_start DESC"
+    row = reader.execute(query + newest).fetchone()
     assert row
     os.kill(row[0], signal.SIGSTOP)
     try:
         with pytest.raises(TransientExportError, match="does not answer any more"):
-            exporter.export(recorded_events(1))
+            hasty.export(recorded_events(1))
     finally:
         os.kill(row[0], signal.SIGCONT)
-    assert Outcome() == exporter.export(recorded_events(1))
+    assert Outcome() == hasty.export(recorded_events(1))
 
 
 def test_a_closed_exporter_leaves_no_connection(exporter: PostgresExporter, reader: psycopg.Connection[Any]) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sidecar.front import memory
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the C library's own way, measured by /proc")
 
@@ -24,15 +25,19 @@ async def look_for(seconds: float, look_seconds: float) -> None:
         await asyncio.wait_for(memory.give_back_after_bursts(look_seconds), seconds)
 
 
-def test_what_a_burst_took_is_given_back() -> None:
+def test_what_a_burst_took_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Holes between what lives on go back to the system once it is calm."""
+    give_back = memory.give_back
+    given = asyncio.Event()
+    monkeypatch.setattr(memory, "give_back", lambda: (give_back(), given.set()))
 
     async def burst_between_looks() -> tuple[int, int]:
-        looking = asyncio.create_task(look_for(2.0, 0.4))
+        looking = asyncio.create_task(memory.give_back_after_bursts(0.4))
         await asyncio.sleep(0.1)
         kept = burst()
         after = memory.private_bytes()
-        await looking
+        await asyncio.wait_for(given.wait(), PATIENCE)
+        looking.cancel()
         return after - memory.private_bytes(), len(kept)
 
     given_back, _ = asyncio.run(burst_between_looks())
