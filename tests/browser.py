@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.sidecar_process import Sidecar
+from tests.waiting import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (
@@ -21,7 +22,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-proxy-server",
 )
-PATIENCE_MS = 15_000
+PATIENCE_MS = PATIENCE * 1000
 
 
 def executable() -> str:

@@ -2,7 +2,7 @@
 
 with OtlpReceiver() as receiver:
     ...  # OTEL_EXPORTER_OTLP_ENDPOINT = receiver.url
-    receiver.wait_for(8)
+    until(lambda: len(receiver.spans) >= 8, "the spans arrive")
     names = [span.name for span in receiver.spans]
 """
 
@@ -134,7 +134,7 @@ class OtlpReceiver:
     """
 
     def __init__(self, *, port: int = 0, drop: bool = False, tls: ssl.SSLContext | None = None) -> None:
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._spans: list[ReceivedSpan] = []
         self._logs: list[ReceivedLog] = []
         self._metrics: dict[str, ReceivedMetric] = {}
@@ -201,12 +201,6 @@ class OtlpReceiver:
         with self._lock:
             self._default = answer
 
-    def wait_for(self, spans: int, timeout: float = 10.0) -> list[ReceivedSpan]:
-        """Waits until that many spans came, or the seconds are over; returns what came."""
-        with self._lock:
-            self._lock.wait_for(lambda: len(self._spans) >= spans, timeout)
-            return list(self._spans)
-
     def take(self, request: ReceivedRequest) -> Answer:
         """Notes a request and decides the answer; called by the server's threads."""
         with self._lock:
@@ -229,7 +223,6 @@ class OtlpReceiver:
         with self._lock:
             self._logs.extend(found)
             self.log_count += sum(len(s.log_records) for r in request.resource_logs for s in r.scope_logs)
-            self._lock.notify_all()
 
     @property
     def metrics(self) -> dict[str, ReceivedMetric]:
@@ -242,7 +235,6 @@ class OtlpReceiver:
         found = decoded_metrics(ExportMetricsServiceRequest.FromString(body))
         with self._lock:
             self._metrics |= {metric.name: metric for metric in found}
-            self._lock.notify_all()
 
     def keep_spans(self, body: bytes) -> None:
         """Takes the spans of a request."""
@@ -251,7 +243,6 @@ class OtlpReceiver:
         with self._lock:
             self._spans.extend(found)
             self.count += sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
-            self._lock.notify_all()
 
 
 KEEP = {"traces": OtlpReceiver.keep_spans, "logs": OtlpReceiver.keep_logs, "metrics": OtlpReceiver.keep_metrics}

@@ -20,6 +20,7 @@ from tests import guide_rig as guide
 from tests.delivered import received, stream, table
 from tests.recorded_events import recorded_events
 from tests.sidecar_process import API, Sidecar, running_sidecar
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ class TestWebSocketIntegration:
         """A client gets every field of an event once it is acknowledged, and nothing that had to go."""
         with sidecar.live() as client:
             event_id = sidecar.post_guide(guide.tool_event("live")).json()["event_id"]
-            frame = client.recv(timeout=30)
+            frame = client.recv(timeout=PATIENCE)
         assert [] == [secret for secret in guide.SECRETS if secret in str(frame)]
         (event,) = json.loads(frame)["events"]
         assert (list(FIELDS), event_id) == (list(event), event["event_id"])
@@ -272,7 +273,7 @@ class TestWebSocketIntegration:
         with sidecar.live("?session_id=mine&event_type=ERROR") as client:
             for session, event_type in (("other", "ERROR"), ("mine", "PRE_TOOL_USE"), ("mine", "ERROR")):
                 sidecar.post_guide({"session_id": session, "event_type": event_type})
-            (event,) = json.loads(client.recv(timeout=30))["events"]
+            (event,) = json.loads(client.recv(timeout=PATIENCE))["events"]
         assert ("mine", "ERROR") == (event["session_id"], event["event_type"])
 
     @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])

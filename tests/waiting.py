@@ -4,8 +4,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE = 30.0
-"""Seconds until what does not answer, end or deliver is an error."""
+PATIENCE = 90.0
+"""Seconds until what does not answer, end or deliver is an error.
+
+Far beyond what anything needs, on a slow and busy machine too: a sink that was away is asked again after up to 30.
+"""
 
 Found = TypeVar("Found")
 

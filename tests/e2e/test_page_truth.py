@@ -119,4 +119,4 @@ def test_a_stopped_worker_is_not_a_stopped_sidecar(context: BrowserContext, side
         expect(page.get_by_role("heading", name="The events cannot be read now")).to_be_visible(timeout=40_000)
     finally:
         os.kill(worker, signal.SIGCONT)
-    expect(page.get_by_test_id("link")).to_have_text("live", timeout=40_000)
+    expect(page.get_by_test_id("link")).to_have_text("live")

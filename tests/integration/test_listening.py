@@ -16,7 +16,7 @@ from tests import commands
 from tests.contract.test_otlp_tls import certificate
 from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
 from tests.sidecar_process import API, Sidecar, running_sidecar
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 EVENT = {"session_id": "s", "hook_event_name": "Stop"}
 
@@ -116,7 +116,7 @@ def test_tls_on_every_way(tmp_path: Path) -> None:
             assert SILENT == forward(hook("Stop"), EVENT, environment(sidecar.data_dir))
         until(lambda: 3 == sidecar.sql("SELECT count(*) FROM events")[0][0], "all three arrived")
         with sidecar.live("?after=0") as feed:
-            assert 3 == len(json.loads(feed.recv(timeout=10))["events"])
+            assert 3 == len(json.loads(feed.recv(timeout=PATIENCE))["events"])
 
         words = ("--data-dir", str(sidecar.data_dir))
         assert "healthy" in commands.leanvibe("status", *words).stdout

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from tests.delivered import received
 from tests.sidecar_process import LIVE, Sidecar
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 EVENT: dict[str, Any] = {"session_id": "s", "event_type": "PRE_TOOL_USE", "tool_name": "Bash"}
 
@@ -51,7 +51,7 @@ def test_a_client_that_says_too_much_is_hung_up_on(sidecar: Sidecar) -> None:
     with sidecar.live() as other, sidecar.live() as client:
         client.send("x" * 100_000)
         with pytest.raises(ConnectionClosedError, match="1009"):
-            client.recv(timeout=10)
+            client.recv(timeout=PATIENCE)
         sidecar.post_guide(EVENT)
         assert 1 == len(received(other, 1))
 
@@ -74,7 +74,7 @@ def test_many_clients_see_the_same(sidecar: Sidecar) -> None:
 
 def _deaf(sidecar: Sidecar) -> socket.socket:
     """A client that shakes hands and then reads nothing."""
-    client = socket.create_connection(("127.0.0.1", sidecar.port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE)
     lines = [
         f"GET {LIVE} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",

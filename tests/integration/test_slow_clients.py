@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.ingest import EVENT, NATIVE
 from tests.sidecar_process import Sidecar, running_sidecar
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 HEAD = f"POST {NATIVE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
 BODY = json.dumps(EVENT).encode()
@@ -26,7 +26,7 @@ def sidecar() -> Iterator[Sidecar]:
 
 @contextlib.contextmanager
 def connected(sidecar: Sidecar) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as one:
         yield one
 
 
@@ -55,7 +55,7 @@ def is_over(one: socket.socket) -> bool:
     except BlockingIOError:
         return False
     finally:
-        one.settimeout(20)
+        one.settimeout(PATIENCE)
 
 
 def is_served(sidecar: Sidecar) -> bool:
@@ -206,7 +206,7 @@ def test_large_bodies_at_once_are_all_taken(sidecar: Sidecar) -> None:
         sent = dict.fromkeys(clients, 0)
         until(lambda: advance(sent, request), "all is sent", sidecar.output)
         for one in clients:
-            one.settimeout(20)
+            one.settimeout(PATIENCE)
             assert one.recv(65536).startswith(b"HTTP/1.1 204")
     assert is_served(sidecar)
 

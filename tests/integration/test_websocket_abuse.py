@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.ingest import EVENT
 from tests.sidecar_process import LIVE, Sidecar, running_sidecar
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MOST = 4
@@ -44,7 +44,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool =
 @contextlib.contextmanager
 def tapped(sidecar: Sidecar) -> Iterator[socket.socket]:
     """A connection that has become a WebSocket."""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as one:
         one.sendall(handshake(sidecar))
         assert one.recv(65536).startswith(b"HTTP/1.1 101")
         yield one
@@ -64,7 +64,7 @@ def others_are_served(sidecar: Sidecar) -> None:
     with sidecar.live() as other:
         until(lambda: clients(sidecar) > 0, "it is subscribed", sidecar.output)
         assert 204 == sidecar.post_native(EVENT).status_code
-        assert '"events"' in str(other.recv(20))
+        assert '"events"' in str(other.recv(PATIENCE))
 
 
 def clients(sidecar: Sidecar) -> int:
@@ -159,7 +159,7 @@ def test_half_closed_is_closed(sidecar: Sidecar) -> None:
 )
 def test_a_bad_handshake_is_refused(sidecar: Sidecar, line: str, status: bytes) -> None:
     """What is not a good question to become a WebSocket is answered so, and never opened."""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as one:
         request = handshake(sidecar, line)
         name = line.partition(":")[0].encode()
         rest = [other for other in request.split(b"\r\n")[2:] if not other.startswith(name + b":")]
@@ -181,7 +181,7 @@ def test_a_bad_handshake_is_refused(sidecar: Sidecar, line: str, status: bytes) 
 def test_what_is_no_handshake_is_answered_and_gone(tmp_path: Path, line: str) -> None:
     """With a body, or more than a handshake has, it is a 4xx; the connection ends, and does not disturb a stop."""
     with running_sidecar(home=tmp_path) as sidecar:
-        with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+        with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as one:
             one.sendall(handshake(sidecar).replace(f"GET {LIVE} HTTP/1.1".encode(), line.format(LIVE).encode()))
             assert one.recv(65536).startswith(b"HTTP/1.1 4")
             sidecar.stop()
@@ -195,7 +195,7 @@ def test_more_clients_than_may_be_are_told(sidecar: Sidecar) -> None:
         for _ in range(MOST):
             stack.enter_context(tapped(sidecar))
         until(lambda: MOST == clients(sidecar), "all are there", sidecar.output)
-        with socket.create_connection(("127.0.0.1", sidecar.port), timeout=20) as one:
+        with socket.create_connection(("127.0.0.1", sidecar.port), timeout=PATIENCE) as one:
             one.sendall(handshake(sidecar))
             heard = b""
             with contextlib.suppress(ConnectionError):
