@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from sidecar.audit.trail import AuditTrail
 from sidecar.redact import PIIRedactor
@@ -72,6 +73,21 @@ def test_no_spelling_of_a_path_is_off_the_record(sidecar: Sidecar, way: str) -> 
     found = [record["detail"].get("session_id") for record in trail(sidecar)]
 
     assert answer.status_code == 404 or session in found
+
+
+@pytest.mark.parametrize("path", ["/", f"{API}/health", "/metrics", "/api/v1/hooks/claude-code", "/schema"])
+def test_a_websocket_of_nobody_is_only_counted(sidecar: Sidecar, path: str) -> None:
+    """Who may read nothing writes no record of their own by a WebSocket, whatever path is open to all."""
+    before = trail(sidecar)
+    for number in range(3):
+        with (
+            pytest.raises(InvalidStatus),
+            connect(f"{sidecar.url.replace('http', 'ws')}{path}?of={path}&{number}", proxy=None),
+        ):
+            pass
+
+    added = trail(sidecar)[len(before) :]
+    assert set() == {record["action"] for record in added} - {"refused"}
 
 
 def test_the_trail_is_a_table(watched: Sidecar) -> None:

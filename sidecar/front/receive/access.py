@@ -13,7 +13,7 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 from sidecar.errors import AuditError
 from sidecar.front.auditor import Auditor, who_of
 from sidecar.front.known_heads import KnownHeads, Take
-from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of
+from sidecar.front.receive.guards import AccessPolicy, Refusal, refusal_of, refusal_of_socket
 
 _GUARDED = frozenset({ScopeType.HTTP, ScopeType.WEBSOCKET})
 POLICY_VIOLATION = 1008
@@ -64,8 +64,7 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it."""
         if scope["type"] in _GUARDED:
-            method = str(scope.get("method", ""))
-            refusal = refusal_of(self.policy, scope["path"], dict(scope["headers"]), method)
+            refusal = self._refusal_of(scope)
             if refusal is not None:
                 self._auditor.refused(refusal.status, who_of(scope))
             elif scope["type"] == ScopeType.WEBSOCKET:
@@ -88,7 +87,13 @@ class AccessGuard:
             await self._auditor.require_coarse("tap", who_of(scope), detail)
         except AuditError as error:
             return Refusal(503, error.message, error.hint)
-        return refusal_of(self.policy, scope["path"], dict(scope["headers"]))
+        return self._refusal_of(scope)
+
+    def _refusal_of(self, scope: Scope) -> Refusal | None:
+        headers = dict(scope["headers"])
+        if scope["type"] == ScopeType.WEBSOCKET:
+            return refusal_of_socket(self.policy, scope["path"], headers)
+        return refusal_of(self.policy, scope["path"], headers, str(scope.get("method", "")))
 
     async def end_sockets(self, reason: str) -> None:
         """Closes every WebSocket: what opened it counts no more.

@@ -93,7 +93,7 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes], 
         policy: the hosts and the token.
         path: the request's path, without query.
         headers: lower-case header names to values; of a repeated header the last.
-        method: of the request; empty for a WebSocket.
+        method: of the request; empty where it says nothing.
     """
     if host_name(headers.get(b"host", b"").decode("latin-1")) not in policy.hosts:
         return Refusal(421, "this host name is not served", "ask 127.0.0.1 or set LEANVIBE_ALLOWED_HOSTS")
@@ -106,6 +106,11 @@ def refusal_of(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes], 
     if _has_token(policy.token, headers) or (path != ROTATE and _has_cookie(policy, headers)):
         return None
     return NO_SUCH_PATH if method == "POST" and not _is_in(path, POST_PATHS, ()) else NO_TOKEN
+
+
+def refusal_of_socket(policy: AccessPolicy, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
+    """As `refusal_of`, for a WebSocket: whatever its path says, it is for who may read. Pure."""
+    return refusal_of(policy, path, headers) or (None if may_read(policy, headers) else NO_TOKEN)
 
 
 def may_read(policy: AccessPolicy, headers: Mapping[bytes, bytes]) -> bool:
