@@ -7,6 +7,7 @@ import sys
 import rich_click as click
 
 from sidecar import __version__
+from sidecar.commands.visible import visible
 from sidecar.errors import LeanvibeError
 
 COMMANDS = {
@@ -58,9 +59,9 @@ def main() -> None:
     try:
         leanvibe(standalone_mode=True)
     except LeanvibeError as error:
-        click.echo(f"error: {error.message}", err=True)
+        click.echo(visible(f"error: {error.message}"), err=True)  # it may quote what was read
         if error.hint:
-            click.echo(f"  {error.hint}", err=True)
+            click.echo(visible(f"  {error.hint}"), err=True)
         sys.exit(1)
 
 

@@ -19,6 +19,7 @@ from sidecar.commands import hook_token
 from sidecar.commands.client import Client, NotAnsweringError, NotRunningError, client_of
 from sidecar.commands.connection import connection, exchange
 from sidecar.commands.options import config_option, data_dir_option, json_option
+from sidecar.commands.visible import visible
 from sidecar.doctor import agent, host
 from sidecar.doctor.finding import Finding, State, wrong
 from sidecar.doctor.probe import probe
@@ -154,6 +155,6 @@ def _seconds(iso: str) -> float:
 def _show(finding: Finding) -> None:
     mark, colour = MARKS[finding.state]
     took = f"  {finding.ms:g} ms" if finding.ms is not None else ""
-    click.echo(f"{click.style(mark, fg=colour)} {finding.check:<16} {finding.message}{took}")
+    click.echo(f"{click.style(mark, fg=colour)} {finding.check:<16} {visible(finding.message)}{took}")
     if finding.todo:
-        click.echo(f"  {'':<16} → {finding.todo}")
+        click.echo(f"  {'':<16} → {visible(finding.todo)}")

@@ -15,6 +15,7 @@ from sidecar.commands.event_files import stream, write
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.stopped import settings_of, store_of
 from sidecar.commands.times import micros
+from sidecar.commands.visible import standard_output
 from sidecar.errors import LeanvibeError
 from sidecar.events import iso
 from sidecar.paths import API
@@ -76,7 +77,7 @@ def export(  # noqa: PLR0913, PLR0917  one per option
     wanted |= {"session_id": session_id} if session_id else {}
     pages = _counted(_pages(wanted, data_dir, url))
     if str(output) == "-":
-        stream(form, pages, sys.stdout.buffer)
+        stream(form, pages, standard_output())
     else:
         click.echo(f"{write(form, pages, output)} events in {output}")
 

@@ -14,6 +14,7 @@ import rich_click as click
 from sidecar.commands import hook_token
 from sidecar.commands.options import data_dir_option, json_option
 from sidecar.commands.tables import print_table
+from sidecar.commands.visible import visible
 from sidecar.errors import HooksError
 from sidecar.front import data_dir as directory
 from sidecar.hooks import files, merge, table
@@ -67,7 +68,7 @@ def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: P
     change = files.planned(path, entries, files.receipt_of(settings.data_dir, path), token)
     already = f"{path} holds these hooks already: nothing to do"
     if dry_run:
-        click.echo(_without(token, change.diff()) or already, nl=not change)
+        click.echo(visible(_without(token, change.diff())) or already, nl=not change)
         return
     if change:
         _install(settings, change, base, chosen, token)
@@ -127,7 +128,7 @@ def uninstall(scope: str, dry_run: bool, data_dir: Path | None) -> None:  # noqa
     receipt = files.receipt_of(settings.data_dir, path)
     change = files.Change(path, text, files.undone(path, text, receipt))
     if dry_run:
-        click.echo(_without(merge.token_in(files.decoded(path)) or "", change.diff()), nl=False)
+        click.echo(visible(_without(merge.token_in(files.decoded(path)) or "", change.diff())), nl=False)
         return
     if change:
         files.write(change, receipt.mode if receipt else None)

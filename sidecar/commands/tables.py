@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from sidecar.commands.visible import visible
+
 MAX_CELL = 200
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints rows under their columns; on a pipe without colour and without cutting to a width."""
     console = Console(width=None if Console().is_terminal else 100_000)
-    table = Table(*(Column(Text(name)) for name in columns))
+    table = Table(*(Column(Text(plain(name))) for name in columns))
     for row in rows:
         table.add_row(*(Text(plain(value)) for value in row))
     console.print(table)
@@ -32,5 +34,8 @@ def plain(value: Any) -> str:
 
 
 def print_data(text: str, *, nl: bool = True) -> None:
-    """Prints text that programs read: in a file or a pipe always UTF-8, whatever the encoding of the terminal."""
-    click.echo(text if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace"), nl=nl)
+    """Prints text that programs read: in a file or a pipe always UTF-8, whatever the encoding of the terminal.
+
+    On a terminal as a person may see it; see `visible`.
+    """
+    click.echo(visible(text) if sys.stdout.isatty() else text.encode("utf-8", "backslashreplace"), nl=nl)
