@@ -153,7 +153,7 @@ def _head(parts: SplitResult, delivery: Delivery) -> bytes:
     base = "" if parts.scheme == "unix" else parts.path  # which is the socket's file there
     lines = [f"POST {base}{HOOKS}/{delivery.agent} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items() if value and value.isprintable()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace")
 
 
 def _left(give_up_at: float) -> float:

@@ -9,6 +9,13 @@ from typing import Any
 ALNUM = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + "234567"
 
+PIECE = 10
+"""Characters that are no chance."""
+PREFIXES: set[str] = set()
+"""How tokens begin, which tells nothing."""
+
+DOMAIN = "@example.com"
+
 Made = tuple[str, str]
 """The text to plant, and what in it must never be seen again."""
 
@@ -40,8 +47,15 @@ class Canaries:
             (planted, place)
             for place, content in places.items()
             for secret, planted in self.planted.items()
-            if secret.encode() in content
+            if any(piece.encode() in content for piece in pieces(secret))
         ]
+
+
+def pieces(secret: str) -> tuple[str, ...]:
+    """What shows that a part of it was left: its random beginning and its end, or all of it where it is short."""
+    prefix = next((start for start in PREFIXES if secret.startswith(start)), "")
+    made = secret.removeprefix(prefix).removesuffix(DOMAIN)
+    return (made[:PIECE], made[-PIECE:]) if len(made) >= PIECE else (secret,)
 
 
 def _of(random: random.Random, count: int, alphabet: str = ALNUM) -> str:
@@ -49,6 +63,8 @@ def _of(random: random.Random, count: int, alphabet: str = ALNUM) -> str:
 
 
 def _token(prefix: str, count: int, alphabet: str = ALNUM) -> Callable[[random.Random], Made]:
+    PREFIXES.add(prefix)
+
     def make(random: random.Random) -> Made:
         token = prefix + _of(random, count, alphabet)
         return token, token
@@ -83,14 +99,14 @@ def _ssn(random: random.Random) -> Made:
 
 
 def _email(random: random.Random) -> Made:
-    address = _of(random, 12, string.ascii_lowercase) + "@example.com"
+    address = _of(random, 12, string.ascii_lowercase) + DOMAIN
     return address, address
 
 
 KINDS: dict[str, Callable[[random.Random], Made]] = {
     "github": _token("ghp_", 36),
     "anthropic": _token("sk-ant-api03-", 95),
-    "aws": _token("AKIA", 16, UPPER),
+    "aws": _token("AKIA4", 15, UPPER),  # one of letters alone may be a word
     "slack": _token("xoxb-123456789012-1234567890123-", 24),
     "stripe": _token("sk_live_", 24),
     "google": _token("AIza", 35),

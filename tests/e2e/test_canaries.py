@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from tests.servers import Server
 from tests.sidecar_process import API, Sidecar
 
 MAX_BODY = 100_000
+LENGTHS = (256, 512, 2000)
+"""Characters of names and errors that are kept somewhere."""
 SINKS = ("redis", "postgres", "otlp", "otlp-logs")
 
 
@@ -31,6 +34,7 @@ def _flight(redis_server: Server, postgres_server: Server) -> Iterator[Flight]:
     settings = {"LEANVIBE_MAX_BODY_BYTES": str(MAX_BODY), "LEANVIBE_CAPTURE_CONTENT": "true"}
     with with_every_sink(redis_server, postgres_server, LEANVIBE_LOG_LEVEL="DEBUG", **settings) as (sidecar, sinks):
         canaries = Canaries()
+        _listen(sidecar, canaries)
         with sidecar.live() as tap:
             answers = [*_take(sidecar, canaries), *_refuse(sidecar, canaries)]
             sidecar.wait_for_sinks(*SINKS)
@@ -51,6 +55,17 @@ def _take(sidecar: Sidecar, canaries: Canaries) -> Iterator[httpx.Response]:
     for kind in KINDS:
         yield sidecar.post_native(_too_large(canaries, kind))
         yield sidecar.post_guide(_too_large(canaries, kind))
+        for length in LENGTHS:
+            yield sidecar.post_native({}, headers=_beside(canaries, kind, length))
+
+
+def _beside(canaries: Canaries, kind: str, length: int) -> dict[str, str]:
+    """Headers of a hook, each so long that a cut at `length` would leave one half of what it holds."""
+    headers = {}
+    for name in ("Agent-Id", "Agent-Name", "Session-Id", "Event"):
+        text = canaries.text(kind, f"{name} of {length}").replace("\n", " ")
+        headers[f"X-LeanVibe-{name}"] = "x" * (length - len(text) // 2 - 1) + " " + text
+    return headers
 
 
 def _too_large(canaries: Canaries, kind: str) -> dict[str, object]:
@@ -82,6 +97,23 @@ def _refuse(sidecar: Sidecar, canaries: Canaries) -> Iterator[httpx.Response]:
         yield sidecar.post_native(event, agent=text.replace("/", "-").replace("?", "-").replace("\n", "-"))
         yield sidecar.get("/" + text.replace("\n", ""), params={"token": text})
         yield sidecar.get(f"{API}/events", params={"session_id": text, "since": text, "limit": text})
+        yield sidecar.get(f"{API}/events", params={"session_id": text, "until": text})
+        yield sidecar.ask(f"SELECT 1 WHERE '{text}' = '{text}' AND nothing")
+
+
+def _listen(sidecar: Sidecar, canaries: Canaries) -> None:
+    """Taps that ask for a secret, written plainly and with every letter as an escape."""
+    for kind in KINDS:
+        where = "what a tap asks for"
+        plain, coded = canaries.text(kind, where), _coded(canaries.text(kind, where))
+        canaries.planted[coded] = f"{kind} in escapes in {where}"
+        for value in (quote(plain), coded):
+            with sidecar.live(f"?session_id={value}"):
+                pass
+
+
+def _coded(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode())
 
 
 def _seen(tap: ClientConnection) -> bytes:

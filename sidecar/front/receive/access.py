@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Protocol
+from urllib.parse import unquote_plus
 
 import msgspec
 from litestar.enums import ScopeType
@@ -82,7 +83,7 @@ class AccessGuard:
 
         Looked at again, because the token may have changed meanwhile, and what was open then has ended.
         """
-        detail = {"query": scope["query_string"].decode("latin-1")}
+        detail = {"query": unquote_plus(scope["query_string"].decode("latin-1"))}  # as it is meant: it is redacted so
         try:
             await self._auditor.require_coarse("tap", who_of(scope), detail)
         except AuditError as error:

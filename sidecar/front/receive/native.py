@@ -40,7 +40,6 @@ IDEMPOTENCY_KEY = b"idempotency-key"
 _OF_ONE_EVENT = frozenset({ENABLE, IDEMPOTENCY_KEY})
 """What such a header says may be another thing for each event."""
 OFF = frozenset({b"false", b"0", b"no", b"off"})
-MAX_HEADER_CHARS = 256
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 _START_204 = {"type": "http.response.start", "status": 204, "headers": []}
 _EMPTY = {"type": "http.response.body", "body": b""}
@@ -132,11 +131,21 @@ def _tell(answer: Answer, error: IngestError | None) -> None:
 
 
 def beside_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """What the hooks' headers tell beside the payload; a variable that was not set came as an empty one."""
+    """What the hooks' headers tell beside the payload; a variable that was not set came as an empty one.
+
+    Whole, for it is not redacted yet: of a secret that is cut no rule would know the rest. The head has a bound.
+    """
     if BESIDE.keys().isdisjoint(headers):
         return {}
-    given = {name: headers.get(header, b"")[:MAX_HEADER_CHARS] for header, name in BESIDE.items()}
-    return {name: value.decode("latin-1").strip() for name, value in given.items() if value.strip()}
+    given = {name: _text(headers.get(header, b"")) for header, name in BESIDE.items()}
+    return {name: value for name, value in given.items() if value}
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode().strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()
 
 
 class MethodNotAllowedError(IngestError):

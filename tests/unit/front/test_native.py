@@ -7,7 +7,7 @@ from litestar.types import HTTPScope
 
 from sidecar.front.admission import FREE_BYTES
 from sidecar.front.processor import HookEventProcessor
-from sidecar.front.receive.native import NativeHooks
+from sidecar.front.receive.native import NativeHooks, beside_of
 from sidecar.paths import CLAUDE_CODE
 
 
@@ -57,3 +57,14 @@ def test_the_limit_of_a_body_holds_on_the_short_way() -> None:
 def test_what_will_be_refused_is_left_to_the_long_way(odd: dict[str, Any]) -> None:
     """There the client is told what is wrong and what to do."""
     assert not has_short_way(**odd)
+
+
+@pytest.mark.parametrize("name", ["Zoë", "日本", "a" * 3000])
+def test_what_headers_tell_is_read_whole(name: str) -> None:
+    """A name of any script and length: whoever cuts it before it is redacted leaves the first part of a secret."""
+    assert {"agent_name": name} == beside_of({b"x-leanvibe-agent-name": f" {name} ".encode()})
+
+
+def test_a_header_in_another_encoding_is_read() -> None:
+    """What is no UTF-8 is taken for Latin-1, as HTTP once had it."""
+    assert {"agent_name": "Zoë"} == beside_of({b"x-leanvibe-agent-name": "Zoë".encode("latin-1")})
