@@ -9,6 +9,7 @@
 # LEANVIBE_AGENT_NAME, LEANVIBE_SESSION_ID, LEANVIBE_INGEST_TOKEN, LEANVIBE_TOKEN,
 # LEANVIBE_DATA_DIR. Needs curl.
 exec >/dev/null 2>&1
+trap 'exit 0' EXIT  # whatever goes wrong: a hook that ends with 2 keeps the agent's tool from running
 set -u
 umask 077
 MAX_FILES=10000
@@ -17,10 +18,23 @@ main() {
     case "${LEANVIBE_ENABLE_HOOKS:-true}" in false|False|FALSE|0|no|off) return ;; esac
     event=${1:-unknown}
     agent=${2:-claude-code}
-    data_dir=${LEANVIBE_DATA_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/leanvibe}
+    data_dir=${LEANVIBE_DATA_DIR:-}
+    [ -n "$data_dir" ] || default_data_dir
     new_id
     body=$(cat)
     deliver || keep
+}
+
+# As the sidecar finds it: a relative XDG_STATE_HOME counts for nothing, and without HOME the system knows the user's.
+default_data_dir() {
+    case ${XDG_STATE_HOME:-} in /*) data_dir=$XDG_STATE_HOME/leanvibe; return ;; esac
+    if [ -z "${HOME+set}" ]; then
+        user=$(id -un)
+        case $user in ''|-*|*[!A-Za-z0-9._-]*) exit ;; esac
+        eval "HOME=~$user"
+        case $HOME in /*) ;; *) exit ;; esac
+    fi
+    data_dir=$HOME/.local/state/leanvibe
 }
 
 # A UUIDv7: 48 bits of milliseconds, then random ones with version and variant.

@@ -18,9 +18,12 @@ INGEST_TOKEN_FILE = "ingest-token"  # noqa: S105  a file name
 
 
 def default_data_dir() -> Path:
-    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe` (XDG Base Directory Specification)."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "leanvibe"
+    """`$XDG_STATE_HOME/leanvibe`, else `~/.local/state/leanvibe`.
+
+    A relative path is passed over, as the XDG Base Directory Specification has it: hooks run in other folders.
+    """
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "leanvibe"
 
 
 def unless_default(path: Path) -> Path | None:

@@ -22,7 +22,7 @@ from sidecar import spool
 from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME, open_for_writing
 from tests.contract.test_otlp_tls import certificate
-from tests.forwarders import SILENT, environment, forward, python_hook, shell_hook
+from tests.forwarders import SHELL_TWIN, SILENT, environment, forward, python_hook, shell_hook
 from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.privileges import as_root, nobody
 from tests.processes import processes
@@ -99,6 +99,37 @@ def test_http_hooks_can_be_switched_off(sidecar: Sidecar) -> None:
     answer = sidecar.post_native({**STOP, "session_id": "off-http"}, headers={"X-LeanVibe-Enable": "false"})
 
     assert (204, []) == (answer.status_code, rows(sidecar, "off-http"))
+
+
+@pytest.mark.parametrize("user", ["nobody-of-this-host", "; exit 2", ""])
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_the_shell_twin_ends_well_without_a_home(tmp_path: Path, shell: str, user: str) -> None:
+    """Exit code 2 would keep the agent's tool from running, and nothing is put into the agent's folder instead."""
+    place = shutil.which(shell) or pytest.skip(f"no {shell} here")
+    command_of(tmp_path, "id", f"echo '{user}'")
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LEANVIBE_HOOK_API_URL": "http://127.0.0.1:9"}
+
+    assert SILENT == forward([place, SHELL_TWIN, "PreToolUse"], STOP, env)
+    assert [] == list(Path.cwd().glob("~*"))
+
+
+@pytest.mark.parametrize("missing", ["cat", "date", "od", "mkdir", "mv", "awk"])
+def test_the_shell_twin_ends_well_whatever_is_missing(tmp_path: Path, missing: str) -> None:
+    """A host without one of the usual commands loses the event at most: the agent goes on."""
+    command_of(tmp_path, missing, "exit 127")
+    env = {
+        "HOME": str(tmp_path),
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "LEANVIBE_HOOK_API_URL": "http://127.0.0.1:9",
+    }
+
+    assert SILENT == forward(shell_hook("PreToolUse"), STOP, env)
+
+
+def command_of(folder: Path, name: str, script: str) -> None:
+    """Puts a command of that name into the folder."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"no": "session"}', b"x" * 100_000])

@@ -85,6 +85,14 @@ def test_data_dir_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path("/elsewhere/leanvibe") == load().data_dir
 
 
+def test_a_relative_state_directory_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands and hooks of every folder mean one data directory: the XDG specification ignores relative paths."""
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.setenv("HOME", "/home/one")
+
+    assert Path("/home/one/.local/state/leanvibe") == load().data_dir
+
+
 def test_settings_survive_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker gets exactly the front's settings, whatever its environment says, and of the same types."""
     settings = load(port=5, allowed_hosts=["a", "b"])
