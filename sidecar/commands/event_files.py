@@ -39,6 +39,12 @@ _LEAST_BUFFER = 1024 * 1024
 """DuckDB reads JSON by buffers of twice the largest object that it is told to expect."""
 
 
+def form_of(target: Path) -> str:
+    """The format that a file's name ends with, in any case; Parquet when it ends with none of ours."""
+    ending = target.suffix.lower().removeprefix(".")
+    return ending if ending in FORMATS else "parquet"
+
+
 def write(form: str, pages: Iterable[Page], target: Path) -> int:
     """Writes the events into a new file, complete or not at all, readable by its owner; how many there are.
 

@@ -11,7 +11,7 @@ import msgspec
 import rich_click as click
 
 from sidecar.commands.client import NotRunningError, client_of
-from sidecar.commands.event_files import stream, write
+from sidecar.commands.event_files import form_of, stream, write
 from sidecar.commands.options import data_dir_option, url_option
 from sidecar.commands.stopped import settings_of, store_of
 from sidecar.commands.times import micros
@@ -37,8 +37,7 @@ class Page(msgspec.Struct):
     "--format",
     "form",
     type=click.Choice(["parquet", "ndjson", "jsonl", "csv"]),
-    default="parquet",
-    help="Of the file.",
+    help="Of the file (default: what the end of its name says, else parquet).",
 )
 @click.option("--since", help="A span of time (90s, 30m, 1h, 7d) or an ISO 8601 time; default: everything.")
 @click.option("--until", help="The same, for the end, which is left out; default: now.")
@@ -53,7 +52,7 @@ class Page(msgspec.Struct):
 @data_dir_option
 @url_option
 def export(  # noqa: PLR0913, PLR0917  one per option
-    form: str,
+    form: str | None,
     since: str | None,
     until: str | None,
     session_id: str | None,
@@ -65,8 +64,9 @@ def export(  # noqa: PLR0913, PLR0917  one per option
 
     The running sidecar gives them; when none runs, its files are opened.
 
-    Example: leanvibe export --format parquet --since 7d -o week.parquet
+    Example: leanvibe export --since 7d -o week.parquet
     """
+    form = form or form_of(output)
     first, end = micros(since), micros(until) if until else time.time_ns() // 1000
     if first >= end:
         raise LeanvibeError(

@@ -62,6 +62,16 @@ def test_each_format_holds_the_same(sidecar: Sidecar, tmp_path: Path) -> None:
     assert LARGE["tool_response"] == lines[-1]["payload"]["tool_response"]
 
 
+@pytest.mark.parametrize(
+    ("name", "first"), [("a.CSV", b"seq,"), ("a.jsonl", b'{"'), ("a.parquet", b"PAR1"), ("a.txt", b"PAR1")]
+)
+def test_the_name_says_the_format(sidecar: Sidecar, tmp_path: Path, name: str, first: bytes) -> None:
+    """Without `--format` a file is what its name says, so that what opens files by their names can read it."""
+    leanvibe("export", "-o", str(tmp_path / name), "--session", "odd", "--data-dir", str(sidecar.data_dir))
+
+    assert first == (tmp_path / name).read_bytes()[: len(first)]
+
+
 @pytest.mark.parametrize("form", ["ndjson", "csv"])
 def test_standard_output_is_a_target(sidecar: Sidecar, tmp_path: Path, form: str) -> None:
     """`-o -` prints what the file would hold and nothing else."""
