@@ -17,7 +17,9 @@ from sidecar.settings import load
 
 COLUMNS = ["seq", "at", "action", "actor", "origin", "detail"]
 RECORD_ID = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
-limit_option = click.option("--limit", type=click.IntRange(min=1), default=50, help="So many of the last records.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), default=50, help="So many of the last records (default: 50)."
+)
 
 
 @click.group(invoke_without_command=True)

@@ -33,7 +33,7 @@ QUERY = "SELECT tool_name, calls, errors, p50_ms, p95_ms FROM tool_stats ORDER B
 
 @click.command()
 @click.option("--once", is_flag=True, help="Play the sessions, show the answer of a query, and end.")
-@click.option("--speed", type=click.FloatRange(min=0.1), default=10.0, help="Times the recorded speed.")
+@click.option("--speed", type=click.FloatRange(min=0.1), default=10.0, help="Times the recorded speed (default: 10).")
 @click.option("--port", type=int, default=0, help="Port to listen on (default: a free one).")
 def demo(once: bool, speed: float, port: int) -> None:  # noqa: FBT001  a flag
     """Start a sidecar in a temporary directory and play recorded sessions of a real agent into it.

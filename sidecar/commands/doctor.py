@@ -44,7 +44,9 @@ POST_SECONDS = 2.0
 @data_dir_option
 @config_option
 @json_option
-@click.option("--min-free", type=click.IntRange(min=0), default=500, help="MB that the disk should have free.")
+@click.option(
+    "--min-free", type=click.IntRange(min=0), default=500, help="MB that the disk should have free (default: 500)."
+)
 def doctor(data_dir: Path | None, config: Path | None, as_json: bool, min_free: int) -> None:  # noqa: FBT001  a flag
     """Check the whole way of an event, from Claude Code's settings to every sink; exit code 1 on any fault.
 

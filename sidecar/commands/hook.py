@@ -9,7 +9,7 @@ from sidecar.commands.options import data_dir_option
 
 @click.command()
 @click.argument("event")
-@click.option("--agent", default="claude-code", help="Whose native payload it is.")
+@click.option("--agent", default="claude-code", help="Whose native payload it is (default: claude-code).")
 @click.option("--url", default="", help="Where a sidecar is looked for, and started, when none is known to run.")
 @data_dir_option
 def hook(event: str, agent: str, url: str, data_dir: Path | None) -> None:

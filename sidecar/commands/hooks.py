@@ -32,7 +32,7 @@ scope_option = click.option(
     "--scope",
     type=click.Choice(SCOPES),
     default="user",
-    help="Whose settings: yours, the project's (shared), or yours in this project.",
+    help="Whose settings: yours (the default), the project's (shared), or yours in this project.",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the change as a diff and write nothing.")
 
@@ -45,7 +45,9 @@ def hooks() -> None:
 @hooks.command()
 @scope_option
 @dry_run_option
-@click.option("--events", default="default", help="Comma-separated; `default` stands for all the usual ones.")
+@click.option(
+    "--events", default="default", help="Comma-separated; `default`, the default, stands for all the usual ones."
+)
 @click.option("--url", help="The sidecar's URL (default: the running one's, else the last one's).")
 @data_dir_option
 def install(scope: str, dry_run: bool, events: str, url: str | None, data_dir: Path | None) -> None:  # noqa: FBT001
@@ -211,7 +213,7 @@ def _note_proxy(base: str, settings: Any) -> None:
 
 @hooks.command("print")
 @click.option("--events", default=EVENTS, help="Comma-separated (default: the usual ones, as in the plugin).")
-@click.option("--url", default=table.DEFAULT_URL, help="The sidecar's URL.")
+@click.option("--url", default=table.DEFAULT_URL, help=f"The sidecar's URL (default: {table.DEFAULT_URL}).")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The sidecar's, if it is not the agent's default.")
 def print_hooks(events: str, url: str, data_dir: Path | None) -> None:
     """Print the hooks as JSON, for settings that something else manages, and for the plugin.

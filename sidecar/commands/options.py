@@ -7,7 +7,7 @@ import rich_click as click
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the sidecar (default: LEANVIBE_DATA_DIR, else $XDG_STATE_HOME/leanvibe).",
+    help="Directory of the sidecar (default: LEANVIBE_DATA_DIR, else leanvibe in $XDG_STATE_HOME or ~/.local/state).",
 )
 config_option = click.option(
     "--config",

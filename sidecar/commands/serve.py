@@ -52,7 +52,8 @@ def serve(  # noqa: PLR0913, PLR0917  one per option
 ) -> None:
     """Take hook events on localhost, keep them, and deliver them.
 
-    Needs no configuration and no other server. Stop it with Ctrl-C.
+    Needs no configuration and no other server. Stop it with Ctrl-C. Beyond loopback it wants
+    LEANVIBE_INGEST=token and TLS, or --insecure-allow-anyone-on-the-network.
 
     Example: leanvibe serve --port 8000
     """

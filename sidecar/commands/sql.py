@@ -20,7 +20,13 @@ from sidecar.settings import Settings
 
 @click.command()
 @click.argument("query")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to print.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    help="How to print (default: table).",
+)
 @json_option
 @data_dir_option
 @url_option

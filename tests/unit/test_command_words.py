@@ -1,8 +1,11 @@
 """What commands say: about what was typed, in its words, and no more than is true."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.core import UNSET  # type: ignore[attr-defined]
 from click.testing import CliRunner, Result
 
 from sidecar.audit.trail import AuditTrail
@@ -15,6 +18,39 @@ WHO = {"actor": "test", "origin": "here"}
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(leanvibe, words)
+
+
+def commands(group: click.Group, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """The words of every command, and the command."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield (*above, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+def options(command: click.Command) -> list[click.Option]:
+    return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+
+
+def test_help_tells_defaults() -> None:
+    """What an option is without a word of the user stands in its help."""
+    untold = [
+        (words, option.name)
+        for words, command in commands(leanvibe)
+        for option in options(command)
+        if not option.is_flag and option.default and option.default != UNSET and "default" not in (option.help or "")
+    ]
+
+    assert [] == untold
+
+
+def test_help_names_options_whole() -> None:
+    """On a terminal of 80 columns every option can be read off and typed."""
+    for words, command in commands(leanvibe):
+        text = CliRunner(env={"COLUMNS": "80"}).invoke(leanvibe, [*words, "--help"]).output
+        assert [] == [name for option in options(command) for name in option.opts if name not in text], words
 
 
 @pytest.mark.parametrize("expect", ["garbage", "1", "1:abc", "0:" + "0" * 64, "1:" + "0" * 64 + "0"])
