@@ -56,10 +56,13 @@ def theirs(session: str) -> dict[str, str]:
     Raises:
         LeanvibeError: there is no transcript of that session.
     """
-    found = transcripts(files.settings_file("user", os.environ).parent, session) if is_session_id(session) else []
+    folder = files.settings_file("user", os.environ).parent
+    found = transcripts(folder, session) if is_session_id(session) else []
     if not found:
         raise LeanvibeError(
-            f"Claude Code has no transcript of session {session!r}", hint="leanvibe sql lists sessions"
+            f"Claude Code has no transcript of session {session!r} in {folder / 'projects'}",
+            hint='leanvibe sql "SELECT session_id, cwd FROM sessions" lists sessions; CLAUDE_CONFIG_DIR says where '
+            "Claude Code keeps its files elsewhere; it deletes old transcripts",
         )
     calls: dict[str, str] = {}
     for path in found:

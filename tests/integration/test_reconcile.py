@@ -60,7 +60,10 @@ def test_what_only_one_side_holds_is_named(tmp_path: Path) -> None:
 
 
 def test_a_session_without_a_transcript_is_said(tmp_path: Path) -> None:
-    """What is no session of this user is refused by name, and never becomes a part of a path or a query."""
+    """What is no session of this user is refused by name, with where it was looked for and how to list sessions.
+
+    It never becomes a part of a path or a query.
+    """
     for session in ("unknown", "../x", "'; DROP"):
         run = subprocess.run(
             [LEANVIBE, "reconcile", session],
@@ -71,6 +74,8 @@ def test_a_session_without_a_transcript_is_said(tmp_path: Path) -> None:
         )
         assert 1 == run.returncode
         assert "no transcript" in run.stderr
+        assert str(tmp_path / ".claude" / "projects") in run.stderr
+        assert "SELECT session_id" in run.stderr
 
 
 def reconcile(env: dict[str, str]) -> tuple[int, dict[str, Any]]:
