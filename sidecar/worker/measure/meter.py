@@ -1,8 +1,8 @@
 """The meter: what agents do as absolute numbers, each event counted once, whatever crashes or restarts."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,12 +11,13 @@ from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.log import LOGGER
 from sidecar.otel.changes import Change, changes_of, session_begun
 from sidecar.otel.early import AT_ONCE
+from sidecar.otel.instruments import SESSIONS
 from sidecar.otel.memory import Left
 from sidecar.otel.metric_model import Metric, MetricKind, Point
 from sidecar.otel.model import NANOS_PER_MICRO
 from sidecar.otel.open_turn import OpenTurn
 from sidecar.otel.scope import traces_of
-from sidecar.otel.tally import Numbers, Tally, metrics_of
+from sidecar.otel.tally import MAX_NAMES, OTHER, Numbers, Tally, metrics_of
 from sidecar.otel.turns import SETTLE_US, TurnAssembler
 
 METER = "metrics"
@@ -141,7 +142,12 @@ class Meter:
 
     def metrics(self) -> list[Metric]:
         """All metrics that are counted from events, and what is under way now."""
-        return [*metrics_of(self.written, self._kept.since * NANOS_PER_MICRO), *gauges_of(self.running, time.time())]
+        written = self.written
+        agents = {labels[0] for name, labels in written if name == SESSIONS.name}
+        return [
+            *metrics_of(written, self._kept.since * NANOS_PER_MICRO),
+            *gauges_of(self.running, time.time(), agents),
+        ]
 
     def _changes(self, fresh: Sequence[HookEvent], now: int) -> list[Change]:
         try:
@@ -184,13 +190,21 @@ def _kept_of(state: str | None) -> _Kept | None:
         return None
 
 
-def gauges_of(running: Sequence[Running], now: float) -> list[Metric]:
-    """What is under way, by agent, at `now` in seconds since the epoch. Pure."""
-    agents = sorted({turn.agent for turn in running})
+def gauges_of(running: Sequence[Running], now: float, known: Collection[str] = ()) -> list[Metric]:
+    """What is under way, by agent. Pure.
+
+    Args:
+        running: the turns.
+        now: seconds since the epoch.
+        known: agents that are told of with nothing under way too: a series that is merely no longer sent keeps its
+            last value for minutes. Others beyond `MAX_NAMES` of them are `other`, as in what is counted.
+    """
+    counts = Counter(dict.fromkeys(known, 0))
+    counts.update(turn.agent if turn.agent in known or len(known) < MAX_NAMES else OTHER for turn in running)
+    by_agent = tuple(Point((agent,), counts[agent]) for agent in sorted(counts))
     waiting = [turn for turn in running if turn.waiting_since is not None]
     oldest = min((turn.waiting_since for turn in waiting if turn.waiting_since is not None), default=None)
     age = max(0.0, now - oldest / 1e6) if oldest is not None else 0.0
-    by_agent = tuple(Point((agent,), sum(turn.agent == agent for turn in running)) for agent in agents)
     return [
         _gauge("leanvibe.turns.running", "{turn}", "Turns under way now.", by_agent, ("agent",)),
         _gauge(

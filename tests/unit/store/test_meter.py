@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.events import HookEvent
 from sidecar.otel.open_turn import IDLE_US
-from sidecar.otel.tally import Numbers
+from sidecar.otel.tally import MAX_NAMES, Numbers
 from sidecar.worker.measure.meter import METER, Meter, Running, gauges_of
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.store import FILE_NAME, Store
@@ -36,6 +36,12 @@ def load(store: Store, meter: Meter, events: Sequence[HookEvent]) -> None:
 
 def numbers(counted: Numbers) -> dict[str, float]:
     return {f"{name}{labels}": point.value for (name, labels), point in counted.items()}
+
+
+def running(meter: Meter) -> dict[tuple[str, ...], float]:
+    """Turns under way, by the labels of their gauge."""
+    gauge = next(metric for metric in meter.metrics() if metric.name == "leanvibe.turns.running")
+    return {point.labels: point.value for point in gauge.points}
 
 
 @pytest.fixture(name="path")
@@ -182,6 +188,26 @@ def test_what_runs_now() -> None:
         "leanvibe.permissions.waiting": [((), 2)],
         "leanvibe.permission.waiting": [((), 700)],
     } == found
+
+
+def test_an_agent_at_rest_has_no_turn_under_way(path: Path) -> None:
+    """The gauge of an agent goes back to 0 when its turns are over, also after a restart: it does not end unsaid."""
+    store = Store(path, MEMORY_MB)
+    meter = Meter(store)
+    load(store, meter, recorded.session("basic")[:5])
+    assert {("claude-code",): 1} == running(meter)
+    load(store, meter, later(recorded.session("basic"))[5:])
+    assert {("claude-code",): 0} == running(meter) == running(Meter(store))
+    store.close()
+
+
+def test_the_gauge_of_turns_has_a_bound() -> None:
+    """Who sends events chooses the agent's name: beyond the names that are counted its turns run under `other`."""
+    known = {f"agent-{number}" for number in range(MAX_NAMES)}
+    turns = [Running(agent, 1, 5, None) for agent in ("agent-7", "one-more", "another")]
+    found = {point.labels: point.value for point in gauges_of(turns, 2.0, known)[0].points}
+    assert {("agent-7",): 1, ("other",): 2} == {labels: value for labels, value in found.items() if value}
+    assert MAX_NAMES + 1 == len(found)
 
 
 @pytest.mark.parametrize("state", ["", "[]", "{", '{"since": "x"}'])
