@@ -117,7 +117,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         event: redacted; its payload is read field by field and never built as objects.
         capture_content: keeps input and output, at most `MAX_CONTENT_BYTES` each.
     """
-    kind = kind_of(event.hook_event_name, event.tool_name)
+    kind = kind_of(event.hook_event_name, event.tool_name, event.agent_id)
     guide = is_guide(event.hook_event_name)
     payload = loose.typed(event.payload, _Payload) or _Payload()
     error_type, exit_code = _failure(event, kind, payload)
@@ -156,7 +156,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
 def _failure(event: HookEvent, kind: Kind, payload: _Payload) -> tuple[str | None, int | None]:
     if kind is Kind.DENIED:
         return failures.PERMISSION_DENIED, None
-    if kind is Kind.STOP_FAILURE:
+    if kind is Kind.STOP_FAILURE or (kind is Kind.SUBAGENT_STOP and event.success is False):
         return failures.api_error_of(event.error), None
     if kind in _FAILS or event.success is False:
         interrupted = loose.typed(payload.is_interrupt, bool) or False

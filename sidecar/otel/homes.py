@@ -52,7 +52,7 @@ class Homes:
         spawns = event.tool_name in SPAWNERS
         if event.prompt_id is None or not (spawns or event.agent_id) or is_guide(event.hook_event_name):
             return event
-        kind = kind_of(event.hook_event_name, event.tool_name)
+        kind = kind_of(event.hook_event_name, event.tool_name, event.agent_id)
         with self._lock:
             prompt_id = self._home(event, event.prompt_id, kind) if event.agent_id else event.prompt_id
             if spawns and kind is Kind.PRE:

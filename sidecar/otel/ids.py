@@ -77,7 +77,7 @@ def ids_of(  # noqa: PLR0913 - the event's own fields, so that no event need exi
     can only be given the session's own span id, or that of its main agent, which is exported when the turn had
     no opening event.
     """
-    kind = kind_of(hook_event_name, tool_name)
+    kind = kind_of(hook_event_name, tool_name, agent_id)
     main = agent_id if is_guide(hook_event_name) else None
     span_kind, key = TURN, turn_key(prompt_id, event_id if kind is Kind.OPEN else None, main)
     if kind in TOOL_KINDS and (tool_use_id or kind is Kind.PRE):

@@ -68,12 +68,15 @@ STOP_KINDS = frozenset({Kind.STOP, Kind.STOP_FAILURE})
 """Kinds by which the main agent ends its turn."""
 
 
-def kind_of(hook_event_name: str, tool_name: str | None) -> Kind:
+def kind_of(hook_event_name: str, tool_name: str | None, agent_id: str | None) -> Kind:
     """The kind of an event by the agent's own name for it; unknown names are PASSIVE.
 
-    An ERROR of the guide's vocabulary without a tool is the agent's own failure, not that of a call.
+    An ERROR of the guide's vocabulary without a tool is the agent's own failure, not that of a call. A subagent whose
+    model fails says so by a StopFailure in place of its SubagentStop (client 2.1.330): that is no end of the turn.
     """
     native = NATIVE.get(hook_event_name)
+    if native is Kind.STOP_FAILURE and agent_id:
+        return Kind.SUBAGENT_STOP
     if native is not None:
         return native
     kind = GUIDE.get(hook_event_name, Kind.PASSIVE)

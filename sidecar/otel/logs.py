@@ -66,7 +66,7 @@ def _span_of(event: HookEvent) -> tuple[str | None, str | None]:
     """
     if event.hook_event_name in _OF_THE_SESSION:
         return None, None
-    kind = kind_of(event.hook_event_name, event.tool_name)
+    kind = kind_of(event.hook_event_name, event.tool_name, event.agent_id)
     if event.prompt_id:
         return event.trace_id, event.span_id
     if kind in {Kind.PASSIVE, Kind.SESSION_END, Kind.NOTIFICATION, Kind.ECHO}:

@@ -33,7 +33,7 @@ class Subagent:
 
     @property
     def ended_at(self) -> int | None:
-        """Receipt of its last SubagentStop, or of the end of the call that waited for it; None when neither came."""
+        """Receipt of its last stop, or of the end of the call that waited for it; None when neither came."""
         if self.stop:
             return self.stop.at
         end = self.launcher.end if self.launcher else None
@@ -41,8 +41,10 @@ class Subagent:
 
     @property
     def error_type(self) -> str | None:
-        """Why the call failed that waited for it, when nothing else ended it."""
-        end = self.launcher.end if self.launcher and not self.stop else None
+        """Why its model failed; or the call that waited for it, when nothing else ended it."""
+        if self.stop:
+            return self.stop.error_type
+        end = self.launcher.end if self.launcher else None
         return end.error_type if end else None
 
 

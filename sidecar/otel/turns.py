@@ -130,7 +130,7 @@ class TurnAssembler:
         return self._held
 
     def _take(self, event: HookEvent) -> list[Span]:
-        if kind_of(event.hook_event_name, event.tool_name) is Kind.PASSIVE:
+        if kind_of(event.hook_event_name, event.tool_name, event.agent_id) is Kind.PASSIVE:
             return []
         scope = scope_of(event)
         session = self._sessions.of(scope)

@@ -14,7 +14,7 @@ SELECT
         WHEN 'UserPromptSubmit' THEN 'open'
         WHEN 'AGENT_STOP' THEN 'stop'
         WHEN 'Stop' THEN 'stop'
-        WHEN 'StopFailure' THEN 'stop'
+        WHEN 'StopFailure' THEN CASE WHEN agent_id IS NULL THEN 'stop' ELSE 'work' END   -- that of a subagent ends no turn
         WHEN 'SessionEnd' THEN 'end'
         WHEN 'PRE_TOOL_USE' THEN 'work'
         WHEN 'POST_TOOL_USE' THEN 'work'

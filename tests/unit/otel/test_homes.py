@@ -54,6 +54,16 @@ def test_a_subagent_of_a_subagent_is_in_the_same_turn() -> None:
     )
 
 
+def test_a_subagent_whose_model_fails_has_ended() -> None:
+    """It says so by a StopFailure; set to work again it is of the turn of that moment."""
+    assert ["p1", "p1", "p1", "p2"] == at_home(
+        ("PreToolUse", "p1", launch()),
+        ("SubagentStart", "p1", A),
+        ("StopFailure", "p1", A | {"error": "overloaded"}),
+        ("SubagentStart", "p2", A),
+    )
+
+
 def test_each_start_claims_the_newest_launch() -> None:
     """A launch that was denied takes nothing from the next one."""
     assert ["p1", "p2", "p2", "p2"] == at_home(

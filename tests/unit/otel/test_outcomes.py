@@ -10,6 +10,7 @@ from sidecar.otel.changes import changes_of
 from sidecar.otel.model import Span, SpanStatus
 from sidecar.otel.spans import spans_of_turn
 from sidecar.otel.turn import Surroundings
+from sidecar.otel.turns import TurnAssembler
 from tests.recorded import BASE, event
 
 
@@ -224,6 +225,34 @@ def test_subagent_without_a_stop() -> None:
     )
     assert named(spans, "execute_tool Agent").span_id == agent.parent_span_id
     assert pytest.approx((2.0, 3.0)) == seconds(agent)
+
+
+def failing_subagent(since: float) -> list[HookEvent]:
+    """A subagent whose model fails, and a main agent that goes on: it has an answer so many seconds after that."""
+    sub = {"agent_id": "a1", "agent_type": "general-purpose"}
+    launch = {"tool_name": "Agent", "tool_use_id": "a"}
+    return script(
+        (0, "UserPromptSubmit", {"prompt": "go"}),
+        (1, "PreToolUse", launch),
+        (2, "SubagentStart", sub),
+        (3, "StopFailure", sub | {"error": "overloaded", "last_assistant_message": "API Error"}),
+        (3.1, "PostToolUse", launch | {"tool_response": {"status": "completed", "agentId": "a1"}}),
+        (3.2, "PostToolBatch", {"tool_calls": [{"tool_name": "Agent", "tool_use_id": "a", "tool_response": "x"}]}),
+        (3.2 + since, "Stop", {}),
+    )
+
+
+@pytest.mark.parametrize("since", [0.5, 60])
+def test_a_subagent_whose_model_fails(since: float) -> None:
+    """Its StopFailure ends it as failed, and not the turn: that goes on, however long the main agent thinks."""
+    turns = TurnAssembler()
+    events = failing_subagent(since)
+    spans = [span for one in events for span in turns.feed([one], 0)] + turns.feed([], BASE + 10**10)
+    agent, root = named(spans, "invoke_agent general-purpose"), spans[-1]
+    assert ["overloaded", (2.0, 3.0)] == [agent.attributes[semconv.ERROR_TYPE], pytest.approx(seconds(agent))]
+    assert ("completed", pytest.approx((0.0, 3.2 + since))) == (root.attributes[semconv.TURN_OUTCOME], seconds(root))
+    assert ["invoke_agent general-purpose"] == [span.name for span in spans if span.status is SpanStatus.ERROR]
+    assert 3 == len(spans)
 
 
 def test_nested_subagents() -> None:

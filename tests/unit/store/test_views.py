@@ -230,6 +230,14 @@ STORIES = {
         claude(8, "PostToolUse", tool_name="Agent", tool_use_id="a", duration_ms=5),
         claude(9, "Stop"),
     ],
+    "a subagent whose model fails": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PreToolUse", tool_name="Agent", tool_use_id="a"),
+        claude(3, "SubagentStart", agent_id="sub"),
+        claude(4, "StopFailure", agent_id="sub", error="overloaded"),
+        claude(5, "PostToolUse", tool_name="Agent", tool_use_id="a", duration_ms=5),
+        claude(6, "SessionEnd", 5000),
+    ],
     "the guide's": [
         custom(1, "AGENT_START"),
         custom(2, "PRE_TOOL_USE", tool_name="search"),
