@@ -43,11 +43,15 @@ class ToolCall:
 
     @property
     def error_type(self) -> str | None:
-        """Why it failed. A call that only the batch ended, after asking for permission, was denied it."""
+        """Why it failed.
+
+        A call that began and that only the batch ended was refused in between, by the user or by a hook, in words of
+        their own: whatever runs tells its end by an event (client 2.1.330).
+        """
         if self.end:
             return self.end.error_type
         verdict = self.listed.error_type if self.listed else None
-        if verdict is None and self.batch and self.permission:
+        if verdict is None and self.batch and self.pre:
             return failures.PERMISSION_DENIED
         return verdict
 

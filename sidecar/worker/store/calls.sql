@@ -175,7 +175,7 @@ made AS NOT MATERIALIZED (
         CASE
             WHEN verdict IS NOT NULL THEN verdict
             WHEN batch_verdict IS NOT NULL THEN batch_verdict
-            WHEN batch_at IS NOT NULL THEN 'ok'
+            WHEN batch_at IS NOT NULL THEN CASE WHEN pre_at IS NULL THEN 'ok' ELSE 'denied' END   -- what ran tells its end
             WHEN first_seq < CASE WHEN in_guide_words OR agent_id IS NULL THEN main_seq ELSE session_seq END THEN 'unfinished'
             WHEN last_at < now() - INTERVAL 30 MINUTES THEN 'unfinished'
             ELSE 'open'

@@ -122,12 +122,17 @@ SELECT
     seq, received_at, agent, session_id, prompt_id, agent_id, hook_event_name, listed.tool, listed.id, listed.error,
     NULL, trace_id, listed.span_id
 FROM (SELECT *, unnest(listed_calls) AS listed FROM events_stored WHERE listed_calls IS NOT NULL) AS batch
-WHERE listed.error_type IS NOT NULL AND NOT EXISTS (
+WHERE NOT EXISTS (
     SELECT 1
     FROM events_stored AS ended
     WHERE ended.session_id = batch.session_id AND ended.tool_use_id = batch.listed.id
         AND ended.event_type IN ('POST_TOOL_USE', 'ERROR')
-);
+) AND (listed.error_type IS NOT NULL OR EXISTS (
+    SELECT 1
+    FROM events_stored AS begun
+    WHERE begun.session_id = batch.session_id AND begun.tool_use_id = batch.listed.id
+        AND begun.event_type = 'PRE_TOOL_USE'
+));
 
 -- One row per session.
 CREATE OR REPLACE VIEW sessions AS

@@ -65,6 +65,17 @@ def test_denied_permission() -> None:
     assert ["permission_prompt"] == [one.attributes[semconv.NOTIFICATION_TYPE] for one in root.events]
 
 
+@pytest.mark.parametrize("shown", ["Policy forbids this", "No thanks", "Tool permission request failed: closed"])
+def test_refused_in_words_of_its_own(shown: str) -> None:
+    """A hook, or a user, refuses a call with any text: what began and tells no end of its own never ran."""
+    spans = spans_of_turn(script((1, "PreToolUse", bash()), (2, "PostToolBatch", listed(shown)), (3, "Stop", {})))
+    assert ("permission_denied", (1.0, 2.0)) == (
+        named(spans, "execute_tool Bash").attributes[semconv.ERROR_TYPE],
+        pytest.approx(seconds(named(spans, "execute_tool Bash"))),
+    )
+    assert "completed" == spans[-1].attributes[semconv.TURN_OUTCOME]
+
+
 def test_granted_permission() -> None:
     """The wait ends when the tool's own duration began."""
     ask = {"tool_name": "Bash", "tool_input": {"command": "x"}}

@@ -211,6 +211,14 @@ STORIES = {
         claude(4, "PostToolBatch", 3000, tool_calls=[REFUSED]),
         claude(5, "SessionEnd", 5000),
     ],
+    "denied by a hook, in words of its own": [
+        claude(1, "UserPromptSubmit"),
+        claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a"),
+        claude(3, "PreToolUse", 21, tool_name="Bash", tool_use_id="b"),
+        claude(4, "PostToolUse", 30, tool_name="Bash", tool_use_id="b", duration_ms=3),
+        claude(5, "PostToolBatch", 40, tool_calls=[listed("a", "Bash", "Policy"), listed("b", "Bash", "fine")]),
+        claude(6, "Stop", 50),
+    ],
     "abandoned": [claude(1, "UserPromptSubmit"), claude(2, "PreToolUse", 20, tool_name="Bash", tool_use_id="a")],
     "went on after a Stop": [
         claude(1, "UserPromptSubmit"),
