@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Call } from "../src/model/calls";
-import { SILENT_MS } from "../src/model/sessions";
+import { next, SILENT_MS, stateOf, type Session } from "../src/model/sessions";
 import { stateOfTurn, turnsOf, type CallNode } from "../src/model/turns";
 import { recording, told } from "./recorded";
 
@@ -37,12 +37,21 @@ const batch = (shown: unknown, id = "t") => ({ hook_event_name: "PostToolBatch",
 test.each([
   ["its own end", [pre, post, batch("<tool_use_error>x")], ["ok", 7]],
   ["its own end, though it comes late", [pre, batch("fine"), post], ["ok", 7]],
-  ["its batch, where it has no end", [pre, batch("fine")], ["ok", 1000]],
+  ["its batch, where that alone ends it: refused, in whatever words", [pre, batch("Policy forbids this")], ["denied", null]],
+  ["its batch, where nothing else tells of it", [batch("fine")], ["ok", null]],
   ["its batch, of what was refused", [pre, batch([{ type: "text", text: "Permission to use Bash has been denied." }])], ["denied", null]],
   ["nothing, when a new prompt comes", [pre, { ...go, prompt_id: "p2" }], ["unfinished", null]],
 ])("a call is told by %s", (_, steps, expected) => {
   const found = turnsOf(told(go, ...steps)).flatMap((turn) => calls(turn.calls));
   expect(found.map((call) => [call.outcome, call.tookMs])).toEqual([expected]);
+});
+
+test("a subagent whose model fails ends neither turn nor session's work", () => {
+  const sub = { agent_id: "a1", agent_type: "Explore" };
+  const launch = { ...pre, tool_name: "Agent", tool_use_id: "a" };
+  const failed = told(go, launch, { ...sub, hook_event_name: "SubagentStart" }, { ...sub, hook_event_name: "StopFailure", error: "overloaded" });
+  expect(turnsOf(failed).map((turn) => [turn.over, turn.failure])).toEqual([[false, ""]]);
+  expect(stateOf(failed.reduce<Session | undefined>(next, undefined)!, failed.at(-1)?.at ?? 0)).toBe("working");
 });
 
 test.each([null, "x", {}, [null, 1, {}, { tool_use_id: 5 }]])("a batch of anything does no harm: %j", (tool_calls) => {

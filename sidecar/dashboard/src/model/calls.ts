@@ -97,8 +97,10 @@ export class Calls {
     const start = this.open.get(key);
     this.open.delete(key);
     const call = start ?? { ...begun({ ...event, call: one.id, tool: one.tool, detail: one.detail }), startSeq: 0 };
-    const tookMs = start && one.outcome !== "denied" ? event.at - start.start : null;
-    return this.done({ ...call, end: event.at, endSeq: event.seq, outcome: one.outcome, error: one.error, tookMs });
+    // What began and ran tells its end by an event: this one was refused, in words that we need not know.
+    const outcome = start && one.outcome === "ok" ? "denied" : one.outcome;
+    const tookMs = start && outcome !== "denied" ? event.at - start.start : null;
+    return this.done({ ...call, end: event.at, endSeq: event.seq, outcome, error: one.error, tookMs });
   }
 
   private asks(event: HookEvent): readonly Call[] {

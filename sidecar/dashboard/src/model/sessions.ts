@@ -157,8 +157,9 @@ function changeOf(session: Session, event: HookEvent): Partial<Session> {
       return event.subagent ? { subagents: new Set(session.subagents).add(event.subagent) } : {};
     case "SubagentStop":
       return subagentGone(session, event);
-    case "Stop":
     case "StopFailure":
+      return event.subagent ? subagentGone(session, event) : turnOver(session, event);
+    case "Stop":
     case "AGENT_STOP":
       return turnOver(session, event);
     case "SessionStart":
@@ -199,13 +200,13 @@ function remembered(done: ReadonlySet<string>, call: string): ReadonlySet<string
   return new Set(done.size < MOST_DONE ? done : NONE).add(call);
 }
 
-/** A batch answers what was asked, and tells of calls that never started: what of them failed counts as well. */
+/** A batch answers what was asked, and tells of calls that never started, or were refused: what failed counts as well. */
 function batchOver(session: Session, event: HookEvent): Partial<Session> {
-  const failed = event.listed.filter((one) => one.error !== "" && !session.done.has(one.id));
+  const failed = event.listed.filter((one) => (one.error !== "" || session.calls.has(one.id)) && !session.done.has(one.id));
   const done = new Set(session.done);
   for (const one of event.listed) done.delete(one.id);
   const waits = session.waits.filter((wait) => wait.subagent !== event.subagent);
-  return { waits, done, errors: session.errors + failed.length, lastError: failed.at(-1)?.error ?? session.lastError, ...closed(session, event.subagent) };
+  return { waits, done, errors: session.errors + failed.length, lastError: failed.at(-1)?.error || session.lastError, ...closed(session, event.subagent) };
 }
 
 function closed(session: Session, subagent: string | null): Partial<Session> {

@@ -40,8 +40,8 @@ const STOPS = new Set(["Stop", "StopFailure", "AGENT_STOP"]);
 /** What tells that somebody works on it; other events may come long after, such as a reminder. */
 const WORKS = new Set([
   "PRE_TOOL_USE", "POST_TOOL_USE", "ERROR", "PERMISSION_REQUEST", "PreToolUse", "PostToolUse", "PostToolUseFailure",
-  "PermissionDenied", "PermissionRequest", "PostToolBatch", "SubagentStart", "SubagentStop", "PreCompact", "PostCompact",
-  "MessageDisplay",
+  "PermissionDenied", "PermissionRequest", "PostToolBatch", "SubagentStart", "SubagentStop", "StopFailure", "PreCompact",
+  "PostCompact", "MessageDisplay",
 ]);
 const GOES_ON = new Set(["PreToolUse", "PRE_TOOL_USE"]);
 
@@ -81,11 +81,16 @@ function turnFor(turns: Draft[], event: HookEvent): Draft {
     turn.text = event.detail;
     for (const other of turns) other.cut ||= other !== turn;
   }
-  if (event.name === "StopFailure") turn.failure = event.error || "the model's answer failed";
+  if (event.name === "StopFailure" && stops(event)) turn.failure = event.error || "the model's answer failed";
   if (event.name === "SessionEnd") for (const one of turns) one.cut = true;
   timed(turn, event);
   turn.trace = turn.trace ?? event.trace;
   return turn;
+}
+
+/** Whether the main agent stops with it: a subagent whose model fails says so by a StopFailure too. */
+function stops(event: HookEvent): boolean {
+  return STOPS.has(event.name) && (event.name !== "StopFailure" || event.subagent === null);
 }
 
 function begun(event: HookEvent): Draft {
@@ -99,7 +104,7 @@ function timed(turn: Draft, event: HookEvent): void {
   turn.lastAt = Math.max(turn.lastAt, event.at);
   const shapes = OPENS.has(event.name) || STOPS.has(event.name) || (WORKS.has(event.name) && event.name !== "MessageDisplay");
   if (shapes && !turn.begun) [turn.begun, turn.start, turn.end] = [true, event.at, event.at];
-  if (STOPS.has(event.name)) [turn.stopped, turn.end] = [true, event.at];
+  if (stops(event)) [turn.stopped, turn.end] = [true, event.at];
   else if (GOES_ON.has(event.name) && event.subagent === null) [turn.stopped, turn.end] = [false, event.at];
   else if (WORKS.has(event.name) && !turn.stopped) turn.end = Math.max(turn.end, event.at);
 }
