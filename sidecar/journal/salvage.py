@@ -20,13 +20,13 @@ class Row(NamedTuple):
     body: bytes
 
 
-def rows(connection: apsw.Connection, highest: int) -> Iterator[Row]:
-    """Every row up to number `highest` that can be read, in no particular order, each once.
+def rows(connection: apsw.Connection, highest: int, lowest: int = 0) -> Iterator[Row]:
+    """Every row with a number from `lowest` to `highest` that can be read, in no particular order, each once.
 
     A damaged page hides the rows on it and nothing else: what lies before is read upwards, what lies behind
     downwards, and what is left between two damaged places is halved and tried again.
     """
-    ranges = [(0, highest)]
+    ranges = [(lowest, highest)]
     failures = 0
     while ranges and failures < MAX_FAILURES:
         low, high = ranges.pop()

@@ -12,8 +12,7 @@ import pytest
 
 from sidecar import events
 from sidecar.errors import JournalError, NotDurableError
-from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, recovery, writer
-from sidecar.journal.recovery import Recovery
+from sidecar.journal import Appended, Entry, JournalReader, JournalWriter, mending, recovery, salvage, writer
 from tests.recorded_events import recorded_events
 from tests.unit.journal.test_writer import append, wait_for_first
 from tests.waiting import until
@@ -158,7 +157,7 @@ def test_the_check_at_start_is_bounded(path: Path, monkeypatch: pytest.MonkeyPat
 def test_salvage_finds_all_that_sqlite_can_read(path: Path) -> None:
     """Of a sound file everything is found, once."""
     with_everything = apsw.Connection(str(path))
-    found = sorted(row.seq for row in recovery.salvage.rows(with_everything, 2000))
+    found = sorted(row.seq for row in salvage.rows(with_everything, 2000))
     with_everything.close()
 
     assert list(range(1, 2001)) == found
@@ -174,7 +173,7 @@ def test_mending_that_fails_is_tried_again(path: Path, monkeypatch: pytest.Monke
     journal._connection.execute("PRAGMA shrink_memory")
     damage(path, *range(path.stat().st_size // PAGE - 20, path.stat().st_size // PAGE + 1))
     with monkeypatch.context() as full:
-        full.setattr(recovery, "_save_what_can_be_read", disk_is_full)
+        full.setattr(mending, "save_given_ids", disk_is_full)
         for number in range(3):
             with pytest.raises(NotDurableError):
                 append(journal, *(Entry(f"x{number} {place}", b"{}") for place in range(500)))
@@ -195,7 +194,7 @@ def appended(journal: JournalWriter, *ids: str) -> list[Appended] | None:
     return None
 
 
-def disk_is_full(connection: apsw.Connection, _: Path) -> Recovery:
+def disk_is_full(_: apsw.Connection, connection: apsw.Connection) -> None:
     """Stands for a disk that fills up while rows are saved."""
     connection.execute("INSERT INTO journal(event_id, body) VALUES ('part', x'00')")
     raise apsw.FullError("database or disk is full")
