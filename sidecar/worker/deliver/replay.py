@@ -17,7 +17,8 @@ from sidecar.events import HookEvent
 from sidecar.otel.model import Span
 from sidecar.otel.turns import TurnAssembler
 from sidecar.worker.deliver.sink import Sink
-from sidecar.worker.store.history import DeadLetterRow, History
+from sidecar.worker.store.history import History
+from sidecar.worker.store.letters import Key, Letter
 
 STEP_EVENTS = 500
 STEP_SPANS = 500
@@ -32,8 +33,8 @@ class Wanted(msgspec.Struct):
         since: microseconds since the epoch; only what was received then or later.
         session_id: only this session.
         dead_letters: only what the sink had refused; what it takes now is forgotten. One whose event has left the
-            store cannot be sent: it stays, and counts as refused.
-        after: where the step before ended; 0 to begin.
+            store, or of which no span could be made, cannot be sent: it stays, and counts as refused.
+        after: where the step before ended: a number of an event, of dead letters a time; 0 to begin.
     """
 
     sink: str
@@ -132,23 +133,30 @@ class Replayer:
         letters = self._history.dead_letters(wanted.sink, wanted.since, wanted.after, STEP_LETTERS)
         if not letters:
             return Step(0, 0, wanted.after, 0)
-        sent, taken = 0, []
+        sent = 0
+        taken: list[Key] = []
         for letter in letters:
             items = self._items(wanted.sink, letter)
             if items and _send(exporter, items) == 0:
                 sent += len(items)
-                taken.append(letter.number)
-        self._history.forget_dead_letters(taken)
-        last = letters[-1].number
+                taken.append(letter.key)
+        self._history.forget_dead_letters(wanted.sink, taken)
+        last = letters[-1].key.died_at
         left = self._history.count_dead_letters(wanted.sink, wanted.since, last)
         return Step(sent, len(letters) - len(taken), last, left)
 
-    def _items(self, sink: str, letter: DeadLetterRow) -> Sequence[Any]:
-        """What the letter holds: spans as they were, an event as the store has it, nothing when it has left."""
+    def _items(self, sink: str, letter: Letter) -> Sequence[Any]:
+        """What the letter holds: spans as they were, an event as the store has it.
+
+        Nothing when the event has left, or is one of which no span could be made.
+        """
         if sink not in self._spans:
-            following = self._history.events_since(0, None, letter.seq - 1, 1)
-            return [event for event in following if event.seq == letter.seq]
-        found = msgspec.json.decode(letter.payload, type=Span | list[Span])
+            following = self._history.events_since(0, None, letter.key.seq - 1, 1)
+            return [event for event in following if event.seq == letter.key.seq]
+        try:
+            found = msgspec.json.decode(letter.payload, type=Span | list[Span])
+        except msgspec.ValidationError:
+            return ()
         return found if isinstance(found, list) else [found]
 
 

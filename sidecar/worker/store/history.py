@@ -1,8 +1,11 @@
 """What a replay asks of the store."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sidecar.events import HookEvent
+from sidecar.worker.store import letters
+from sidecar.worker.store.letters import Key, Letter
 from sidecar.worker.store.rows import moment
 from sidecar.worker.store.store import Store
 
@@ -22,15 +25,6 @@ FROM sessions
 ORDER BY first_seq
 LIMIT 1
 """
-_LETTERS = "FROM dead_letters WHERE sink = ? AND died_at >= ? AND rowid > ?"
-
-
-class DeadLetterRow(NamedTuple):
-    """One row of `dead_letters`: its number in the table, the event's number and what the sink was given."""
-
-    number: int
-    seq: int
-    payload: str
 
 
 class SessionRows(NamedTuple):
@@ -70,27 +64,24 @@ class History:
         found, first_seq, trace_ids, left = rows[0]
         return SessionRows(found, first_seq, frozenset(trace_ids), left)
 
-    def dead_letters(self, sink: str, since: int, after: int, limit: int) -> list[DeadLetterRow]:
-        """A sink's dead letters since then, with numbers above `after`."""
-        query = f"SELECT rowid {_LETTERS} ORDER BY rowid LIMIT ?"
-        letters: list[DeadLetterRow] = []
+    def dead_letters(self, sink: str, since: int, after: int, limit: int) -> list[Letter]:
+        """A sink's dead letters since then, refused later than `after`: about `limit`, and about `MAX_BYTES`."""
+        found: list[Letter] = []
         size = 0
-        for (number,) in self._store.fetch(query, [sink, moment(since), after - 1, limit]):
-            # one by one: DuckDB would hold the payloads of all
-            for seq, payload in self._store.fetch("SELECT seq, payload FROM dead_letters WHERE rowid = ?", [number]):
-                letters.append(DeadLetterRow(number + 1, seq, payload))  # rowid begins with 0
-                size += len(payload)
-            if size > MAX_BYTES:
+        for letter in letters.read(self._store.fetch, sink, since, after, limit):
+            if size > MAX_BYTES and letter.key.died_at > found[-1].key.died_at:
                 break
-        return letters
+            found.append(letter)
+            size += len(letter.payload)
+        return found
 
     def count_dead_letters(self, sink: str, since: int, after: int) -> int:
         """How many such dead letters there are."""
-        return self._number(f"SELECT count(*) {_LETTERS}", [sink, moment(since), after - 1])
+        return letters.count(self._store.fetch, sink, since, after)
 
-    def forget_dead_letters(self, numbers: list[int]) -> None:
+    def forget_dead_letters(self, sink: str, keys: Sequence[Key]) -> None:
         """Removes what a sink has taken after all."""
-        self._store.forget_dead_letters([number - 1 for number in numbers])
+        self._store.forget_dead_letters(sink, keys)
 
     def _number(self, query: str, values: list[Any]) -> int:
         return int(self._store.fetch(query, values)[0][0])

@@ -34,13 +34,17 @@ def parts_of(event: HookEvent) -> list[Part]:
     """The parts of a large payload, none of a small one."""
     if not is_large(event):
         return []
-    text = bytes(event.payload).decode()
-    return [(event.seq, at // PART_CHARS, text[at : at + PART_CHARS]) for at in range(0, len(text), PART_CHARS)]
+    return [(event.seq, number, text) for number, text in enumerate(pieces(bytes(event.payload).decode()))]
+
+
+def pieces(text: str) -> list[str]:
+    """The text in parts."""
+    return [text[at : at + PART_CHARS] for at in range(0, len(text), PART_CHARS)]
 
 
 def inline(event: HookEvent) -> str:
     """The payload as it stands in the event's row: whole, or its head."""
-    return _head(bytes(event.payload)) if is_large(event) else bytes(event.payload).decode()
+    return head(bytes(event.payload)) if is_large(event) else bytes(event.payload).decode()
 
 
 def joined(parts: Iterable[Part]) -> dict[int, str]:
@@ -51,20 +55,21 @@ def joined(parts: Iterable[Part]) -> dict[int, str]:
     return {seq: "".join(texts) for seq, texts in found.items()}
 
 
-def _head(payload: bytes) -> str:
+def head(payload: bytes) -> str:
+    """What stands in the row of a large payload."""
     try:
         fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError:
         fields = {}
-    head: dict[str, Any] = {"payload_parts": -(-len(payload.decode()) // PART_CHARS)}
+    kept: dict[str, Any] = {"payload_parts": -(-len(payload.decode()) // PART_CHARS)}
     left = HEAD_BYTES
     for name, raw in fields.items():
-        if name in head or bytes(raw).startswith((b"{", b"[")) or len(name) > HEAD_CHARS:
+        if name in kept or bytes(raw).startswith((b"{", b"[")) or len(name) > HEAD_CHARS:
             continue
         value = msgspec.json.decode(bytes(raw))
-        head[name] = value[:HEAD_CHARS] if isinstance(value, str) else value
-        left -= len(_json.encode((name, head[name])))
+        kept[name] = value[:HEAD_CHARS] if isinstance(value, str) else value
+        left -= len(_json.encode((name, kept[name])))
         if left < 0:
-            del head[name]
+            del kept[name]
             break
-    return _json.encode(head).decode()
+    return _json.encode(kept).decode()

@@ -12,7 +12,6 @@ from sidecar.otel.batch import calls_of
 from sidecar.otel.failures import SHOWN
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span, SpanStatus
-from sidecar.worker.store.notebook import DeadLetter
 from sidecar.worker.store.payloads import inline
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -76,11 +75,6 @@ def event_of(row: tuple[Any, ...]) -> HookEvent:
     values["payload"] = msgspec.Raw(values["payload"].encode())
     values["redactions"] = msgspec.json.decode(values["redactions"]) if values["redactions"] else {}
     return msgspec.convert(values, HookEvent)
-
-
-def dead_letter_row(letter: DeadLetter) -> tuple[Any, ...]:
-    """The row of one dead letter in `dead_letters`."""
-    return (letter.sink, letter.seq, letter.event_id, moment(letter.died_at), letter.reason, letter.payload)
 
 
 def counter_row(metric: str, point: Point) -> tuple[Any, ...]:

@@ -89,7 +89,15 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     event_id   VARCHAR NOT NULL,
     died_at    TIMESTAMPTZ NOT NULL,
     reason     VARCHAR NOT NULL,
-    payload    JSON USING COMPRESSION uncompressed   -- only so a row of megabytes is read alone
+    payload    JSON                  -- of a large one the head, as in events_hot
+);
+CREATE TABLE IF NOT EXISTS dead_letter_parts (
+    sink       VARCHAR NOT NULL,
+    seq        BIGINT NOT NULL,
+    event_id   VARCHAR NOT NULL,
+    died_at    TIMESTAMPTZ NOT NULL,
+    part       INTEGER NOT NULL,
+    text       VARCHAR USING COMPRESSION zstd
 );
 
 -- Totals that outlive a restart.

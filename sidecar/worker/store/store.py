@@ -13,12 +13,12 @@ import duckdb
 from sidecar.events import BEGINS_NO_SESSION, HookEvent
 from sidecar.otel.metric_model import Point
 from sidecar.otel.model import Span
-from sidecar.worker.store import reading, sealed
+from sidecar.worker.store import letters, reading, sealed
 from sidecar.worker.store.notebook import Notes
 from sidecar.worker.store.payloads import is_large, parts_of
 from sidecar.worker.store.room import Room
-from sidecar.worker.store.rows import counter_of, counter_row, dead_letter_row, moment, row_of, span_of, span_row
-from sidecar.worker.store.transaction import transaction
+from sidecar.worker.store.rows import counter_of, counter_row, moment, row_of, span_of, span_row
+from sidecar.worker.store.transaction import append, transaction
 from sidecar.worker.store.trouble import Place, UnstorableError, as_store_error, not_opened
 
 FILE_NAME = "store.duckdb"
@@ -91,7 +91,7 @@ class Store:
             if cursors:
                 self._set_cursors(cursors)
             if notes.dead_letters:
-                _append(self._connection, "dead_letters", list(map(dead_letter_row, notes.dead_letters)))
+                letters.write(self._connection, notes.dead_letters)
             if notes.spans:
                 self._replace_spans({(span.trace_id, span.span_id): span for span in notes.spans})
             if notes.counters:
@@ -124,17 +124,16 @@ class Store:
         values = [self.cursors().get(STORE, (0, None))[0] - RECENT_EVENTS, list(BEGINS_NO_SESSION), limit]
         return [(agent, session) for agent, session in self.fetch(query, values)]
 
-    def forget_dead_letters(self, row_ids: Sequence[int]) -> None:
-        """Removes dead letters by their row.
+    def forget_dead_letters(self, sink: str, keys: Sequence[letters.Key]) -> None:
+        """Removes dead letters of a sink.
 
         Raises:
             StoreError: they stay.
         """
-        if not row_ids:
+        if not keys:
             return
         with self.writing, as_store_error("forget"), self._transaction():
-            query = "DELETE FROM dead_letters WHERE rowid IN (SELECT unnest(?))"
-            self._connection.execute(query, [list(row_ids)])
+            letters.forget(self._connection, sink, keys)
 
     def cursors(self) -> dict[str, tuple[int, str | None]]:
         """Consumer → (sequence number it has passed, its state)."""
@@ -224,9 +223,9 @@ class Store:
             if self._connection.execute("SELECT json_valid(?::VARCHAR)", [payload]).fetchall() != [(True,)]:
                 raise UnstorableError("cannot load: the payload is no JSON")
         if events:
-            _append(self._connection, "events_hot", [row_of(event) for event in events])
+            append(self._connection, "events_hot", [row_of(event) for event in events])
         if parts := [part for event in events for part in parts_of(event)]:
-            _append(self._connection, "payload_parts_hot", parts)
+            append(self._connection, "payload_parts_hot", parts)
 
     def _without_sealed(self, events: Sequence[HookEvent]) -> Sequence[HookEvent]:
         """What a store that was begun anew is given once more by the journal, and sealed days have, is left out."""
@@ -242,7 +241,7 @@ class Store:
         ends = [span.end_ns // 1000 for span in spans.values()]
         around = (moment(min(ends) - SPAN_DRIFT_US), moment(max(ends) + SPAN_DRIFT_US))
         self._connection.execute(_FORGET_SPANS, [*around, *ids])
-        _append(self._connection, "spans", [span_row(span) for span in spans.values()])
+        append(self._connection, "spans", [span_row(span) for span in spans.values()])
 
     def _set_cursors(self, cursors: Mapping[str, tuple[int, str | None]]) -> None:
         seqs, states = zip(*cursors.values(), strict=True)
@@ -262,16 +261,6 @@ class Store:
         with transaction(self._connection):
             yield
             self._place.check()
-
-
-def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
-    appender = connection.appender(table)
-    try:
-        appender.append_rows(rows)
-        appender.flush()
-    except duckdb.Error:
-        appender.clear()  # the transaction is rolled back: nothing of the batch may linger
-        raise
 
 
 def _sql(name: str) -> str:

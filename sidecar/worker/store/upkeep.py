@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.errors import StoreError
 from sidecar.log import LOGGER
-from sidecar.worker.store import sealed
+from sidecar.worker.store import letters, sealed
 from sidecar.worker.store.believed import BelievedClock
 from sidecar.worker.store.retention import Bounds, Need, leaving
 from sidecar.worker.store.sealed import SealedFile
@@ -197,12 +197,17 @@ class Upkeep:
 
     def _halve_tables(self) -> bool:
         for table, time_ in (("spans", "ended_at"), ("dead_letters", "died_at")):
-            rows = int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-            if rows > SHORT_TABLE:
+            if self._rows_of(table) > SHORT_TABLE:
                 ((middle,),) = self._connection.execute(f"SELECT median({time_}) FROM {table}").fetchall()
                 self._forget_rows(table, time_, middle, "bytes")
                 return True
         return False
+
+    def _rows_of(self, table: str) -> int:
+        """With the parts of large letters: a few letters may be most of the hot part."""
+        tables = letters.TABLES if table == "dead_letters" else (table,)
+        counts = " + ".join(f"(SELECT count(*) FROM {one})" for one in tables)
+        return int(self._connection.execute(f"SELECT {counts}").fetchall()[0][0])
 
     def _forget_old_rows(self) -> None:
         oldest = self._oldest()
@@ -216,10 +221,10 @@ class Upkeep:
             return
         with self._store.writing, transaction(self._connection):
             if table == "dead_letters":
-                counts = f"SELECT sink, count(*) {chosen} GROUP BY sink"
-                for sink, letters in self._connection.execute(counts, [up_to]).fetchall():
-                    sealed.count_forgotten(self._connection, f"dead_letter_{reason}", letters, 0, sink)
-            self._connection.execute(f"DELETE {chosen}", [up_to])
+                for sink, gone in letters.forget_until(self._connection, up_to).items():
+                    sealed.count_forgotten(self._connection, f"dead_letter_{reason}", gone, 0, sink)
+            else:
+                self._connection.execute(f"DELETE {chosen}", [up_to])
 
     def _give_back(self) -> None:
         """Removes files that left the views, once no query that began before can still run."""
