@@ -18,6 +18,12 @@ MAX_WORD = 64
 SPAWNERS = frozenset({"Agent", "Task"})
 """Tools that start subagents, by today's name and the former one."""
 
+MAY_SPAWN = SPAWNERS | {"Skill"}
+"""With those that do sometimes: a skill with `context: fork` is a subagent's work, and the answer names it."""
+
+_ENDED = frozenset({"completed", "forked"})
+"""`status` in an answer that came when the subagent had ended."""
+
 
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One tool call as PostToolBatch lists it; `error_type` is the verdict in the text that the model saw."""
@@ -142,7 +148,7 @@ def digest_of(event: HookEvent, *, capture_content: bool = False) -> Digest:
         result_size=loose.size(result),
         calls=_calls(payload) if kind is Kind.BATCH else (),
         child=_shared(launch.agentId),
-        child_ended=launch.status == "completed",
+        child_ended=launch.status in _ENDED,
         child_model=_word(launch.resolvedModel),
         running=_running(payload) if kind is Kind.STOP else (),
         mode=_word(loose.typed(payload.permission_mode, str)) if kind in _TELLS_MODE else None,
@@ -170,7 +176,7 @@ def _duration(value: float | None) -> float | None:
 
 
 def _launch(event: HookEvent, kind: Kind, payload: _Payload) -> _Launch:
-    if kind is not Kind.POST or event.tool_name not in SPAWNERS:
+    if kind is not Kind.POST or event.tool_name not in MAY_SPAWN:
         return _NO_LAUNCH
     return loose.typed(payload.tool_response, _Launch) or _NO_LAUNCH
 

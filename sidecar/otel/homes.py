@@ -25,6 +25,7 @@ MAX_LAUNCHES = 16
 
 Key = tuple[str, ...]
 _BEGINS = frozenset({Kind.SUBAGENT_START, Kind.PRE})
+_STOPS = frozenset({"Stop", "StopFailure"})
 
 
 class _Home(msgspec.Struct):
@@ -50,6 +51,8 @@ class Homes:
     def at_home(self, event: HookEvent) -> HookEvent:
         """The event, under the prompt of the turn that it belongs to."""
         spawns = event.tool_name in SPAWNERS
+        if event.hook_event_name in _STOPS and not event.agent_id:
+            self._forget_launches((event.agent, event.session_id))
         if event.prompt_id is None or not (spawns or event.agent_id) or is_guide(event.hook_event_name):
             return event
         kind = kind_of(event.hook_event_name, event.tool_name, event.agent_id)
@@ -77,6 +80,11 @@ class Homes:
         self._launches.move_to_end(session)
         if len(self._launches) > MAX_SESSIONS:
             self._launches.popitem(last=False)
+
+    def _forget_launches(self, session: Key) -> None:
+        """At the main agent's Stop: what none has claimed was refused. A command may start a subagent later."""
+        with self._lock:
+            self._launches.pop(session, None)
 
     def _first_home(self, session: Key, kind: Kind) -> str | None:
         """None for the client's own agent of a compaction: no call starts it, and only its end is told."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.otel.calls import ToolCall
-from sidecar.otel.digest import SPAWNERS, Digest
+from sidecar.otel.digest import MAY_SPAWN, SPAWNERS, Digest
 from sidecar.otel.kinds import Kind
 
 
@@ -104,9 +104,9 @@ def _link_named(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> Non
 
 
 def _link_inferred(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> None:
-    """Links the rest to the newest Agent call that was open when they began and that nobody else claims."""
+    """Links the rest to the newest call that was open when they began, may start some, and that nobody claims."""
     claimed = {agent.launcher.key for agent in found.values() if agent.launcher}
-    spawning = [call for call in calls if call.tool in SPAWNERS and call.pre and not _names_child(call)]
+    spawning = [call for call in calls if _may_spawn(call)]
     for agent in found.values():
         if agent.launcher or agent.compaction:
             continue
@@ -121,8 +121,11 @@ def _link_inferred(found: Mapping[str, Subagent], calls: Iterable[ToolCall]) -> 
             claimed.add(agent.launcher.key)
 
 
-def _names_child(call: ToolCall) -> bool:
-    return call.end is not None and call.end.child is not None
+def _may_spawn(call: ToolCall) -> bool:
+    """Of a skill only one that was cut off: the answer of any other has told whether a subagent did its work."""
+    if call.end is None:
+        return call.pre is not None and call.tool in MAY_SPAWN
+    return call.pre is not None and call.tool in SPAWNERS and call.end.child is None
 
 
 def _open_at(call: ToolCall, agent: Subagent) -> bool:

@@ -91,20 +91,27 @@ def _known_before(digests: Sequence[Digest], calls: Sequence[ToolCall], around: 
 def finisher(digests: Sequence[Digest]) -> Digest | None:
     """The Stop that ended the turn; None while there is none, or when the main agent went on after it.
 
-    A turn that only compacts, by `/compact`, has no Stop: the end of the last compaction is its own.
+    A turn that only compacts, by `/compact`, has no Stop: the end of the last compaction is its own. So it is when a
+    subagent does all of it, as for a command that is a skill with `context: fork`.
     """
-    kinds = {one.kind for one in digests}
-    only_compacts = Kind.COMPACT_END in kinds and kinds.isdisjoint({Kind.OPEN, Kind.PRE})
-    stops, goes_on = (
-        (STOP_KINDS | {Kind.COMPACT_END}, Kind.COMPACT_START) if only_compacts else (STOP_KINDS, Kind.PRE)
-    )
+    delegated, stops, goes_on = _what_ends(digests)
     last = None
     for one in digests:
         if one.kind in stops:
             last = one
-        elif one.kind is goes_on and one.owner is None:
+        elif one.kind in goes_on and (one.owner is None or delegated):
             last = None
     return last
+
+
+def _what_ends(digests: Sequence[Digest]) -> tuple[bool, frozenset[Kind], frozenset[Kind]]:
+    """Whether subagents did it all, what ends such a turn, and what goes on with it."""
+    kinds = {one.kind for one in digests}
+    if all(one.owner for one in digests if one.kind in SHAPES_A_TURN):
+        return True, frozenset({Kind.SUBAGENT_STOP}), frozenset({Kind.SUBAGENT_START, Kind.PRE})
+    if Kind.COMPACT_END in kinds and kinds.isdisjoint({Kind.OPEN, Kind.PRE}):
+        return False, STOP_KINDS | {Kind.COMPACT_END}, frozenset({Kind.COMPACT_START})
+    return False, STOP_KINDS, frozenset({Kind.PRE})
 
 
 def _outcome(

@@ -43,6 +43,13 @@ WITH told AS NOT MATERIALIZED (
         max(received_at) FILTER (hook_event_name = 'PostCompact') AS compacted_at,
         arg_max(hook_event_name = 'PostCompact', seq) FILTER (hook_event_name IN ('PreCompact', 'PostCompact'))
             AND count(*) FILTER (role = 'open' OR event_type = 'PRE_TOOL_USE') = 0 AS only_compacted,
+        -- So it is with a command that a subagent does, a skill with `context: fork`: that one's end is the turn's.
+        count(*) FILTER (role IN ('open', 'stop', 'work') AND (in_guide_words OR agent_id IS NULL)) = 0
+            AND arg_max(hook_event_name IN ('SubagentStop', 'StopFailure'), seq)
+                FILTER (hook_event_name IN ('SubagentStop', 'StopFailure', 'SubagentStart', 'PreToolUse')) AS only_delegated,
+        max(received_at) FILTER (hook_event_name IN ('SubagentStop', 'StopFailure')) AS delegate_stopped_at,
+        arg_max(hook_event_name = 'StopFailure', seq)
+            FILTER (hook_event_name IN ('SubagentStop', 'StopFailure')) AS delegate_failed,
         bool_or(role = 'open') AS opening_seen,
         count(*) AS events,
         count(DISTINCT agent_id) FILTER (NOT in_guide_words) AS subagents,
@@ -65,7 +72,7 @@ called AS NOT MATERIALIZED (
 placed AS NOT MATERIALIZED (
     SELECT
         *,
-        coalesce(only_compacted, false) OR stop_seq > coalesce(went_on_seq, 0) AS finished,
+        coalesce(only_compacted OR only_delegated, false) OR stop_seq > coalesce(went_on_seq, 0) AS finished,
         lead(started_at) OVER (PARTITION BY session_id, agent, main ORDER BY started_at) AS next_at,
         max(session_end_at) OVER (PARTITION BY session_id, agent, main) AS session_over_at
     FROM told
@@ -95,14 +102,16 @@ FROM (
         least(next_at, CASE WHEN session_over_at >= started_at THEN session_over_at END) AS went_on_at,
         CASE WHEN went_on_at <= last_sign_at + INTERVAL 30 MINUTES THEN went_on_at END AS over_at,
         CASE
-            WHEN finished THEN CASE WHEN failed THEN 'api_error' ELSE 'completed' END
+            WHEN finished THEN CASE WHEN failed OR (only_delegated AND delegate_failed) THEN 'api_error' ELSE 'completed' END
             WHEN went_on_at IS NULL AND last_event_at >= now() - INTERVAL 30 MINUTES THEN 'open'
             WHEN last_denied THEN 'denied'
             WHEN over_at IS NOT NULL THEN 'interrupted'
             ELSE 'abandoned'
         END AS outcome,
         CASE
-            WHEN finished THEN greatest(stopped_at, CASE WHEN only_compacted THEN compacted_at END)
+            WHEN finished THEN greatest(
+                stopped_at, CASE WHEN only_compacted THEN compacted_at END, CASE WHEN only_delegated THEN delegate_stopped_at END
+            )
             WHEN outcome <> 'open' THEN greatest(last_work_at, CASE WHEN left_open THEN over_at END)
         END AS ended_at
     FROM placed

@@ -74,6 +74,13 @@ def test_each_start_claims_the_newest_launch() -> None:
     )
 
 
+def test_a_launch_that_was_refused_claims_nothing_later() -> None:
+    """A command, as a skill with `context: fork`, starts a subagent without a launch: it is of its own turn."""
+    assert ["p1", "p1", "p2"] == at_home(
+        ("PreToolUse", "p1", launch()), ("Stop", "p1", {}), ("SubagentStart", "p2", A)
+    )
+
+
 def test_a_subagent_that_is_set_to_work_again() -> None:
     """After its end it is of the turn that begins it anew; what only comes late after its end stays."""
     assert ["p1", "p1", "p1", "p2", "p2", "p3"] == at_home(

@@ -266,6 +266,44 @@ def test_a_subagent_whose_model_fails(since: float) -> None:
     assert 3 == len(spans)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_skill_that_a_subagent_does(ends: bool) -> None:
+    """Its subagent hangs below the Skill call, which its answer names; without one below the call that is open."""
+    skill = {"tool_name": "Skill", "tool_use_id": "k"}
+    sub = {"agent_id": "a1", "agent_type": "general-purpose"}
+    answer = {"success": True, "commandName": "forked", "status": "forked", "agentId": "a1", "result": "x"}
+    events = script(
+        (0, "UserPromptSubmit", {"prompt": "go"}),
+        (1, "PreToolUse", {"tool_name": "Skill", "tool_use_id": "plain"}),
+        (2, "PostToolUse", {"tool_name": "Skill", "tool_use_id": "plain", "tool_response": {"success": True}}),
+        (2, "PreToolUse", skill),
+        (3, "SubagentStart", sub),
+        (4, "SubagentStop", sub),
+        (5, "PostToolUse", skill | {"tool_response": answer}),
+        (6, "Stop", {}),
+    )
+    spans = spans_of_turn(events if ends else events[:6])
+    agent = named(spans, "invoke_agent general-purpose")
+    call = next(span for span in spans if span.attributes.get(semconv.TOOL_CALL_ID) == "k")
+    assert (call.span_id, not ends) == (agent.parent_span_id, semconv.PARENT_INFERRED in agent.attributes)
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome"),
+    [
+        (("SubagentStop", {}), "completed"),
+        (("StopFailure", {"error": "overloaded"}), "api_error"),
+        (("PostToolUse", bash()), "interrupted"),
+    ],
+)
+def test_a_command_that_a_subagent_does(last: tuple[str, dict[str, Any]], outcome: str) -> None:
+    """The main agent does nothing, and no Stop comes: the turn ends as its subagent does."""
+    sub = {"agent_id": "a1", "agent_type": "general-purpose"}
+    events = script((1, "SubagentStart", sub), (2, "PreToolUse", sub | bash()), (5, last[0], sub | last[1]))
+    root = spans_of_turn(events, Surroundings(over_at=BASE + 10**8))[-1]
+    assert (outcome, pytest.approx((1.0, 5.0))) == (root.attributes[semconv.TURN_OUTCOME], seconds(root))
+
+
 def test_nested_subagents() -> None:
     """A subagent that starts another stands above it, even when the events claim a circle."""
 

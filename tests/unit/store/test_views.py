@@ -246,6 +246,26 @@ STORIES = {
         claude(5, "PostToolUse", tool_name="Agent", tool_use_id="a", duration_ms=5),
         claude(6, "SessionEnd", 5000),
     ],
+    "a command that a subagent does": [
+        claude(1, "UserPromptExpansion"),
+        claude(2, "SubagentStart", agent_id="sub"),
+        claude(3, "PreToolUse", tool_name="Bash", tool_use_id="b", agent_id="sub"),
+        claude(4, "PostToolUse", tool_name="Bash", tool_use_id="b", agent_id="sub", duration_ms=1),
+        claude(5, "SubagentStop", 50, agent_id="sub"),
+        claude(6, "SessionEnd", 5000, prompt_id="q"),
+    ],
+    "a command that a subagent does, whose model fails": [
+        claude(1, "SubagentStart", agent_id="sub"),
+        claude(2, "StopFailure", 50, agent_id="sub", error="overloaded"),
+        claude(3, "UserPromptSubmit", 5000, prompt_id="q"),
+        claude(4, "Stop", 6000, prompt_id="q"),
+    ],
+    "a command that a subagent does, cut off": [
+        claude(1, "SubagentStart", agent_id="sub"),
+        claude(2, "SubagentStop", 50, agent_id="sub"),
+        claude(3, "PreToolUse", 60, tool_name="Bash", tool_use_id="b", agent_id="sub"),
+        claude(4, "SessionEnd", 5000, prompt_id="q"),
+    ],
     "the guide's": [
         custom(1, "AGENT_START"),
         custom(2, "PRE_TOOL_USE", tool_name="search"),
