@@ -52,6 +52,9 @@ class OpenTurn:
     _work: Order | None = None
     _started: dict[str, Order] = field(default_factory=dict)
     _stopped: dict[str, Order] = field(default_factory=dict)
+    _background: set[str] = field(default_factory=set)
+    _told: tuple[Order, tuple[str, ...]] | None = None
+    """The last Stop that tells what goes on in the background, and the subagents that do."""
 
     def __post_init__(self) -> None:
         self.parts = Parts(self.scope)
@@ -93,10 +96,13 @@ class OpenTurn:
 
     @property
     def has_running_subagents(self) -> bool:
-        """Whether a subagent has begun and not stopped since."""
-        if not self._started:
-            return False
-        return any(order > self._stopped.get(agent, (0, 0, "")) for agent, order in self._started.items())
+        """Whether a subagent has begun and not stopped since, unless the main agent's last Stop knows better."""
+        return any(self._runs(agent, order) for agent, order in self._started.items())
+
+    @property
+    def has_background_subagents(self) -> bool:
+        """Whether one of them works beside the main agent: for any other that waits before it goes on."""
+        return any(agent in self._background and self._runs(agent, order) for agent, order in self._started.items())
 
     @property
     def due_at(self) -> int:
@@ -104,6 +110,8 @@ class OpenTurn:
         closed = [self.ended_at]
         if not self.has_running_subagents:
             closed += [self.went_on_at, self.last_at if self.finished else None]
+        elif not self.has_background_subagents:
+            closed += [self.went_on_at]
         known = [at for at in closed if at is not None]
         return max(self.last_at, min(known)) + GRACE_US if known else self.last_at + IDLE_US
 
@@ -187,6 +195,15 @@ class OpenTurn:
             self._started[one.owner] = max(self._started.get(one.owner, one.order), one.order)
         if one.child and one.child_ended:
             self._stopped[one.child] = max(self._stopped.get(one.child, one.order), one.order)
+        elif one.child:
+            self._background.add(one.child)
+        if one.kind is Kind.STOP and one.count is not None:
+            self._told = max(self._told or (one.order, one.running), (one.order, one.running))
+            self._background.update(one.running)
         for agent in one.running if one.kind in STOP_KINDS else ():
             if agent not in self._stopped:
                 self._started.setdefault(agent, one.order)
+
+    def _runs(self, agent: str, since: Order) -> bool:
+        over = self._told is not None and since < self._told[0] and agent not in self._told[1]
+        return not over and since > self._stopped.get(agent, (0, 0, ""))

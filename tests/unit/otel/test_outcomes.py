@@ -159,6 +159,30 @@ def test_killed_in_a_subagent() -> None:
     assert {"interrupted"} == {span.attributes[semconv.ERROR_TYPE] for span in spans}
 
 
+BROKEN_OFF = {**AGENT, "error": "[Request interrupted by user for tool use]", "is_interrupt": True}
+STOPPED = [(9, "PostToolUseFailure", BROKEN_OFF), (10, "Stop", {"background_tasks": []})]
+LAUNCHED = [(4, "PostToolUse", {**AGENT, "tool_response": {"status": "async_launched", "agentId": "child"}})]
+
+
+@pytest.mark.parametrize(
+    ("then", "left"),
+    [
+        (STOPPED, True),
+        ([(9, "UserPromptSubmit", {"prompt_id": "q"})], True),
+        ([*LAUNCHED, (9, "UserPromptSubmit", {"prompt_id": "q"})], False),
+        ([*LAUNCHED, (9, "Stop", {})], False),
+    ],
+)
+def test_a_turn_waits_for_no_subagent_that_was_broken_off(then: list[tuple[float, str, Any]], left: bool) -> None:
+    """No event tells of its end: it is over when a Stop does not name it, and at the next prompt.
+
+    Then the main agent does not wait for it any more; one in the background goes on.
+    """
+    turns = TurnAssembler()
+    spans = turns.feed(script(*waited_for(), *then), 0) + turns.feed([], BASE + 20 * 10**6)
+    assert left == bool([span for span in spans if span.attributes.get(semconv.PROMPT_ID) == "p"])
+
+
 def test_a_call_that_fails_ends_its_subagent() -> None:
     """When the call that waited for it was broken off, the subagent ended there too, for the same reason."""
     failed = {**AGENT, "error": "The user interrupted", "is_interrupt": True}
