@@ -84,6 +84,9 @@ def examined(settings: Settings, min_free_mb: int) -> Iterator[Finding]:
     if facts:
         client = client_of(settings.data_dir, None)
         yield from _asked(client, settings.data_dir)
+        more = agent.environment_of(held, os.environ).get("NODE_EXTRA_CA_CERTS", "")
+        certificate = host.certificate_finding(hook_url, more, client.ca)
+        yield from filter(None, [certificate])
         bring = agent.hook_token(held, os.environ) if token else ""
         yield from probe(hook_url, client, functools.partial(_posted, hook_url, bring, client.ca), told)
 

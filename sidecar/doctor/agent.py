@@ -89,6 +89,15 @@ def agent_findings(
     return [*found, *_url_allowed(files, url), _proxy(files, environment, url)]
 
 
+def environment_of(files: list[SettingsFile], environment: Mapping[str, str]) -> dict[str, str]:
+    """The client's environment, with what `env` of its settings adds."""
+    merged = dict(environment)
+    for file in files:
+        given = file.settings.get("env")
+        merged.update({str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {})
+    return merged
+
+
 def hook_url(files: list[SettingsFile]) -> str | None:
     """The URL of our http hooks, where they are registered first."""
     handlers = (place.handler for file in files for place in merge.places(file.settings))
@@ -247,11 +256,7 @@ def _admits(pattern: str, url: str) -> bool:
 
 
 def _proxy(files: list[SettingsFile], environment: Mapping[str, str], url: str) -> Finding:
-    merged = dict(environment)
-    for file in files:
-        given = file.settings.get("env")
-        merged.update({str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {})
-    variable = trap(merged, urlsplit(url).hostname or "127.0.0.1")
+    variable = trap(environment_of(files, environment), urlsplit(url).hostname or "127.0.0.1")
     if variable is None:
         return ok("proxy", "no proxy comes between")
     return wrong(

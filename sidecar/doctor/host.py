@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import socket
+import ssl
 import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from sidecar import __version__
+from sidecar import __version__, trust
 from sidecar.doctor.finding import Finding, note, ok, wrong
 from sidecar.hooks.table import dir_option, quoted
 from sidecar.private import OTHERS
@@ -17,6 +20,9 @@ from sidecar.state_dir import unless_default
 
 CLOCK_SECONDS = 60.0
 VERSION_SECONDS = 10.0
+TLS_SECONDS = 2.0
+"""As long as the client would wait."""
+HTTPS_PORT = 443
 SINK_ADVICE = "start that server or correct its setting; nothing is lost meanwhile"
 PROCESSOR_ADVICE = (
     "who posts what cannot be taken is told why in the answer; GET /hook-performance?detail=1 tells times"
@@ -54,6 +60,32 @@ def version_finding(health: Mapping[str, Any]) -> Finding:
     return wrong(
         "version", f"the running sidecar is {health.get('version')}, this command {__version__}", "restart it"
     )
+
+
+def certificate_finding(url: str, more: str, shown: str) -> Finding | None:
+    """Whether Claude Code trusts what listens where the hooks go; None for plain HTTP, and when nobody listens.
+
+    Args:
+        url: where the hooks go.
+        more: what the client trusts besides the system's authorities: `NODE_EXTRA_CA_CERTS` of its environment.
+        shown: the file of the certificate that the sidecar shows; empty when it is not known.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        return None
+    todo = f'put "NODE_EXTRA_CA_CERTS": "{shown or "CERT.pem"}" into "env" of Claude Code\'s settings'
+    try:
+        trusted = trust.context(more)
+    except OSError as error:
+        return wrong("certificate", f"NODE_EXTRA_CA_CERTS names {more}, which is no certificate: {error}", todo)
+    try:
+        with socket.create_connection((parts.hostname, parts.port or HTTPS_PORT), TLS_SECONDS) as plain:
+            trusted.wrap_socket(plain, server_hostname=parts.hostname).close()
+    except ssl.SSLCertVerificationError as error:
+        return wrong("certificate", f"Claude Code does not trust {url}: {error.verify_message}", todo)
+    except OSError:
+        return None  # the probe tells
+    return ok("certificate", "Claude Code trusts the certificate")
 
 
 def health_findings(health: Mapping[str, Any]) -> Iterator[Finding]:

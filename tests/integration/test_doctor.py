@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.commands import LEANVIBE
+from tests.contract.test_otlp_tls import certificate
 from tests.loopback_client import environment
 from tests.servers import Server
 from tests.sidecar_process import Sidecar
@@ -96,6 +97,29 @@ def test_one_fault_is_one_finding(
     code, _, wrong = installed.doctor(*arguments, **env)
 
     assert (1, named) == (code, wrong)
+
+
+def test_a_certificate_that_the_client_does_not_know_is_named(tmp_path: Path) -> None:
+    """The sidecar's own commands trust it, Claude Code only when it is told: without, every hook fails."""
+    cert, key = certificate(tmp_path, "server")
+    project = tmp_path / "project"
+    project.mkdir()
+    with contextlib.closing(Sidecar(tmp_path, {"LEANVIBE_TLS_CERT": cert, "LEANVIBE_TLS_KEY": key})) as sidecar:
+        sidecar.start()
+        env = environment(str(tmp_path), LEANVIBE_DATA_DIR=str(sidecar.data_dir), **PROXIES)
+
+        def findings(**more: str) -> dict[str, tuple[str, str]]:
+            run = subprocess.run(
+                [LEANVIBE, "doctor", "--json"], cwd=project, env={**env, **more}, capture_output=True, check=False
+            )
+            return {one["check"]: (one["state"], one.get("todo", "")) for one in json.loads(run.stdout)["findings"]}
+
+        subprocess.run([LEANVIBE, "hooks", "install"], cwd=project, env=env, check=True, capture_output=True)
+        unknown, known, nothing = findings(), findings(NODE_EXTRA_CA_CERTS=cert), findings(NODE_EXTRA_CA_CERTS=key)
+
+    assert ["wrong", "ok", "wrong"] == [found["certificate"][0] for found in (unknown, known, nothing)]
+    assert cert in unknown["certificate"][1]
+    assert "ok" == unknown["probe: journal"][0]
 
 
 def test_a_stale_url_is_named(installed: Installation) -> None:
