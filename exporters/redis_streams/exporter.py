@@ -1,7 +1,7 @@
 """Adds events to a Redis stream, a pipeline of XADD per portion of a batch."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from sidecar.errors import TransientExportError
 from sidecar.events import HookEvent
 
 if TYPE_CHECKING:
-    from exporters.redis_streams.connection import RedisConnection
+    from exporters.redis_streams.connection import Argument, RedisConnection
 
 PORTION_BYTES = 1 << 20
 """Bytes of values in one round trip, which exist about three times while they are sent."""
@@ -125,19 +125,32 @@ class RedisStreamsExporter:
         answers = self._send(entries)
         failed = [(item, error) for item, error in zip(entries, answers, strict=True) if isinstance(error, Exception)]
         about_server = [error for _, error in failed if not is_about_entry(error)]
-        everything = len(failed) == len(entries) > 1  # so many at once are no fault of theirs
-        if about_server or everything:
+        if about_server or (len(failed) == len(entries) and self._is_said_to_all(entries, failed[0][1])):
             raise self._trouble((about_server or [failed[0][1]])[0])
         return [Rejection(item.position, f"Redis: {answer_of(error)}") for item, error in failed]
 
+    def _is_said_to_all(self, entries: list[_Entry], error: Exception) -> bool:
+        """Whether what every entry was answered is about none of them, such as a used-up quota in words of a vendor.
+
+        So many at once are no fault of theirs. A lone one's answer is compared with that to a command which holds
+        nothing at all.
+        """
+        if len(entries) > 1:
+            return True
+        (answer,) = self._exchange([["XADD", self._config.stream]], 1)
+        return str(answer) == str(error)
+
     def _send(self, entries: list[_Entry]) -> list[object]:
+        return self._exchange((self._command(item) for item in entries), len(entries))
+
+    def _exchange(self, commands: "Iterable[Sequence[Argument]]", count: int) -> list[object]:
         import hiredis
 
         connection = self._connection
         if connection is None:
             raise TransientExportError("the connection was closed meanwhile")  # by a stop that did not wait longer
         try:
-            return connection.send((self._command(item) for item in entries), len(entries))
+            return connection.send(commands, count)
         except (hiredis.HiredisError, OSError) as error:
             self.close()  # answers that are still to come would be taken for those of the next batch
             raise self._trouble(error) from None

@@ -4,8 +4,10 @@ import contextlib
 import gc
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
+import hiredis
 import pytest
 
 from exporters.redis_streams import RedisStreamsConfig, RedisStreamsExporter
@@ -75,3 +77,55 @@ def test_a_connection_that_fails_after_its_login_is_closed() -> None:
         with contextlib.closing(exporter), pytest.raises(TransientExportError):
             exporter.export(recorded_events(1))
         gc.collect()  # a socket that is still open is an error here
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[list[bytes]], bytes]) -> Iterator[str]:
+    """The URL of one that answers each command of one client."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_answer_all, args=(listener, answer), daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def _answer_all(listener: socket.socket, answer: Callable[[list[bytes]], bytes]) -> None:
+    connection, _ = listener.accept()
+    commands = hiredis.Reader()
+    with connection, contextlib.suppress(OSError):
+        while data := connection.recv(65_536):
+            commands.feed(data)
+            while (command := commands.gets()) is not False:
+                connection.sendall(answer(cast("list[bytes]", command)))
+
+
+def quota(command: list[bytes]) -> bytes:
+    """A service whose quota is used up, in the words of one; it lets everybody in."""
+    return b"-ERR max daily request limit exceeded. Limit: 10000\r\n" if command[0] == b"XADD" else b"+OK\r\n"
+
+
+def picky(command: list[bytes]) -> bytes:
+    """A Redis that does not like any entry, and says so; a command without one it takes for unfinished."""
+    if command[0] != b"XADD":
+        return b"+OK\r\n"
+    said = b"Elements are too large to be stored" if len(command) > 3 else b"wrong number of arguments"
+    return b"-ERR " + said + b"\r\n"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_said_to_every_command_condemns_no_event(count: int) -> None:
+    """Events wait, one as well as many, while everything is refused with an error that a server gives for entries."""
+    with (
+        answering(quota) as url,
+        contextlib.closing(RedisStreamsExporter(RedisStreamsConfig(url))) as exporter,
+        pytest.raises(TransientExportError, match="max daily request limit exceeded"),
+    ):
+        exporter.export(recorded_events(count))
+
+
+def test_a_lone_event_that_is_refused_for_itself_is_rejected() -> None:
+    """What is said of the entry, and not of a command without one, is about the event."""
+    with answering(picky) as url, contextlib.closing(RedisStreamsExporter(RedisStreamsConfig(url))) as exporter:
+        (rejection,) = exporter.export(recorded_events(1)).rejected
+
+    assert "Redis: Elements are too large to be stored" == rejection.reason
