@@ -154,5 +154,5 @@ READERS: dict[str, Callable[[bytes], Partial]] = {
 
 
 def one_line(text: str) -> str:
-    """A server's words, short and on one line."""
-    return " ".join(text.split())[:MAX_REASON]
+    """A server's words on one line."""
+    return " ".join(text.split())

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporters import Outcome, Rejection
-from exporters.otlp.answers import Partial
+from exporters.otlp.answers import MAX_REASON, Partial
 from exporters.otlp.codecs import CODECS, Codec
 from exporters.otlp.config import OtlpConfig, Protocol
 from exporters.otlp.resource import Identity, resource_of
 from exporters.otlp.signals import Signal
 from exporters.otlp.transport import Transport
+from exporters.unsaid import unsaid
 from sidecar.errors import PermanentExportError, SignalNotTakenError
 
 MAX_REQUEST_BYTES = 3 * 2**20
@@ -79,7 +80,7 @@ class OtlpExporter:
         tally = _Tally()
         try:
             for piece in _pieces(batch, self._codec, tally):
-                tally.add(self._transport.send(self._request(piece)), piece.indexes)
+                tally.add(self._unsaid(self._transport.send(self._request(piece))), piece.indexes)
         except SignalNotTakenError as error:
             if self._config.signal is Signal.TRACES:
                 raise
@@ -91,6 +92,12 @@ class OtlpExporter:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+
+    def _unsaid(self, told: Partial) -> Partial:
+        """The same in few words, without what they quote of our headers: a value, or what follows its scheme."""
+        values = [value for _, value in self._config.headers]
+        reason = unsaid(told.reason, [*values, *(value.rpartition(" ")[2] for value in values)])
+        return Partial(told.rejected, reason[:MAX_REASON])
 
     def _request(self, piece: _Piece) -> bytes:
         services = piece.services.items()

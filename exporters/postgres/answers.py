@@ -6,9 +6,12 @@ table, right, disk) is transient: the journal keeps the events until it is.
 Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+import os
+
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from exporters.unsaid import unsaid
 from sidecar.errors import TransientExportError
 
 ROW_CLASSES = ("22", "23", "54", "P0001")
@@ -64,6 +67,10 @@ UNREACHABLE = {
 """Our words for libpq's, which may show parts of a mistyped DSN, and what to do."""
 
 
+SECRET = ("password", "sslpassword", "oauth_client_secret")
+"""Parameters of a DSN that no answer may quote."""
+
+
 def address(dsn: str) -> str:
     """Where a DSN points, without user and password; never raises."""
     try:
@@ -101,7 +108,16 @@ def trouble(error: psycopg.Error, dsn: str) -> TransientExportError:
         hint = HINTS.get(error.sqlstate) or HINTS.get(error.sqlstate[:2], "")
     else:
         answer, hint = _no_connection(error)
-    return TransientExportError(f"{address(dsn)}: {answer}", hint=hint)
+    return TransientExportError(f"{address(dsn)}: {unsaid(answer, _credentials(dsn))}", hint=hint)
+
+
+def _credentials(dsn: str) -> list[str | None]:
+    given = [os.environ.get("PGPASSWORD")]
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return given
+    return [*given, *(str(parts[name]) for name in SECRET if parts.get(name))]
 
 
 def _answer(error: psycopg.Error) -> str:

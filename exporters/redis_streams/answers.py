@@ -6,10 +6,11 @@ transient: the journal keeps the events until it is.
 
 import socket
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
+from exporters.unsaid import unsaid
 from sidecar.errors import TransientExportError
 
 HINTS = {
@@ -52,6 +53,9 @@ BROKEN: tuple[tuple[type[Exception], str, str], ...] = (
 ABOUT_SERVER = ("unknown command", "max number of clients", "DB index", "operation not permitted", "last possible ID")
 """Answers of the class ERR that are not about the one entry that drew them."""
 
+QUOTED = ", with args beginning with"
+"""What follows are the words of the command that was refused: of AUTH they are the password."""
+
 LONGEST_ANSWER = 200
 """Characters of an answer that are passed on."""
 
@@ -78,9 +82,19 @@ def is_about_entry(error: Exception) -> bool:
     return text.startswith("ERR ") and not any(phrase in text for phrase in ABOUT_SERVER)
 
 
-def answer_of(error: Exception) -> str:
-    """What Redis said, in one line of bounded length."""
-    return " ".join(str(error).removeprefix("ERR ").split())[:LONGEST_ANSWER].rstrip(".")
+def answer_of(error: Exception, url: str) -> str:
+    """What Redis said, in one line of bounded length, without what it quotes of a command and its credentials."""
+    said = unsaid(str(error).removeprefix("ERR ").partition(QUOTED)[0], _credentials(url))
+    return " ".join(said.split())[:LONGEST_ANSWER].rstrip(".")
+
+
+def _credentials(url: str) -> list[str | None]:
+    try:
+        parts = urlsplit(url)
+        given = [parts.password, *parse_qs(parts.query).get("password", ())]
+    except ValueError:
+        return []
+    return [*given, *(unquote(one) for one in given if one)]
 
 
 def trouble(error: Exception, url: str) -> TransientExportError:
@@ -90,8 +104,8 @@ def trouble(error: Exception, url: str) -> TransientExportError:
             "LEANVIBE_REDIS_URL is no URL of a Redis", hint="write redis://[user:password@]host:port/database"
         )
     if isinstance(error, hiredis.ReplyError):
-        answer = answer_of(error)
-        hint = next((hint for words, hint in HINTS.items() if words in answer), "")
+        answer = answer_of(error, url)
+        hint = next((hint for words, hint in HINTS.items() if words in str(error)), "")
     else:
         answer, hint = next((answer, hint) for kind, answer, hint in BROKEN if isinstance(error, kind))
     return TransientExportError(f"{address(url)}: {answer}", hint=hint)

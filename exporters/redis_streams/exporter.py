@@ -127,7 +127,7 @@ class RedisStreamsExporter:
         about_server = [error for _, error in failed if not is_about_entry(error)]
         if about_server or (len(failed) == len(entries) and self._is_said_to_all(entries, failed[0][1])):
             raise self._trouble((about_server or [failed[0][1]])[0])
-        return [Rejection(item.position, f"Redis: {answer_of(error)}") for item, error in failed]
+        return [Rejection(item.position, f"Redis: {answer_of(error, self._config.url)}") for item, error in failed]
 
     def _is_said_to_all(self, entries: list[_Entry], error: Exception) -> bool:
         """Whether what every entry was answered is about none of them, such as a used-up quota in words of a vendor.

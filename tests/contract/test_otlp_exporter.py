@@ -1,5 +1,6 @@
 """The OTLP exporter against a real receiver."""
 
+import contextlib
 import datetime as dt
 import email.utils
 import itertools
@@ -131,6 +132,18 @@ def test_partial_success_is_seen(receiver: OtlpReceiver, exporter: OtlpExporter)
     everything = tuple(Rejection(index, "all of them") for index in range(3))
     assert Outcome(everything, reason="all of them") == exporter.export(batch)
     assert Outcome(reason="a warning") == exporter.export(batch)
+
+
+def test_a_reason_quotes_no_credentials(receiver: OtlpReceiver) -> None:
+    """Of what a header holds a reason tells nothing, also where it is long and its words are cut."""
+    token = "0123456789" * 30
+    with contextlib.closing(
+        started(receiver.url, OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{token}")
+    ) as sender:
+        receiver.answer(partial(0, f"unknown: Bearer {token}"), partial(0, f"{token} is old"))
+        told = [sender.export([span()]).reason for _ in range(2)]
+
+    assert ["unknown: […]", "[…] is old"] == told
 
 
 def test_large_batches_go_out_in_pieces(receiver: OtlpReceiver, exporter: OtlpExporter) -> None:
