@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { HookEvent } from "../src/model/event";
-import { inOrder, next, SILENT_MS, STALE_MS, stateOf, type Session } from "../src/model/sessions";
+import { inOrder, next, SILENT_MS, STALE_MS, stateOf, withEarlier, withPrompt, type Session } from "../src/model/sessions";
 import { event, recording, told } from "./recorded";
 
 const bash = { tool_name: "Bash", tool_input: { command: "ls" } };
@@ -100,4 +100,29 @@ test("those that wait for a person come first, the longest wait before the other
     at("old question", 10, [prompt, pre, asks]),
   ];
   expect(inOrder(list, (list[1]?.lastAt ?? 0) + 1000).map((one) => one.id)).toEqual(["old question", "new question", "done", "works", "ended"]);
+});
+
+describe("a session of which only the end was loaded", () => {
+  const later = (...steps: Parameters<typeof event>[0][]) => after(steps.map((step, i) => event({ session_id: "s", prompt_id: "p1", ...step }, 60 + i, 100 + i)));
+  const first = event({ session_id: "s", prompt_id: "p1", ...prompt }, 0, 7);
+
+  test("is counted with what came before, and is as old", () => {
+    const whole = withEarlier(later(pre, { ...post, hook_event_name: "PostToolUseFailure" }), { events: 40, errors: 3, began: first.at });
+    expect([whole.whole, whole.events, whole.errors, whole.startedAt]).toEqual([true, 42, 4, first.at]);
+  });
+  test("is known whole when it began here", () => {
+    expect([{ source: "startup" }, { source: "resume" }].map((more) => later({ hook_event_name: "SessionStart", ...more }).whole)).toEqual([true, false]);
+  });
+  test("works since its prompt, and its turn took as long", () => {
+    expect(withPrompt(later(pre), first)).toMatchObject({ prompt: "go", turn: { since: first.at } });
+    expect(withPrompt(later(pre, post, stop), first).turnEnded?.tookMs).toBe(62_000);
+  });
+  test("a prompt of its own counts more", () => {
+    const session = later({ ...prompt, prompt: "next", prompt_id: "p2" });
+    expect(withPrompt(session, first)).toBe(session);
+  });
+  test("the prompt of another turn is no beginning of this one", () => {
+    const session = later({ ...pre, prompt_id: "p2" });
+    expect(withPrompt(session, first).turn).toEqual(session.turn);
+  });
 });

@@ -2,32 +2,34 @@
 
 import { reactive, readonly, ref } from "vue";
 import { ApiError, events, facts, sql, told, type Facts } from "./api";
+import { backoff } from "./backoff";
+import { followEarlier } from "./earlier";
 import { Feed, type Link } from "./feed";
-import { addEarlier, clear, recall, recent, sessions, take } from "./window";
+import { clear, recall, recent, sessions, take } from "./window";
 
 const FIRST_EVENTS = 3000;
 const PAGE = 1000;
 const QUIET = `SELECT session_id FROM sessions WHERE NOT ended AND last_event_at > now() - INTERVAL 12 HOURS
 ORDER BY last_event_at DESC LIMIT 40`;
-/** What sessions did before the events that the page has, which begin with these numbers. */
-const before = (firsts: readonly number[]) => `WITH told AS (SELECT session_id, seq AS first_seq FROM events WHERE seq IN (${firsts.join(", ")})),
-earlier AS (SELECT session_id, count(*) AS events, epoch_ms(min(received_at)) AS began
-  FROM events JOIN told USING (session_id) WHERE seq < first_seq GROUP BY session_id),
-failed AS (SELECT session_id, count(*) AS errors FROM errors JOIN told USING (session_id) WHERE seq < first_seq GROUP BY session_id)
-SELECT session_id, events, coalesce(errors, 0), began FROM earlier LEFT JOIN failed USING (session_id)`;
-
 export type Phase = "starting" | "locked" | "open" | "away";
 
 const state = reactive({ phase: "starting" as Phase, link: "connecting" as Link, retryAt: 0, trouble: "", reached: true });
 export const status = readonly(state);
 export const about = ref<Facts | null>(null);
 
+/** How often it is tried to find out who is quiet. */
+const TRIES = 6;
+
 let feed: Feed | null = null;
+let beginnings = 0;
+followEarlier();
 
 /** Loads what happened lately and follows; safe to call again. */
 export async function begin(): Promise<void> {
+  const mine = ++beginnings;
   feed?.stop();
   clear();
+  if (state.phase === "open") state.phase = "starting"; // what views have loaded is of another history
   try {
     about.value = await facts();
     const history = await lately();
@@ -35,10 +37,11 @@ export async function begin(): Promise<void> {
     state.phase = "open";
     feed = new Feed(listener, recent.value.at(-1)?.seq ?? 0);
     feed.start();
-    await quietOnes();
-    await countEarlier();
   } catch (error) {
-    failed(error);
+    return failed(error);
+  }
+  for (let tries = 0; tries < TRIES && mine === beginnings && !(await quietOnes().then(() => true, () => false)); tries += 1) {
+    await new Promise((done) => window.setTimeout(done, backoff(tries + 1)));
   }
 }
 
@@ -88,10 +91,4 @@ async function quietOnes(): Promise<void> {
     const page = await events({ session_id: id, limit: 60 });
     recall([...page.events].reverse());
   }
-}
-
-/** Counts and beginnings are those of whole sessions, not of what was loaded. */
-async function countEarlier(): Promise<void> {
-  const firsts = [...sessions.value.values()].map((one) => one.firstSeq).filter((seq) => seq > 1);
-  if (firsts.length > 0) addEarlier((await sql(before(firsts))).rows);
 }

@@ -3,7 +3,7 @@
 import { computed, onBeforeUnmount, ref, shallowRef, type ComputedRef, type Ref } from "vue";
 import { eventOf, type HookEvent } from "../model/event";
 import { events, told } from "./api";
-import { recent } from "./window";
+import { useNews } from "./news";
 
 const PAGE = 1000;
 
@@ -22,11 +22,15 @@ export function useStory(session: string): Story {
   const more = ref(false);
   const trouble = ref("");
   const busy = ref(false);
+  const { events: news } = useNews((event) => event.session === session, () => {
+    stored.value = [];
+    more.value = true;
+  });
   let gone = false;
   onBeforeUnmount(() => (gone = true));
 
   async function earlier(): Promise<void> {
-    const first = stored.value[0]?.seq;
+    const first = (stored.value[0] ?? (more.value ? news.value[0] : undefined))?.seq;
     busy.value = true;
     trouble.value = "";
     try {
@@ -43,8 +47,7 @@ export function useStory(session: string): Story {
   }
   const all = computed(() => {
     const last = stored.value.at(-1)?.seq ?? 0;
-    const news = recent.value.filter((event) => event.session === session && event.seq > last);
-    return [...stored.value, ...news];
+    return [...stored.value, ...news.value.filter((event) => event.seq > last)];
   });
   void earlier();
   return { events: all, more, trouble, busy, earlier };

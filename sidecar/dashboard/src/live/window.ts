@@ -17,6 +17,7 @@ export const recent = shallowRef<HookEvent[]>([]);
 export const sessions = shallowRef(new Map<string, Session>());
 export const lanes = shallowRef(new Lanes());
 
+const followers = new Set<(event: HookEvent) => void>();
 let timer = 0;
 
 /** Takes events in order of their numbers. */
@@ -26,6 +27,7 @@ export function take(raw: readonly unknown[]): void {
     recent.value.push(event);
     follow(event);
     lanes.value.take(event);
+    for (const follower of followers) follower(event);
   }
   if (recent.value.length > KEPT_EVENTS * 1.2) recent.value = recent.value.slice(-KEPT_EVENTS);
   tell();
@@ -37,15 +39,18 @@ export function recall(raw: readonly unknown[]): void {
   tell();
 }
 
-/** Adds what sessions did before their first event here: rows of id, events, errors, and when they began. */
-export function addEarlier(rows: readonly (readonly unknown[])[]): void {
-  for (const [id, events, errors, began] of rows) {
-    const one = sessions.value.get(String(id));
-    if (one === undefined) continue;
-    const startedAt = Math.min(one.startedAt, Number(began));
-    sessions.value.set(one.id, { ...one, events: one.events + Number(events), errors: one.errors + Number(errors), startedAt });
-  }
+/** Puts what the store tells of one session in its place, unless that session began anew here meanwhile. */
+export function amend(asked: Session, changed: (session: Session) => Session): void {
+  const one = sessions.value.get(asked.id);
+  if (one === undefined || one.firstSeq !== asked.firstSeq) return;
+  sessions.value.set(one.id, changed(one));
   tell();
+}
+
+/** Has `follower` told of each event as it comes, for a view that must miss none; ended by what is returned. */
+export function onEvent(follower: (event: HookEvent) => void): () => void {
+  followers.add(follower);
+  return () => followers.delete(follower);
 }
 
 /** Forgets everything. */

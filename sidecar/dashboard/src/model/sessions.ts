@@ -35,6 +35,10 @@ export interface Session {
   readonly events: number;
   readonly errors: number;
   readonly lastError: string;
+  /** What it did before its first event here is counted as well, or it did nothing before. */
+  readonly whole: boolean;
+  /** The prompt of its last turn was seen: it is known since when that turn runs. */
+  readonly prompted: boolean;
   /** What was asked for last, and what was answered. */
   readonly prompt: string;
   readonly answer: string;
@@ -81,6 +85,39 @@ export function next(before: Session | undefined, event: HookEvent): Session {
   return { ...seen, ...changeOf(seen, event) };
 }
 
+/** What the store tells of a session's time before its first event here. */
+export interface Earlier {
+  readonly events: number;
+  readonly errors: number;
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+}
+
+/** The session with what it did before its first event here. */
+export function withEarlier(session: Session, earlier: Earlier): Session {
+  const startedAt = Math.min(session.startedAt, earlier.began);
+  return { ...session, whole: true, startedAt, events: session.events + earlier.events, errors: session.errors + earlier.errors };
+}
+
+/** The session with the prompt that came before its first event here: its turn is as old as that. */
+export function withPrompt(session: Session, prompt: HookEvent): Session {
+  if (session.prompted) return session;
+  const { turn, turnEnded } = session;
+  const isOf = (other: string | null) => other === null || other === prompt.prompt;
+  return {
+    ...session,
+    prompted: true,
+    prompt: session.prompt || (SYSTEM.test(prompt.detail) ? "" : prompt.detail),
+    turn: turn && isOf(turn.prompt) ? { ...turn, since: prompt.at } : turn,
+    turnEnded: turnEnded && isOf(turnEnded.prompt) ? { ...turnEnded, tookMs: turnEnded.at - prompt.at } : turnEnded,
+  };
+}
+
+/** Whether the event opens a turn. */
+export function isPrompt(event: HookEvent): boolean {
+  return event.name === "UserPromptSubmit" || event.name === "USER_PROMPT" || event.name === "AGENT_START";
+}
+
 /** What a session is doing at `now` (milliseconds since the epoch). */
 export function stateOf(session: Session, now: number): State {
   const quiet = now - session.lastAt;
@@ -116,9 +153,14 @@ export function inOrder(sessions: Iterable<Session>, now: number): Session[] {
 function fresh(event: HookEvent): Session {
   return {
     id: event.session, agent: event.agent, cwd: event.cwd, startedAt: event.at, lastAt: event.at, lastSeq: 0, firstSeq: event.seq,
-    events: 0, errors: 0, lastError: "", prompt: "", answer: "", turn: null, turnEnded: null, calls: new Map(), done: NONE, waits: [],
+    events: 0, errors: 0, lastError: "", whole: isFirst(event), prompted: false, prompt: "", answer: "", turn: null, turnEnded: null, calls: new Map(), done: NONE, waits: [],
     asked: null, subagents: NONE, background: 0, ended: false, real: false,
   };
+}
+
+/** Nothing came before: the sidecar's first event, or the start of a session that nobody resumes. */
+function isFirst(event: HookEvent): boolean {
+  return event.seq <= 1 || (event.name === "SessionStart" && (event.kind === "startup" || event.kind === "clear"));
 }
 
 function isBusy(session: Session): boolean {
@@ -131,7 +173,7 @@ function changeOf(session: Session, event: HookEvent): Partial<Session> {
     case "USER_PROMPT":
     case "AGENT_START":
       return {
-        turn: { prompt: event.prompt, since: event.at },
+        turn: { prompt: event.prompt, since: event.at }, prompted: true,
         prompt: SYSTEM.test(event.detail) ? session.prompt : event.detail || session.prompt, answer: "",
         waits: session.waits.filter((wait) => wait.subagent), asked: null, background: 0, ended: false, ...closed(session, null),
       };

@@ -6,6 +6,8 @@ export interface Answer {
   readonly row_count: number;
   readonly truncated: boolean;
   readonly elapsed_ms: number;
+  /** Acknowledged events that it could not see yet. */
+  readonly behind?: number;
 }
 
 export interface Series {

@@ -67,7 +67,7 @@ export function turnsOf(events: readonly HookEvent[]): Turn[] {
 export function stateOfTurn(turn: Turn, now: number): { readonly running: boolean; readonly tookMs: number; readonly word: string } {
   const silent = !turn.over && now - turn.lastAt > SILENT_MS;
   const running = !turn.over && !silent;
-  return { running, tookMs: (running ? now : turn.end) - turn.start, word: running ? "running" : silent ? "fell silent" : turn.interrupted ? "interrupted" : "" };
+  return { running, tookMs: (running ? Math.max(now, turn.start) : turn.end) - turn.start, word: running ? "running" : silent ? "fell silent" : turn.interrupted ? "interrupted" : "" };
 }
 
 function turnFor(turns: Draft[], event: HookEvent): Draft {
