@@ -137,6 +137,17 @@ def test_what_is_no_number_is_refused(sidecar: Sidecar, after: str) -> None:
     assert 1008 == closed.value.rcvd.code if closed.value.rcvd else False
 
 
+@pytest.mark.parametrize("asked", ["tool=Bash", "agent=a&agent=b", "event_type=error", "after=0&limit=5"])
+def test_what_cannot_be_asked_for_is_refused(sidecar: Sidecar, asked: str) -> None:
+    """A filter that there is not, or that nothing can pass, is told: it sends neither everything nor nothing."""
+    with sidecar.live(f"?{asked}") as client, pytest.raises(ConnectionClosed) as closed:
+        client.recv(PATIENCE)
+
+    assert closed.value.rcvd
+    assert 1008 == closed.value.rcvd.code
+    assert closed.value.rcvd.reason
+
+
 def test_replay_outlives_the_worker(sidecar: Sidecar) -> None:
     """A worker that dies in the middle of a replay delays it and loses nothing of it."""
     before = last_seq(sidecar)

@@ -112,7 +112,7 @@ class Subscription:
             self._bytes -= len(self._waiting.popleft()[1])
         if self.lost_through <= seq:
             self._dropped = 0
-        if not self._waiting:
+        if not (self._waiting or self._alerts):
             self._arrived.clear()
 
     def warn(self, event: HookEvent, alerts: Sequence[bytes]) -> None:

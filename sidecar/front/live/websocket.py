@@ -3,13 +3,14 @@
 Text messages, each one JSON object: `{"events": [...]}` with the fields of the data model, oldest first, `dropped`
 beside it when this client was too slow for that many, `alerts` when secrets of known vendors went through and were
 redacted (`rule`, `path`, `session_id`, `seq`); `{"heartbeat": true}` when nothing came for a while. Query parameters
-of `FILTERS` choose which events come. With `after=SEQ` everything after that number is replayed from the store, then
+of `FILTERS` choose which events come; a question with others is closed with the reason. With `after=SEQ` everything
+after that number is replayed from the store, then
 `{"live": true, "seq": N}` says that the client has all up to N, and the feed follows without gap or repeat.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,10 +19,12 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 
 from sidecar.errors import LeanvibeError
+from sidecar.events import EventType
 from sidecar.front.live.hub import FILTERS, LiveHub, Subscription
 from sidecar.front.live.replay import Ask, Replay
 from sidecar.paths import TAP
 
+AFTER = "after"
 HEARTBEAT_SECONDS = 15.0
 MAX_SEQ = 2**63 - 1
 UNSUPPORTED = 1008
@@ -37,12 +40,13 @@ def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients:
 
     @websocket(TAP)
     async def observability(socket: Socket) -> None:
-        filters = {name: value for name in FILTERS if (value := socket.query_params.get(name))}
-        after = sequence(socket.query_params.get("after"))
+        asked = list(socket.query_params.multi_items())
         await socket.accept()
-        if after is None and "after" in socket.query_params:
-            await socket.close(UNSUPPORTED, "after= takes a sequence number")
+        if wrong := misunderstood(asked):
+            await socket.close(UNSUPPORTED, wrong)
             return
+        filters = {name: value for name, value in asked if name in FILTERS and value}
+        after = sequence(socket.query_params.get(AFTER))
         if hub.clients >= max_clients:
             await socket.close(TRY_AGAIN, "too many clients")
             return
@@ -58,6 +62,24 @@ def live_route(hub: LiveHub, ask: Ask, last_seq: Callable[[], int], max_clients:
                 await sender
 
     return observability
+
+
+def misunderstood(asked: Sequence[tuple[str, str]]) -> str:
+    """What of a question's names and values cannot be answered, in at most 123 bytes; empty if all can.
+
+    A filter that is overlooked would send everything, and one that can match nothing would keep silent for ever.
+    """
+    names = [name for name, _ in asked]
+    given = dict(asked)
+    if not {AFTER, *FILTERS}.issuperset(names):
+        return f"there are after, {', '.join(FILTERS)}, and nothing else to ask for"
+    if len(given) < len(names):
+        return "one value each: a filter was given twice"
+    if AFTER in given and sequence(given[AFTER]) is None:
+        return "after= takes a sequence number"
+    if (kind := given.get("event_type")) and kind not in EventType.__members__:
+        return "there is no such event_type: they are written as in ERROR, PRE_TOOL_USE"
+    return ""
 
 
 def sequence(text: str | None) -> int | None:

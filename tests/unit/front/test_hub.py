@@ -161,6 +161,21 @@ def test_what_the_store_told_is_not_told_again() -> None:
     assert [[3], [2, 3]] == [[event["seq"] for event in message["events"]] for message in (first, second)]
 
 
+def test_an_alert_does_not_wait_behind_a_replay() -> None:
+    """One that comes while its client is replayed to is told right after it, also when its event came by that."""
+    (event,) = recorded_events(1)
+
+    async def scenario() -> Message:
+        hub = LiveHub()
+        client = hub.subscribe({})
+        hub.alert(event, [Leak("rule", "path")])
+        client.skip_through(event.seq)
+        message: Message = msgspec.json.decode(await client.next_frame(0.1))
+        return message
+
+    assert "alerts" in asyncio.run(scenario())
+
+
 def test_a_loss_that_the_store_made_good_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a client lost while it was being replayed to, and then got from the store, is not told as dropped."""
     monkeypatch.setattr(module, "CLIENT_EVENTS", 2)
