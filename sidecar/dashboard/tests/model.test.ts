@@ -52,6 +52,10 @@ describe("filters and places", () => {
 describe("tables", () => {
   const answer = { columns: ["at", "n"], rows: [["2026-01-02T00:00:00Z", 2], ["2026-01-01T00:00:00Z", null]], row_count: 2, truncated: false, elapsed_ms: 1 };
   test("numbers sort by size, what is missing last", () => expect(sorted([[10], [null], [9]], 0, false)).toEqual([[9], [10], [null]]));
+  test("so do those that came as text", () => {
+    expect(sorted([["10000000000000000001"], [7], ["9007199254740993"], ["10000000000000000000"], ["-9007199254740993"]], 0, false).flat()).toEqual(["-9007199254740993", 7, "9007199254740993", "10000000000000000000", "10000000000000000001"]);
+    expect(csv({ columns: ["a"], rows: [["-9007199254740993"], ["-1+2"]] })).toBe("a\r\n-9007199254740993\r\n'-1+2\r\n");
+  });
   test("CSV quotes, and disarms formulas", () => expect(csv({ columns: ["a"], rows: [["=1+1"], ['x,"y"'], [-1]] })).toBe('a\r\n\'=1+1\r\n"x,""y"""\r\n-1\r\n'));
   test("times become an axis in order", () => expect(seriesOf(answer)?.lines[0]?.y).toEqual([null, 2]));
   test("without numbers there is no chart", () => expect(seriesOf({ ...answer, columns: ["a", "b"], rows: [["x", "y"], ["z", "w"]] })).toBeNull());

@@ -1,6 +1,7 @@
 """Runs one checked SELECT within limits of time, rows and bytes."""
 
 import contextlib
+import datetime as dt
 import os
 import sys
 import threading
@@ -136,12 +137,24 @@ def json_value(value: Any) -> Any:  # noqa: PLR0911  one line per type
             return float(value) if len(value.as_tuple().digits) <= sys.float_info.dig else str(value)
         case bytes():
             return value.hex()
+        case dt.timedelta():
+            return span_text(value)
         case list() | tuple():
             return [json_value(one) for one in value]
         case dict():
             return {str(key): json_value(one) for key, one in value.items()}
         case _:
             return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def span_text(span: dt.timedelta) -> str:
+    """A span of time as DuckDB writes it (`32 days 00:00:03.5`), with a minus before all of it when negative."""
+    positive = abs(span)
+    clock = f"{positive - dt.timedelta(days=positive.days)}".rjust(8, "0")
+    if "." in clock:
+        clock = clock.rjust(15, "0").rstrip("0")
+    days = f"{positive.days} day{'' if positive.days == 1 else 's'} " if positive.days else ""
+    return f"{'-' if span < dt.timedelta() else ''}{days}{clock}"
 
 
 def _start(timer: threading.Timer) -> None:

@@ -51,3 +51,20 @@ def test_a_query_has_a_longest_length() -> None:
 def test_what_json_cannot_say_exactly_is_text(value: Any, shown: Any) -> None:
     """A reader whose numbers are doubles would round a larger whole number without a word."""
     assert [shown] == json_value([value])
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ("-2 seconds", "-00:00:02"),
+        ("1.5 seconds", "00:00:01.5"),
+        ("90 minutes", "01:30:00"),
+        ("1 day 11 hours", "1 day 11:00:00"),
+        ("-3 days", "-3 days 00:00:00"),
+        ("100 microseconds", "00:00:00.0001"),
+        ("0 days", "00:00:00"),
+    ],
+)
+def test_a_span_of_time_is_read_as_it_is(interval: str, shown: str) -> None:
+    """Two seconds before are not a day before and nearly a day after: `-1 day, 23:59:58`."""
+    assert [[shown]] == asked(f"SELECT INTERVAL '{interval}'").rows

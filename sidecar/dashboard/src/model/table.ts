@@ -18,8 +18,10 @@ export interface Series {
 }
 
 const MAX_LINES = 4;
+/** Numbers that a double cannot hold exactly come as text. */
+const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
-/** The rows by one column: numbers by size, everything else as text, what is missing last. */
+/** The rows by one column: numbers by size (also those that came as text, being too large for a double), everything else as text, what is missing last. */
 export function sorted(rows: Answer["rows"], column: number, down: boolean): Answer["rows"] {
   const sign = down ? -1 : 1;
   return [...rows].sort((a, b) => compare(a[column], b[column], sign));
@@ -36,7 +38,7 @@ export function csv(answer: Pick<Answer, "columns" | "rows">): string {
   const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const safe = (value: unknown) => {
     const text = cell(value);
-    return quoted(typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+    return quoted(typeof value === "string" && /^[=+\-@\t\r]/.test(text) && !NUMBER.test(text) ? `'${text}` : text);
   };
   return [answer.columns, ...answer.rows].map((row) => row.map(safe).join(",")).join("\r\n").concat("\r\n");
 }
@@ -65,5 +67,13 @@ function isNumber(value: unknown): value is number {
 function compare(a: unknown, b: unknown, sign: number): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
   if (isNumber(a) && isNumber(b)) return (a - b) * sign;
-  return cell(a).localeCompare(cell(b)) * sign;
+  const [one, other] = [cell(a), cell(b)];
+  if (NUMBER.test(one) && NUMBER.test(other)) return ((Number(one) - Number(other)) || exactly(one, other)) * sign;
+  return one.localeCompare(other) * sign;
+}
+
+/** Which of two numbers is larger that are the same as doubles. */
+function exactly(one: string, other: string): number {
+  const [a, b] = [BigInt(one.split(".")[0] ?? 0), BigInt(other.split(".")[0] ?? 0)];
+  return a === b ? 0 : a < b ? -1 : 1;
 }
