@@ -20,7 +20,7 @@ from sidecar.otel.model import Span
 from sidecar.otel.open_turn import IDLE_US, OpenTurn
 from sidecar.otel.scope import Scope, scope_of
 from sidecar.otel.spans import finished_calls, spans_of_digests
-from sidecar.otel.turn import Surroundings
+from sidecar.otel.turn import SHAPES_A_TURN, Surroundings
 
 MAX_HELD = 50_000
 """Digests held over all open turns, half a kilobyte each; beyond it the one quiet longest leaves as it is."""
@@ -95,7 +95,7 @@ class TurnAssembler:
         Returns:
             Spans that are not known to have left before.
         """
-        again = ([event for event in page if _tells(event, held)] for page in stored)
+        again = (_told(page, held) for page in stored)
         left = [span for page in again if page for span in self.feed(page, 0)] + self._leave_due(at)
         for scope in [scope for scope in self._turns if scope.since(held) is None]:
             self._drop(self._turns[scope])
@@ -130,7 +130,7 @@ class TurnAssembler:
         return self._held
 
     def _take(self, event: HookEvent) -> list[Span]:
-        if kind_of(event.hook_event_name, event.tool_name, event.agent_id) is Kind.PASSIVE:
+        if _kind(event) is Kind.PASSIVE:
             return []
         scope = scope_of(event)
         session = self._sessions.of(scope)
@@ -253,6 +253,29 @@ class TurnAssembler:
             self.evicted_turns += 1
             left += self._close(min(self._turns.values(), key=lambda turn: turn.last_at))
         return left
+
+
+def _told(page: Sequence[HookEvent], held: Mapping[str, int]) -> list[HookEvent]:
+    """The stored events that say anything of what was held.
+
+    Where an event without a prompt opened a turn, what came before it in the same microsecond is of another one.
+    """
+    told = [event for event in page if _tells(event, held)]
+    opened = {
+        (scope, event.received_at): event.seq
+        for event in told
+        if not event.prompt_id and _kind(event) is Kind.OPEN
+        if event.received_at == (scope := scope_of(event)).since(held)
+    }
+    return [
+        event
+        for event in told
+        if _kind(event) not in SHAPES_A_TURN or event.seq >= opened.get((scope_of(event), event.received_at), 0)
+    ]
+
+
+def _kind(event: HookEvent) -> Kind:
+    return kind_of(event.hook_event_name, event.tool_name, event.agent_id)
 
 
 def _tells(event: HookEvent, held: Mapping[str, int]) -> bool:

@@ -217,6 +217,24 @@ def test_a_restart_knows_that_a_turn_began_before_its_first_event() -> None:
     assert by_id(run(events)) == by_id(left)
 
 
+def test_a_restart_tells_turns_of_one_microsecond_apart() -> None:
+    """Without prompts, what came before an opening event in its microsecond is not of the turn that it opened."""
+    names = ["AGENT_START", "PRE_TOOL_USE", "AGENT_STOP", "AGENT_START", "NOTIFICATION"]
+    guide = {"session_id": "s", "tool_name": "Bash"}
+    events = [
+        recorded.event({**guide, "event_type": name}, min(seq, 2), seq, agent="custom")
+        for seq, name in enumerate(names, start=1)
+    ]
+    before, after = TurnAssembler(), TurnAssembler()
+    left = before.feed(events, 0)
+    after.remember(left)
+    held = before.open_turns()
+
+    assert [] == after.restore(held, [recorded.stored_since(held, events)])
+    later = events[-1].received_at + FAR
+    assert before.feed([], later) == after.feed([], later)
+
+
 def test_a_subagents_late_word_moves_no_continuation() -> None:
     """What leaves no span leaves no trace in memory either, or a restart would make another of what goes on."""
     steps: list[tuple[float, dict[str, str]]] = [
