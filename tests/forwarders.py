@@ -12,6 +12,8 @@ from tests.waiting import PATIENCE
 ROOT = Path(__file__).parent.parent
 SHELL_TWIN = str(ROOT / "claude_hooks" / "forward.sh")
 SILENT = (0, b"", b"")
+NOBODY = "http://127.0.0.1:9"
+"""Where none serves: the default port may be that of the tester's own sidecar."""
 
 
 def python_hook(event: str) -> list[str]:

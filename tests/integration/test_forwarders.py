@@ -22,12 +22,12 @@ from sidecar import spool
 from sidecar.journal import Entry, JournalReader, outside
 from sidecar.journal.schema import FILE_NAME, open_for_writing
 from tests.contract.test_otlp_tls import certificate
-from tests.forwarders import SHELL_TWIN, SILENT, environment, forward, python_hook, shell_hook
+from tests.forwarders import NOBODY, SHELL_TWIN, SILENT, environment, forward, python_hook, shell_hook
 from tests.otlp_receiver import Answer, OtlpReceiver
 from tests.privileges import as_root, nobody
 from tests.processes import processes
 from tests.sidecar_process import Sidecar
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SESSIONS = Path(__file__).parent.parent / "data" / "sessions"
 FORWARDERS = pytest.mark.parametrize("command", [python_hook, shell_hook], ids=["python", "shell"])
@@ -135,7 +135,7 @@ def command_of(folder: Path, name: str, script: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"no": "session"}', b"x" * 100_000])
 def test_any_input_is_harmless(tmp_path: Path, body: bytes) -> None:
     """Whatever is on stdin, the hook is silent and exits with 0; names of what could not be read are kept."""
-    assert SILENT == forward(python_hook("Stop"), body, environment(tmp_path))
+    assert SILENT == forward(python_hook("Stop"), body, environment(tmp_path, LEANVIBE_HOOK_API_URL=NOBODY))
 
     assert {"Stop"} == {(spool.read(path) or {})["hook_event_name"] for path in spool.waiting(tmp_path)}
 
@@ -144,7 +144,8 @@ def test_a_directory_that_cannot_be_used_is_harmless(tmp_path: Path) -> None:
     """Without a place to keep anything the hook is silent and exits with 0."""
     (tmp_path / "file").write_text("")
 
-    assert SILENT == forward(python_hook("Stop"), STOP, environment(tmp_path / "file" / "data"))
+    env = environment(tmp_path / "file" / "data", LEANVIBE_HOOK_API_URL=NOBODY)
+    assert SILENT == forward(python_hook("Stop"), STOP, env)
 
 
 def test_what_happens_while_the_sidecar_is_stopped(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_what_happens_while_the_sidecar_is_stopped(tmp_path: Path) -> None:
     bodies = [body for body in recorded("pii") if any(secret.decode() in str(body) for secret in secrets())][::2]
     sidecar = Sidecar(tmp_path)
     sidecar.data_dir.mkdir()
-    env = environment(sidecar.data_dir)
+    env = environment(sidecar.data_dir, LEANVIBE_HOOK_API_URL=NOBODY)
     with ThreadPoolExecutor(3) as agents:
         answers = list(agents.map(lambda body: forward(python_hook(body["hook_event_name"]), body, env), bodies))
     assert [SILENT] * len(bodies) == answers
@@ -170,8 +171,9 @@ def test_what_happens_while_the_sidecar_is_stopped(tmp_path: Path) -> None:
     assert sorted(expected) == sorted(found)
 
 
-def test_the_policy_of_the_last_sidecar_counts(tmp_path: Path) -> None:
+def test_the_policy_of_the_last_sidecar_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A forwarder redacts by the user's policy; when it cannot be read nothing but metadata is kept."""
+    unhurried(tmp_path, monkeypatch)
     policy = tmp_path / "policy.toml"
     policy.write_text('leave_out = ["prompts"]\n[actions]\nemail = "hash"\n')
     sidecar = Sidecar(tmp_path, {"LEANVIBE_REDACTION_POLICY": str(policy)})
@@ -204,8 +206,9 @@ def test_the_shell_twin_keeps_metadata_only(tmp_path: Path) -> None:
     bodies = recorded("pii")
     sidecar = Sidecar(tmp_path)
     sidecar.data_dir.mkdir()
+    env = environment(sidecar.data_dir, LEANVIBE_HOOK_API_URL=NOBODY)
     for body in bodies:
-        assert SILENT == forward(shell_hook(body["hook_event_name"]), body, environment(sidecar.data_dir))
+        assert SILENT == forward(shell_hook(body["hook_event_name"]), body, env)
     kept = [spool.read(path) for path in spool.waiting(sidecar.data_dir)]
     assert len(bodies) == len(kept)
     assert [] == [secret for secret in secrets() for content in sidecar.files().values() if secret in content]
@@ -256,7 +259,7 @@ def test_only_a_sidecar_takes_an_event(tmp_path: Path, receiver: OtlpReceiver, c
 
 def test_many_forwarders_beside_a_running_sidecar(sidecar: Sidecar) -> None:
     """Forwarders that append to the journal while the sidecar does lose nothing of theirs or of its own."""
-    env = environment(sidecar.data_dir, LEANVIBE_HOOK_API_URL="http://127.0.0.1:9")
+    env = environment(sidecar.data_dir, LEANVIBE_HOOK_API_URL=NOBODY)
     with ThreadPoolExecutor(3) as agents:
         forwards = [agents.submit(forward, python_hook("Stop"), {"session_id": "many"}, env) for _ in range(6)]
         for _ in range(100):
@@ -276,7 +279,7 @@ def test_nothing_is_kept_in_a_directory_of_others(tmp_path: Path, hook: Any) -> 
     folder.mkdir()
     os.chown(folder, nobody(), -1)
 
-    assert SILENT == forward(hook("Stop"), STOP, environment(folder, LEANVIBE_HOOK_API_URL="http://127.0.0.1:9"))
+    assert SILENT == forward(hook("Stop"), STOP, environment(folder, LEANVIBE_HOOK_API_URL=NOBODY))
     assert [] == [path for path in folder.rglob("*") if path.is_file()]
 
 
@@ -300,12 +303,13 @@ def test_a_remote_sidecar_gets_the_token_over_tls(tmp_path: Path) -> None:
 def test_session_start_starts_the_sidecar(tmp_path: Path) -> None:
     """When none runs, the SessionStart hook starts one, which has the event; with `autostart` off it does not."""
     data_dir = tmp_path / "data"
-    assert SILENT == forward(python_hook("SessionStart"), STOP, environment(data_dir))
+    start = [*python_hook("SessionStart"), "--url", NOBODY]
+    assert SILENT == forward(start, STOP, environment(data_dir))
     assert "autostart.log" in {path.name for path in data_dir.iterdir()}
     assert not (data_dir / "server.json").exists()
 
     env = environment(data_dir, LEANVIBE_AUTOSTART="true", LEANVIBE_PORT="0")
-    assert SILENT == forward(python_hook("SessionStart"), STOP, env)
+    assert SILENT == forward(start, STOP, env)
     facts = until(lambda: announced(data_dir), "a sidecar was started")
     try:
         assert SILENT == forward(python_hook("Stop"), STOP, env)
@@ -346,6 +350,12 @@ def test_metadata_is_ids_or_nothing() -> None:
 
     expected = {"event_id": "e", "forwarded_at": 5, "session_id": "s-1", "tool_name": "Bash"}
     assert expected == spool.metadata(payload, "e", 5)
+
+
+def unhurried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forwarders have all the time that they need: on a busy machine redacting takes longer than an agent waits."""
+    (folder / "sitecustomize.py").write_text(f"from sidecar import hook; hook.TOTAL_SECONDS = {PATIENCE}")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 def kept_events(data_dir: Path) -> list[Any]:
