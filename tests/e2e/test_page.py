@@ -171,7 +171,7 @@ def test_search_reaches_into_the_store(page: Page, sidecar: Sidecar) -> None:
 def test_sql_answers_sort_and_download(page: Page, sidecar: Sidecar, tmp_path: Path) -> None:
     """A query's answer is a table that sorts, a chart, and a CSV file; a refusal says why."""
     page.goto(f"{sidecar.url}/#/sql")
-    page.get_by_label("SQL").fill("SELECT 'n' || i AS name, (i * 7) % 5 AS size FROM range(5) AS t(i)")
+    page.get_by_role("textbox", name="SQL").fill("SELECT 'n' || i AS name, (i * 7) % 5 AS size FROM range(5) AS t(i)")
     page.get_by_role("button", name="Run").click()
     table = page.get_by_test_id("result")
     expect(table.locator("tbody tr")).to_have_count(5)
@@ -187,8 +187,8 @@ def test_sql_answers_sort_and_download(page: Page, sidecar: Sidecar, tmp_path: P
 def test_sql_refusals_are_told(context: BrowserContext, sidecar: Sidecar) -> None:
     """What may not run is refused with the reason."""
     page = live(context, sidecar, Complaints(), "#/sql")  # the browser reports the refusal
-    page.get_by_label("SQL").fill("DELETE FROM events")
-    page.get_by_label("SQL").press("Control+Enter")
+    page.get_by_role("textbox", name="SQL").fill("DELETE FROM events")
+    page.get_by_role("textbox", name="SQL").press("Control+Enter")
 
     expect(page.get_by_role("alert")).to_contain_text("DELETE is not allowed")
 
