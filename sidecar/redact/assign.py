@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from sidecar.redact import behind, columns
-from sidecar.redact.behind import QUOTE
+from sidecar.redact.behind import BLANKS, QUOTE
 from sidecar.redact.fields import Field, classify
 from sidecar.redact.lines import BREAK, COLOUR, WRITTEN_BREAK
 
@@ -23,15 +23,21 @@ _IN_COLOUR = (b"[", b";")
 _COLOUR_START = re.compile(rb"(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}\Z")
 _COLOUR_END = re.compile(rb"[0-9]{0,3}[mK]")
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
-_TYPED = rb"\)\.(?:fill|type|send_keys|sendKeys|setValue|set_value)\("
+_TYPED = (
+    rb"(?:\]?[ ]?\}?\){1,2}\."
+    rb"(?:(?:fill|type|pressSequentially|send_keys|sendKeys|setValue|set_value)\(|value[ ]?=[ ]?)"
+    rb"|\)\.unwrap_or(?:_else)?\((?:\|_?\|[ ]?)?)"
+)
 _TAIL = re.compile(
     # What may follow is told in full: most names in a program are followed by something else.
     rb"[A-Za-z0-9_.\-]{0,40}+(?=[ \t=:,>%<\r\n|;\x1b\xc2\xe2\xef-]|(?:"
     + QUOTE
-    + rb")(?:\]?\s{0,8}[=:,>%<{|;\x1b\xc2\xe2vV\"'\\-]|\)[ ]?(?:or[ ]|\|\||\?\?)|"
+    + rb")(?:\]?\s{0,8}(?:[=:,>%<{|;\x1b\xc2\xe2vV\"'\\-]|android:v)|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
     + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
-    + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}=|\\{1,7}(?:[uxe0]|n[ ]{1,16}value)|\*\*|&gt;|\(\\{0,7}[\"'])"
+    + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}="
+    + rb"|\\{1,7}(?:[uxe0]|n[ ]{1,16}value|(?:r\\{1,7})?n[-+|\w][^\n\\]{0,40}[|+,;])"
+    + rb"|\*\*|&gt;|[({]\\{0,7}[\"'])"
 )
 _TO_VALUE = re.compile(
     rb"""(?x)
@@ -51,19 +57,28 @@ _TO_VALUE = re.compile(
         [ \t]{0,4} (?==)
       | \[[0-9A-Za-z_]{0,24}\][ \t]{0,4} (?==)  # C
       | [ ]\{[ ]get;[ ](?:(?:private[ ])?(?:set|init);[ ])?\}[ ](?==) )?  # C#
-    (?: """
+    (?: (?P<within> :[ ]?\{ """
+    + BLANKS
+    + rb"""(?: \\{0,7}"(?:type|sensitive)\\{0,7}":[ ]?\\{0,7}["]?[a-z]{1,12}\\{0,7}["]?, """
+    + BLANKS
+    + rb"""){0,2} \\{0,7}"value\\{0,7}":[ ]? )  # of an output of Terraform
+      | """
     + _SPACE
-    + rb"""{0,24} (?P<sep> :?={1,3}>? | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
+    + rb"""{0,24} (?P<sep> :?={1,3}>? | (?:\|\||\?\?)=  # set unless it is
+        | \{(?=\\{0,7}["'])  # C++
+        | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
         | \xef\xbc[\x9a\x9d] | \xe2\x86\x92 | \xe2\x80[\x93\x94]  # full-width signs, an arrow and dashes too
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&]|<!\[CDATA\[)  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
-      | (?P<cell> [ \t]{1,24}\|[ \t]{1,24} | </t[dh]>(?:\s{0,24}|"""
+      | (?P<cell> [ \t]{1,24}(?:\||\xe2\x94\x82|\xe2\x95\x91)[ \t]{1,24} | [ ]{2,32}REG_[A-Z_]{2,12}[ ]{2,32}
+                | </t[dh]>(?:\s{0,24}|"""
     + BREAK
     + rb"""[ \t]{0,24})<t[dh][^<>]{0,80}> )  # of a table
       | (?P<pair> (?: [\s,]{1,24}+ (?:\\n|\\t)? | [ ,]{0,4}+"""
     + BREAK
-    + rb""" ) \s{0,16}+ \\{0,7}["']? (?i:value) \\{0,7}["']? \s{0,12} [:=]
+    + rb""" ) \s{0,16}+ (?:(?i:scope|type|environment):[ ]?[\w-]{1,24}\s{1,24}+)?
+                \\{0,7}["']? (?:android:)?(?i:value) \\{0,7}["']? \s{0,12} [:=]
                 | </key>(?:\s{0,8}|"""
     + BREAK
     + rb"""[ \t]{0,16})<string> )     # name: X, value:
@@ -103,6 +118,12 @@ _SETS_REACH, _CALL_REACH, _PAIRS_REACH = 12, 24, 2048
 _PAIRS_GAP = 4
 _LONG_OR_QUOTED = re.compile(_LONG_WORD.pattern + rb"|[\"'`]|\xe2\x80[\x98-\x9f]")
 _IN_COLUMN = re.compile(_LONG_OR_QUOTED.pattern + rb"|(?=[^\s]{0,64}[0-9])\S{8}")
+_ASKS = re.compile(
+    rb"(?i)\.(?:get|has|is|read|find|fetch|load|check|verify|validate|parse|decode|create|delete|remove|expect)"
+)
+_OPAQUE_QUOTED = re.compile(
+    rb"\\{0,7}[\"'](?=[^\"'\s]{0,64}[0-9])(?=[^\"'\s]{0,64}[A-Za-z])[A-Za-z0-9_+=!@#%^&*~-]{16,}\\{0,7}[\"']\)"
+)
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -125,7 +146,7 @@ def find(data: bytes, start: int, end: int) -> Span | list[Span] | None:
         return None  # the user name in https://x-access-token:…@host: the rule for URLs knows where that ends
     found = _behind(data, after, name, kind)
     if found is None and columns.may_be_head(data, after):
-        return columns.below(data, start, _claim) or None
+        return columns.below(data, start, after, _claim) or None
     return found
 
 
@@ -161,7 +182,7 @@ def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field
         return bool(link["told"]) or name[:1] == b"-" or _near(data, link.end(), kind)
     if link["arg"] is not None:
         return _CALL.search(data, max(0, at - _CALL_REACH), at) is not None
-    return link["call"] is None or _takes_secret(name, kind)
+    return link["call"] is None or _takes_secret(name, kind) or _builds(data, link.end(), name)
 
 
 def _near(data: bytes, at: int, kind: Field) -> bool:
@@ -175,6 +196,11 @@ def _takes_secret(name: bytes, kind: Field) -> bool:
     """What is called takes the secret itself: `setPassword`, `withToken`, `bearer_auth`, or `password` alone."""
     word = name.lower().rpartition(b".")[2]
     return word.startswith((b"set", b"with", b"bearer")) or (kind is Field.PASSWORD and word in _ALONE)
+
+
+def _builds(data: bytes, at: int, name: bytes) -> bool:
+    """A step of a builder such as `.clientSecret("…")` gets what no name, path or sentence looks like."""
+    return name[:1] == b"." and not _ASKS.match(name) and _OPAQUE_QUOTED.match(data, at) is not None
 
 
 def _no_field(data: bytes, link: re.Match[bytes], at: int, kind: Field) -> bool:

@@ -15,19 +15,20 @@ QUOTE = (
     rb"|\\{1,7}(?:u002[27]|x2[27])|&(?:quot|apos|\#3[49]|\#[xX]2[27]);|%2[27]"
 )
 """A sign that a value or a name is quoted with, in whatever way it is written."""
-_BLANKS = rb"(?:[ \t]{0,4}" + BREAK + rb"[ \t]{0,16}|(?:\s|\\{1,7}[nrt]){0,12})"
+BLANKS = rb"(?:[ \t]{0,4}" + BREAK + rb"[ \t]{0,16}|(?:\s|\\{1,7}[nrt]){0,12})"
 _BEFORE_VALUE = re.compile(
     rb"""(?x)
     (?P<list> \[ """
-    + _BLANKS
+    + BLANKS
     + rb""" (?=\\{0,7}["'`]) )?
-    (?: !!(?:str|binary)[ ] )? (?: &(?!(?:mut|dyn|str|impl)[ ])[A-Za-z][\w-]{0,31}[ ] )?  # YAML: a tag, an anchor
-    (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\( )
+    (?: (?:!!(?:str|binary)|!unsafe)[ ] )?  # YAML: a tag, an anchor
+    (?: &(?!(?:mut|dyn|str|impl)[ ])[A-Za-z][\w-]{0,31}[ ] )?
+    (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\((?:default=)? )
       (?=\\{0,7}["'`]) )?
     (?P<quote> """
     + QUOTE
     + rb""" | <!\[CDATA\[ | \xe2\x80[\x98-\x9f] )?  # and the quotation marks of printers
-    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth )
+    (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth|ssws|sso-key )
         (?:[ \t]|%20|\+){1,3} (?![:=]) )?
     (?P<inner> (?!(?P=quote))\\{0,3}["'] )?
     """
@@ -171,7 +172,7 @@ def _end_of_all(data: bytes, finish: int, quote: bytes | None, *, listed: bool) 
 @cache
 def _more(quote: bytes, *, listed: bool) -> re.Pattern[bytes]:
     sign, body = re.escape(quote), _body(quote).pattern
-    between = rb"(?:" + _BLANKS + rb"," + _BLANKS + rb"|" + BREAK + rb"[ \t]{0,12}-[ ])" if listed else rb"[ ]->[ ]"
+    between = rb"(?:" + BLANKS + rb"," + BLANKS + rb"|" + BREAK + rb"[ \t]{0,12}-[ ])" if listed else rb"[ ]->[ ]"
     return re.compile(rb"(?:" + sign + between + sign + body + rb"(?=" + sign + rb")){1,64}+")
 
 

@@ -17,9 +17,14 @@ _MOST_COLUMNS = 64
 _LONGEST_HEAD = 2000
 _LONGEST_ROW = 16_384
 _HEAD_CELL = re.compile(rb"[A-Za-z_#*][\w.# */-]{0,47}")
-_HEAD_END = re.compile(rb"[ \"'`*]{0,64}+(?:[|\t,;][\w.# *\"'`/|\t,;-]{0,2000}+)?\r?\n")
-"""What may follow a name in a head, up to the end of the line."""
-_AFTER_NAME = b" |\t,;\r\n\"'`*"
+_HEAD_END = re.compile(
+    rb"[ \"'`*]{0,64}+(?:[|\t,;][\w.# *\"'`/|\t,;-]{0,2000}+)?(?:\r?\n|(?P<written>(?:\\{1,7}r)?\\{1,7}n))"
+)
+"""What may follow a name in a head, up to the end of the line, which may be written as an escape."""
+_AFTER_NAME = b" |\t,;\r\n\"'`*\\"
+_WRITTEN = re.compile(rb"\\{1,7}[nrt]")
+_LONGEST_WRITTEN = 16_384
+"""Bytes of a table inside a string of JSON."""
 _NAME_FIRST = re.compile(rb"[|\s\"'`*]{0,64}[A-Za-z_#]")
 _RULE = re.compile(rb"[-+=:| \t]{3,}")
 """The line under a head, or around a table."""
@@ -48,7 +53,7 @@ def may_be_head(data: bytes, after: int) -> bool:
     return data[after] in _AFTER_NAME and _HEAD_END.match(data, after) is not None
 
 
-def below(data: bytes, start: int, claim: Claim) -> list[Span]:
+def below(data: bytes, start: int, after: int, claim: Claim) -> list[Span]:
     """The secrets below the head that stands around a name at that place, in all of its columns that tell of some.
 
     Empty where it is no head. A row that is a head again ends the table: it has its own columns.
@@ -56,8 +61,31 @@ def below(data: bytes, start: int, claim: Claim) -> list[Span]:
     Args:
         data: the text.
         start: where in the head the name stands.
+        after: where the name ends.
         claim: what a name says of its values.
     """
+    head = _HEAD_END.match(data, after)
+    if head is None or not head["written"]:
+        return _below(data, start, claim)
+    first, table = _unwritten(data, start)
+    return [(begin + first, end + first) for begin, end in _below(table, start - first, claim)]
+
+
+def _unwritten(data: bytes, start: int) -> tuple[int, bytes]:
+    """Where a table inside a string of JSON starts, and as many bytes of it with line ends and tabs of their own."""
+    line = data.rfind(b"\n", max(0, start - _LONGEST_HEAD), start) + 1
+    quote = data.rfind(b'"', max(line, start - _LONGEST_HEAD), start) + 1
+    first = max(line, quote, start - _LONGEST_HEAD)
+    stop = data.find(b"\n", start, start + _LONGEST_WRITTEN)
+    piece = data[first : stop if stop >= 0 else start + _LONGEST_WRITTEN]
+    return first, _WRITTEN.sub(_as_sign, piece)
+
+
+def _as_sign(escape: re.Match[bytes]) -> bytes:
+    return {b"n": b"\n", b"r": b" ", b"t": b"\t"}[escape[0][-1:]].rjust(len(escape[0]))
+
+
+def _below(data: bytes, start: int, claim: Claim) -> list[Span]:
     begin = data.rfind(b"\n", max(0, start - _LONGEST_HEAD), start) + 1
     end = data.find(b"\n", start, begin + _LONGEST_HEAD)
     if end < 0 or (begin == 0 and start > _LONGEST_HEAD):

@@ -32,6 +32,8 @@ def classify(name: str) -> Field | None:
     Names are read as words (`dbPassword`, `x-api-key`, `SECRET_KEY` alike), the last ones count, and a
     qualifier such as `public` or `max` in front, or `id` behind, takes the claim back.
     """
+    if not name.isascii() and (kind := _table().phrases.get(name.strip().lower())):
+        return kind  # of another script: the whole name, which has no words that end alike
     words = _WORD.findall(name[-_LONGEST_NAME:])
     return _by_words(tuple(word.lower() for word in words)) if words else None
 

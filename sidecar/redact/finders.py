@@ -41,6 +41,8 @@ _IMPORT = re.compile(rb"(?:\bfrom|\bimport|\brequire\(|\bimport\(|\bmock\()[ ]?[
 """Before a path whose first sign stands for the folder of the sources."""
 _LONGEST_IMPORT = 12
 _ALIASES = (b"@", b"~")
+_VOLUME = re.compile(rb"/Volumes(?:/[A-Za-z0-9._-]{1,24}(?:[ ][A-Za-z0-9._-]{1,24}){1,3})\Z")
+"""A disk of macOS, whose name may hold blanks: `/Volumes/Macintosh HD`."""
 _ROOT = re.compile(
     rb"(?i)(?:^|[:@])(?:file:/{0,3}(?:[a-z]:)?|vscode://file|file://[a-z0-9.-]{1,64}"
     rb"|(?:vscode|vscode-remote|sftp|ssh|rsync|smb|nfs)://(?:vscode-remote/)?[^/]{1,128}|[ab]"  # also in a diff
@@ -171,6 +173,8 @@ def _is_root(data: bytes, start: int) -> bool:
     if not start or (data[start - 1] not in boundary.ALNUM and data[start - 1] not in b"/:.-_~)]}\\"):
         return True
     text = data[max(0, start - _LONGEST_PATH) : start]
+    if _VOLUME.search(text):
+        return True
     before = text[len(text.rstrip(_IN_PATHS)) :]
     return not before or _ROOT.search(before) is not None or boundary.escaped(data, start)
 

@@ -17,9 +17,13 @@ _LONGEST_NAME = 64
 """Longer ones are looked at each time."""
 _NAMED_NUMBERS = (Field.PASSWORD, Field.PHONE, Field.SSN, Field.CARD)
 
-_VALUES = frozenset({"value", "Value", "ParameterValue"})
-_NAMES = ("name", "key", "Name", "Key", "ParameterKey", "field", "variable", "id")
-"""Of pairs such as `{"name": "API_KEY", "value": …}`."""
+_VALUES = frozenset({"value", "Value", "ParameterValue", "text"})
+_NAMES = ("name", "key", "Name", "Key", "ParameterKey", "field", "variable", "id", "label", "element", "selector")
+"""Of pairs such as `{"name": "API_KEY", "value": …}`; of forms that an agent fills also the last three."""
+_ELEMENT = re.compile(r"(?i)[ _-](?:(?:text[ ]?)?(?:box|field)|input(?:[ ](?:field|box))?|entry)$")
+"""What ends the description of a place to type in: `Password textbox`."""
+_SESSION = re.compile(r"(?i)(?:sess(?:ion)?(?:[_-]?id)?|[_.-]sid|^sid|li_at|cf_clearance)$")
+"""Names of cookies that hold a session; other fields of such a name hold an id."""
 _IDS = frozenset({"session_id", "tool_use_id", "prompt_id", "agent_id", "event_id", "parent_tool_use_id", "uuid"})
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """One in the place of an id holds nothing that a rule would find."""
@@ -80,8 +84,9 @@ def _of_list(container: list[Any], inherited: Field | None, found: Leaves, pendi
 
 
 def _of_dict(container: dict[str, Any], inherited: Field | None, found: Leaves, pending: list[Any]) -> None:
-    # Asked of every object: three look-ups are faster than to go over its names.
+    # Asked of every object: a few look-ups are faster than to go over its names.
     valued = "value" in container or "Value" in container or "ParameterValue" in container
+    valued = valued or ("text" in container and ("element" in container or "selector" in container))
     pair = _pair(container) if valued else None
     memory = found.memory
     for key, value in container.items():
@@ -135,12 +140,16 @@ def _written(value: float) -> str:
 
 
 def _pair(container: dict[str, Any]) -> Field | None:
-    """What `{"name": "API_KEY", "value": …}` says about its value."""
+    """What `{"name": "API_KEY", "value": …}` says about its value; so do cookies and fields of forms."""
     for key in _NAMES:
         name = container.get(key)
         if type(name) is str:
-            return classify(name)
+            return classify(_ELEMENT.sub("", name)) or (Field.WEAK if _keeps_session(container, name) else None)
     return None
+
+
+def _keeps_session(container: dict[str, Any], name: str) -> bool:
+    return ("domain" in container or "httpOnly" in container) and _SESSION.search(name) is not None
 
 
 def rename(renamed: Iterable[tuple[dict[str, Any], str, str]]) -> None:

@@ -24,7 +24,10 @@ _LABEL_REACH = 32
 
 _AROUND = 64
 _WIDE = "iban"
-_SOME_LABEL = re.compile(rb"(?i)ssn|social|tax|itin|phone|tel|mob|cell|fax|whatsapp|sms|call|msisdn")
+_SOME_LABEL = re.compile(
+    rb"(?i)ssn|social|tax|itin|phone|tel|mob|cel|fax|whatsapp|sms|call|msisdn|handy|tlf|puh|[ ]hp"
+    rb"|[\xc4\xce-\xed][\x80-\xbf]"
+)
 _SOME_COUNTRY = re.compile(rb"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ A-Z0-9-]")
 
 _ESCAPE = re.compile(rb"\\[nrt]|(?:\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,16}[mK]")

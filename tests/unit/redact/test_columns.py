@@ -16,6 +16,9 @@ SECRET_COLUMNS = [
     "+----+-------------+\n| id | password    |\n+----+-------------+\n|  1 | Winter2024! |\n+----+-------------+\n",
     "| Service | **Password** |\n|---|---|\n| db | `Winter2024!` |\n| queue | none |\n",
     "user,password\nadmin,password\nroot,Winter2024!\n",
+    '{"out": "id,email,password\\n1,a,Winter2024!\\n2,b,tr0ub4dor&3\\n"}',
+    '"name,api_key\\r\\nweb,4f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c\\r\\n"',
+    '{\\"out\\": \\"| user | password |\\\\n|---|---|\\\\n| ada | Winter2024! |\\\\n\\"}',
     "text before\nname,secret\nweb,kJ8s7Hd6Gf5Ds4Aq3Wz2Xe1\n\ntext behind: password, token\n",
 ]
 

@@ -113,6 +113,32 @@ def test_a_secret_in_an_id_goes(redactor: PIIRedactor, value: str) -> None:
         ({"id": "api_key", "value": "q9w8e7r6t5y4"}, {"id": "api_key", "value": "[API_KEY_REDACTED]"}),
         ({"name": "API_KEY", "value": "q9w8e7r6t5y4"}, {"name": "API_KEY", "value": "[API_KEY_REDACTED]"}),
         (
+            {"element": "Password textbox", "ref": "e14", "text": "sunflower"},
+            {"element": "Password textbox", "ref": "e14", "text": "[API_KEY_REDACTED]"},
+        ),
+        (
+            {
+                "fields": [
+                    {"name": "Password", "type": "textbox", "value": "sunflower"},
+                    {"name": "City", "value": "Bonn"},
+                ]
+            },
+            {
+                "fields": [
+                    {"name": "Password", "type": "textbox", "value": "[API_KEY_REDACTED]"},
+                    {"name": "City", "value": "Bonn"},
+                ]
+            },
+        ),
+        (
+            {"name": "sessionid", "value": "q9w8e7r6t5y4u3i2o1p0", "domain": "a.example", "httpOnly": True},
+            {"name": "sessionid", "value": "[API_KEY_REDACTED]", "domain": "a.example", "httpOnly": True},
+        ),
+        (
+            {"element": "Search field", "text": "Bonn"},
+            {"element": "Search field", "text": "Bonn"},
+        ),
+        (
             {"auth": False, "key": "ArrowDown", "author": "x"},
             {"auth": False, "key": "ArrowDown", "author": "x"},
         ),
