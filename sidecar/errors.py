@@ -1,4 +1,4 @@
-"""Every error of the sidecar, in one tree.
+"""Every error of the sidecar, in one tree. One that a single module raises lives there; the tree names that module.
 
 LeanvibeError
 ├── SettingsError            a setting is wrong: says which key, where it came from, what would be right
@@ -7,25 +7,36 @@ LeanvibeError
 ├── IngestError              one posted event cannot be taken (carries the HTTP status)
 │   ├── BadRequestError      400  not JSON, no object, no session
 │   ├── UnknownAgentError    404  no normaliser for that agent
+│   ├── MethodNotAllowedError  405  not a POST [front.receive.native]
 │   ├── TooLargeError        413  a body over the limit where nothing of it can be kept
 │   ├── MediaTypeError       415  not a JSON content type, or compressed
+│   ├── DisconnectedError    499  the client hung up before its body was complete [front.receive.body]
 │   ├── DefectError          500  our own fault: the event was not taken
 │   ├── OverloadedError      503  too many large bodies at once: it was not taken
 │   └── NotDurableError      503  the journal could not make it durable: it was not taken
 ├── JournalError             the journal file cannot be opened or read
 ├── StoreError               the DuckDB store cannot be opened or written
+│   ├── UnstorableError      DuckDB refuses a value: trying again cannot help [worker.store.trouble]
+│   ├── BrokenStoreError     what is in the file will not open [worker.store.trouble]
+│   ├── UnreadableStoreError the disk does not give the file's content now [worker.store.trouble]
+│   ├── StoreMemoryError     not within DuckDB's memory limit [worker.store.trouble]
+│   └── InvalidatedStoreError  the open database is lost: it must be opened anew [worker.store.trouble]
 ├── QueryError               a question cannot be answered
 │   ├── QueryRefusedError    not one read-only SELECT
 │   ├── QueryFailedError     DuckDB's own complaint about the statement
-│   └── QueryLimitError      over the time limit
+│   └── QueryLimitError      over a limit: of time, or of queries at once
 │       └── QueryMemoryError it needs more memory than it may have
 ├── AuditError               what must be on record could not be recorded, so it was not done
 ├── ReplayError              there is nothing to replay to, or a replay is under way
 ├── WorkerUnavailableError   the worker is being started again: ask again in a moment
-└── ExportError              a sink did not take a batch
-    ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
-    │   └── SignalNotTakenError  the backend takes nothing of this kind as it is set up now
-    └── PermanentExportError trying again cannot help: the batch is refused as it is
+│   └── NoWorkerError        nobody listens, so nothing was asked [wire]
+├── ExportError              a sink did not take a batch
+│   ├── TransientExportError try again later, after `retry_after` seconds when the sink said so
+│   │   └── SignalNotTakenError  the backend takes nothing of this kind as it is set up now
+│   └── PermanentExportError trying again cannot help: the batch is refused as it is
+├── NotRunningError          a command found no sidecar to ask [commands.client]
+│   └── NotAnsweringError    one is there, and does not answer in time [commands.client]
+└── AnswerError              the sidecar refused what a command asked [commands.client]
 """
 
 import traceback

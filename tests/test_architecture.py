@@ -5,9 +5,12 @@ import gzip
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from sidecar import errors
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sidecar", "exporters")
@@ -67,6 +70,31 @@ def test_functions_stay_small() -> None:
     }
 
     assert {} == long
+
+
+def test_the_tree_of_errors_is_whole() -> None:
+    """The tree at the top of `errors.py` draws each error below its parent, with its module where that is another."""
+    defined = {
+        (node.name, ast.unparse(node.bases[0]), str(path.relative_to(ROOT).with_suffix("")).replace("/", "."))
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.bases
+    }
+    below = {"LeanvibeError"}
+    while more := {name for name, parent, _ in defined if parent in below} - below:
+        below |= more
+
+    assert {one for one in defined if one[1] in below} == set(drawn_errors())
+
+
+def drawn_errors() -> Iterator[tuple[str, str, str]]:
+    """Name, parent and module of each error in the tree; four characters of a line are one level."""
+    above = ["LeanvibeError"]
+    for line in (errors.__doc__ or "").splitlines():
+        if found := re.fullmatch(r"([│ ]*[├└]── )(\w+) .*?(?:\[([\w.]+)\])?", line):
+            depth = len(found[1]) // 4
+            above[depth:] = [found[2]]
+            yield found[2], above[depth - 1], f"sidecar.{found[3] or 'errors'}"
 
 
 def test_every_module_says_what_it_is_for() -> None:
