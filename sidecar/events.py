@@ -32,7 +32,7 @@ class HookEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One hook event, redacted, as it stands in the journal and goes to every sink.
 
     Times are integer microseconds since the Unix epoch (UTC). `payload` is the whole redacted body as JSON
-    bytes; `parameters` and `result` are views of it (see `views_of`). `seq` is 0 until the journal gave one.
+    bytes, of which SQL's `parameters` and `result` are parts. `seq` is 0 until the journal gave one.
     """
 
     seq: int = 0
@@ -64,9 +64,6 @@ class HookEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 FIELDS: tuple[str, ...] = HookEvent.__struct_fields__
 """Names and order of the columns, in every sink, message and answer."""
-
-PARAMETER_KEYS = ("tool_input", "parameters")
-RESULT_KEYS = ("tool_response", "result")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(HookEvent)
@@ -118,10 +115,3 @@ def public(event: HookEvent) -> dict[str, Any]:
     shown["received_at"] = iso(event.received_at)
     shown["occurred_at"] = iso(event.occurred_at)
     return shown
-
-
-def views_of(payload: dict[str, Any]) -> tuple[Any, Any]:
-    """`(parameters, result)` of a decoded payload: the tool's input and answer, each None where absent."""
-    parameters = next((payload[key] for key in PARAMETER_KEYS if key in payload), None)
-    result = next((payload[key] for key in RESULT_KEYS if key in payload), None)
-    return parameters, result
