@@ -6,11 +6,12 @@ from sidecar import __version__
 from sidecar.front.document.paths import PATHS
 from sidecar.front.document.schemas import SCHEMAS
 
-TAP = """A per-host sidecar that takes hook events of coding agents.
+DESCRIPTION = """A per-host sidecar that takes hook events of coding agents.
 
-Everything is served to names of this machine only, and never to web pages of other origins. Sending events needs
-no token from loopback, unless `ingest` is `token`; nor do answers without content, unless `metrics` is `token`. An
-operation that depends on such a setting names both, as `{}` or a token. Reading events needs the token always.
+Requests must name this machine in their Host header, and those of web pages of other origins are refused. Reading
+events always needs the token. Sending events needs none, unless the setting `ingest` is `token`; nor does what holds
+no content of events (metrics, performance, this document), unless `metrics` is `token`. An operation that depends
+on such a setting lists both: `{}`, which is no token, and the token.
 
 **WebSocket** `GET /api/v1/websocket/observability` with `Upgrade: websocket` is the live feed: redacted events as
 they are acknowledged, each message one JSON object with `events` (oldest first), `dropped` when this client was too
@@ -26,7 +27,7 @@ def document() -> dict[str, Any]:
     """The document as it is served."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "leanvibe-sidecar", "version": __version__, "description": TAP},
+        "info": {"title": "leanvibe-sidecar", "version": __version__, "description": DESCRIPTION},
         "paths": PATHS,
         "components": {
             "schemas": SCHEMAS,
