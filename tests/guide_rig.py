@@ -11,7 +11,8 @@ from sidecar.errors import IngestError
 from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
-from sidecar.front.processor import HookEventProcessor, Incoming
+from sidecar.front.processor import HookEventProcessor
+from sidecar.intake import Incoming
 from sidecar.journal import JournalReader, JournalWriter
 from sidecar.redact import PIIRedactor
 

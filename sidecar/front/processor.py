@@ -14,7 +14,7 @@ from sidecar.events import HookEvent
 from sidecar.front.acknowledge import Acknowledger
 from sidecar.front.monitor import PerformanceMonitor
 from sidecar.front.stages import Stages
-from sidecar.intake import Incoming, Prepared, decoded, incoming_of, prepared, prepared_all
+from sidecar.intake import NOTHING, Incoming, Prepared, incoming_of, prepared, prepared_all
 from sidecar.log import LOGGER
 from sidecar.otel.homes import Homes
 from sidecar.redact import Leak, PIIRedactor
@@ -31,10 +31,6 @@ Alert = Callable[[HookEvent, Sequence[Leak]], None]
 Done = Callable[[IngestError | None], None]
 Item = TypeVar("Item")
 Prepare = Callable[..., Prepared]
-
-NOTHING: Mapping[str, str] = {}
-
-__all__ = ["LARGE_BODY_BYTES", "HookEventProcessor", "Incoming", "decoded", "incoming_of"]
 
 
 class HookEventProcessor:

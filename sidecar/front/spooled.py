@@ -8,7 +8,8 @@ from sidecar import spool
 from sidecar.agents import NORMALISERS
 from sidecar.agents.claude_code import AGENT
 from sidecar.errors import IngestError, NotDurableError
-from sidecar.front.processor import HookEventProcessor, Incoming
+from sidecar.front.processor import HookEventProcessor
+from sidecar.intake import Incoming
 
 LOOK_SECONDS = 2.0
 UNDER_WAY_SECONDS = 2.0

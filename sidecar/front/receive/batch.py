@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from sidecar.errors import BadRequestError, TooLargeError
-from sidecar.front.processor import Incoming, decoded, incoming_of
 from sidecar.front.receive.body import NDJSON_TYPES
+from sidecar.intake import Incoming, decoded, incoming_of
 from sidecar.redact import encode, values_in
 
 Item = TypeVar("Item")

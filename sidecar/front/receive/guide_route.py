@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from sidecar.agents import guide
 from sidecar.errors import BadRequestError, IngestError, TooLargeError
 from sidecar.events import HookEvent
-from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor, Incoming
+from sidecar.front.processor import LARGE_BODY_BYTES, HookEventProcessor
 from sidecar.front.receive import replies
 from sidecar.front.receive.batch import incoming_events, with_ids
 from sidecar.front.receive.body import (
@@ -22,6 +22,7 @@ from sidecar.front.receive.body import (
     metadata_of,
     read_body,
 )
+from sidecar.intake import Incoming
 from sidecar.paths import API
 
 Received = tuple[bytes, list[Incoming | BadRequestError] | None]

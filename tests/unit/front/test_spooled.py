@@ -13,8 +13,9 @@ import pytest
 from sidecar import private, spool
 from sidecar.errors import BadRequestError
 from sidecar.front import spooled
-from sidecar.front.processor import HookEventProcessor, Incoming
+from sidecar.front.processor import HookEventProcessor
 from sidecar.front.spooled import SpoolIntake
+from sidecar.intake import Incoming
 
 WHOLE = '{"event_id": "e", "forwarded_at": 1, "session_id": "s"}'
 
