@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     )
     metrics: Literal["open", "token"] = Field(
         "open",
-        description="open or token: who may see /metrics, /hook-performance, /schema and the parts of /health.",
+        description="Who sees /metrics, /hook-performance, /schema, the details of /health: open (all), or token.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR. No event is ever logged.")
 
@@ -84,16 +84,20 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         1000,
         ge=16,
-        description="HTTP connections at once; for a new one beyond it the one that is idle longest is closed.",
+        description="Open HTTP connections at once; beyond that a new one closes the one that has been idle longest.",
     )
     max_busy_connections: int = Field(
-        128, ge=1, description="Of them those that ask something in the same second; new ones beyond it get a 503."
+        128,
+        ge=1,
+        description="How many of those may send requests within one second; a new one beyond that gets a 503.",
     )
     max_requests_per_second: int = Field(
-        50_000, ge=1, description="Requests of all connections together; beyond it they are read more slowly."
+        50_000,
+        ge=1,
+        description="Requests per second of all connections together; beyond that they are read more slowly.",
     )
     max_connection_requests_per_second: int = Field(
-        10_000, ge=1, description="Requests of one connection; beyond it that one is read more slowly."
+        10_000, ge=1, description="Requests per second of one connection; beyond that it is read more slowly."
     )
     max_buffered_mb: int = Field(
         32, ge=1, description="MB of large request bodies in memory at once; what comes beyond it waits unread."
@@ -102,14 +106,14 @@ class Settings(BaseSettings):
         10,
         gt=0,
         le=600,
-        description="Seconds that the head of a request may take, and a body beside one for each 16 KB.",
+        description="Seconds that a request's head may take; a body may take as long, and one more for each 16 KB.",
     )
     max_live_clients: int = Field(200, ge=1, le=10_000, description="WebSocket clients of the live feed at once.")
 
     journal_max_mb: int = Field(
         1024,
         ge=16,
-        description="MB from which the journal forgets what the store has, though a sink is still behind.",
+        description="MB beyond which the journal drops what the store already has, even while a sink is behind.",
     )
     redaction_policy: str = Field(
         "",
@@ -117,7 +121,9 @@ class Settings(BaseSettings):
     )
 
     sql_timeout_seconds: float = Field(10, gt=0, le=600, description="Time limit of one SQL query.")
-    sql_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one SQL answer; more: truncated.")
+    sql_max_rows: int = Field(
+        10_000, ge=1, le=1_000_000, description="Most rows of one SQL answer; a longer one is truncated."
+    )
     store_max_mb: int = Field(
         1024, ge=64, description="MB that the store may take; beyond it the oldest sealed files are deleted."
     )
@@ -127,8 +133,8 @@ class Settings(BaseSettings):
     store_memory_mb: int = Field(
         128,
         ge=32,
-        description="DuckDB's memory limit in MB while somebody asks; eight times as much for a query that needs it, "
-        "a fifth, but 24 at least, at rest.",
+        description="DuckDB's memory limit in MB while a query runs; eight times as much for one that needs it, "
+        "and at rest a fifth, but at least 24 MB.",
     )
     worker_memory_mb: int = Field(
         3072, ge=512, description="Ceiling of the worker's address space in MB (where the system has one)."

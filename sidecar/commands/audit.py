@@ -18,7 +18,7 @@ from sidecar.settings import load
 COLUMNS = ["seq", "at", "action", "actor", "origin", "detail"]
 RECORD_ID = re.compile(r"[1-9][0-9]*:[0-9a-f]{64}")
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=50, help="So many of the last records (default: 50)."
+    "--limit", type=click.IntRange(min=1), default=50, help="How many of the last records to list (default: 50)."
 )
 
 
@@ -46,7 +46,7 @@ def audit(context: click.Context, limit: int, data_dir: Path | None, as_json: bo
 
 @audit.command()
 @click.option(
-    "--expect", default="", help="SEQ:HASH of a record, noted elsewhere before: it must be there as it was."
+    "--expect", default="", help="SEQ:HASH of a record that you noted elsewhere: it must still be there, unchanged."
 )
 @data_dir_option
 @json_option
@@ -59,7 +59,9 @@ def verify(expect: str, data_dir: Path | None, as_json: bool) -> None:  # noqa: 
     Example: leanvibe audit verify --expect 12:9f86d0…
     """
     if expect and not RECORD_ID.fullmatch(expect):
-        raise click.BadParameter("it is no SEQ:HASH, as the head that this command prints", param_hint="--expect")
+        raise click.BadParameter(
+            "it is not SEQ:HASH, such as the head that this command prints", param_hint="--expect"
+        )
     try:
         verdict = _trail(data_dir).verify(expect)
     except OSError as error:

@@ -37,17 +37,17 @@ class Page(msgspec.Struct):
     "--format",
     "form",
     type=click.Choice(["parquet", "ndjson", "jsonl", "csv"]),
-    help="Of the file (default: what the end of its name says, else parquet).",
+    help="Format of the file (default: by the ending of its name, else parquet).",
 )
 @click.option("--since", help="A span of time (90s, 30m, 1h, 7d) or an ISO 8601 time; default: everything.")
-@click.option("--until", help="The same, for the end, which is left out; default: now.")
+@click.option("--until", help="End of the range, itself left out, written like --since; default: now.")
 @click.option("--session", "session_id", help="Only this session.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="The file, not there yet; - is standard output (not for parquet).",
+    help="File to write, which must not exist yet; - is standard output (not for parquet).",
 )
 @data_dir_option
 @url_option

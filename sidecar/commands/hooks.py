@@ -46,7 +46,9 @@ def hooks() -> None:
 @scope_option
 @dry_run_option
 @click.option(
-    "--events", default="default", help="Comma-separated; `default`, the default, stands for all the usual ones."
+    "--events",
+    default="default",
+    help="Events, comma-separated; `default` (the default) stands for all the usual ones.",
 )
 @click.option("--url", help="The sidecar's URL (default: the running one's, else the last one's).")
 @data_dir_option
@@ -212,7 +214,7 @@ def _note_proxy(base: str, settings: Any) -> None:
 
 
 @hooks.command("print")
-@click.option("--events", default=EVENTS, help="Comma-separated (default: the usual ones, as in the plugin).")
+@click.option("--events", default=EVENTS, help="Events, comma-separated (default: the usual ones, as in the plugin).")
 @click.option("--url", default=table.DEFAULT_URL, help=f"The sidecar's URL (default: {table.DEFAULT_URL}).")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The sidecar's, if it is not the agent's default.")
 def print_hooks(events: str, url: str, data_dir: Path | None) -> None:

@@ -21,7 +21,11 @@ SINKS = ("redis", "postgres", "otlp")
     "--since", default=None, help="A span of time (90s, 30m, 1h, 7d) or an ISO 8601 time; default: everything."
 )
 @click.option("--session", "session_id", help="Only this session.")
-@click.option("--dead-letters", is_flag=True, help="Only what the sink had refused; what it takes now is forgotten.")
+@click.option(
+    "--dead-letters",
+    is_flag=True,
+    help="Only what the sink refused for good; what it takes now leaves the dead letters.",
+)
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Go on where an interrupted replay ended.")
 @data_dir_option
 @url_option

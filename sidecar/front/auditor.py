@@ -69,7 +69,7 @@ class Auditor:
             AuditError: it could not be recorded: do not do it.
         """
         if self._waiting >= MAX_WAITING:
-            raise AuditError("too much waits to be recorded", hint="ask less at once")
+            raise AuditError("too many requests wait to be recorded", hint="send fewer at once")
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()

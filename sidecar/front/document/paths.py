@@ -99,7 +99,7 @@ def _plain(summary: str, schema: Part, *types: str, security: list[Part] = ANYON
     return {
         "summary": summary,
         "security": security,
-        "responses": answers({200: good("It.", schema, *types)}, *refused),
+        "responses": answers({200: good("What was asked for.", schema, *types)}, *refused),
     }
 
 
@@ -107,7 +107,7 @@ _performance: Part = {
     "summary": "Throughput, latency and success rate",
     "security": STATUS,
     "parameters": [query("detail", FLAG, "Also where the time goes, by stage.")],
-    "responses": answers({200: good("It.", named("Performance"))}, 400, 401),
+    "responses": answers({200: good("What was asked for.", named("Performance"))}, 400, 401),
 }
 _new_link: Part = {
     "summary": "A one-time link to the page",
