@@ -1,11 +1,14 @@
 """`WS /api/v1/websocket/observability`: the tap that the page, `leanvibe tail` and others read.
 
-Text messages, each one JSON object: `{"events": [...]}` with the fields of the data model, oldest first, `dropped`
-beside it when this client was too slow for that many, `alerts` when secrets of known vendors went through and were
-redacted (`rule`, `path`, `session_id`, `seq`); `{"heartbeat": true}` when nothing came for a while. Query parameters
-of `FILTERS` choose which events come; a question with others is closed with the reason. With `after=SEQ` everything
-after that number is replayed from the store, then
-`{"live": true, "seq": N}` says that the client has all up to N, and the feed follows without gap or repeat.
+Each message is text, one JSON object:
+
+* `{"events": [...]}`: with the fields of `events.FIELDS`, oldest first. Beside it `dropped`, when this client was too
+  slow for that many, and `alerts` (`rule`, `path`, `session_id`, `seq`), when secrets of known vendors were redacted.
+* `{"heartbeat": true}`: nothing came for `HEARTBEAT_SECONDS`.
+* `{"live": true, "seq": N}`: with `after=SEQ` only, once everything after that number was replayed from the store.
+  The client has all up to N, and the feed follows without gap or repeat.
+
+Query parameters of `FILTERS` choose which events come; an unknown one closes the socket with the reason.
 """
 
 import asyncio
