@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 MAX_EVENTS = 10_000
 """Events of one request; each gets its own result."""
 
-MAX_VALUES = 1_000_000
+MAX_REQUEST_VALUES = 1_000_000
 """Values of all events of one request together: a bound on memory that bytes alone do not give."""
 
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
@@ -32,7 +32,7 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
 
     Raises:
         BadRequestError: not JSON at all, or over `MAX_EVENTS` events.
-        TooLargeError: over `MAX_VALUES` values in all of them together.
+        TooLargeError: over `MAX_REQUEST_VALUES` values in all of them together.
     """
     if media_type in NDJSON_TYPES:
         lines = (line for line in io.BytesIO(body) if not line.isspace())
@@ -40,7 +40,7 @@ def incoming_events(body: bytes, media_type: str) -> list[Incoming | BadRequestE
     body = body.removeprefix(BOM_UTF8)
     if not _ARRAY.match(body):
         return None
-    _spend(body, MAX_VALUES)
+    _spend(body, MAX_REQUEST_VALUES)
     try:
         parts = _array.decode(body)
     except (msgspec.DecodeError, RecursionError):  # lone surrogates, which agents do send, or no JSON
@@ -63,7 +63,7 @@ def _has_id(payload: Any) -> bool:
 
 
 def _lines(lines: list[bytes]) -> list[Incoming | BadRequestError]:
-    left = MAX_VALUES
+    left = MAX_REQUEST_VALUES
     events = []
     for line in lines:  # each by itself: what is no JSON tells nothing of the next one's strings
         left = _spend(line, left)
@@ -79,7 +79,7 @@ def _spend(body: bytes, left: int) -> int:
     """
     left -= values_in(body, left)
     if left < 0:
-        raise TooLargeError(f"more than {MAX_VALUES} values in one request", hint="send smaller batches")
+        raise TooLargeError(f"more than {MAX_REQUEST_VALUES} values in one request", hint="send smaller batches")
     return left
 
 

@@ -5,8 +5,7 @@ from typing import Protocol
 from sidecar.events import HookEvent
 
 MAX_BYTES = 8 * 1024 * 1024
-STORE_BYTES = MAX_BYTES
-"""The store holds a batch several times over while it is read."""
+"""Of one batch; the store holds it several times over while it is read."""
 
 
 class Journal(Protocol):
@@ -50,7 +49,7 @@ class HistoryReader:
         following = found[0].seq if found else self._journal.last_seq() + 1
         if following <= seq + 1:
             return found
-        forgotten = self._store.events_between(seq, following, limit=limit, max_bytes=STORE_BYTES)
+        forgotten = self._store.events_between(seq, following, limit=limit, max_bytes=MAX_BYTES)
         return forgotten or found
 
     def last_seq(self) -> int:

@@ -39,7 +39,7 @@ def test_as_many_events_as_may_be(start: bytes, between: bytes, end: bytes, kind
 
 def test_values_are_counted_over_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each line may be small: what counts is all of them."""
-    monkeypatch.setattr(batch, "MAX_VALUES", 20)
+    monkeypatch.setattr(batch, "MAX_REQUEST_VALUES", 20)
     assert incoming_events(b"[1,2,3]\n" * 3, LINES)
     with pytest.raises(TooLargeError):
         incoming_events(b"[1,2,3]\n" * 6, LINES)
