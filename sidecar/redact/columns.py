@@ -17,14 +17,21 @@ _MOST_COLUMNS = 64
 _LONGEST_HEAD = 2000
 _LONGEST_ROW = 16_384
 _HEAD_CELL = re.compile(rb"[A-Za-z_#*][\w.# */-]{0,47}")
+_IN_HEAD = rb"[\w.# *\"'`/|\t,;-]"
 _HEAD_END = re.compile(
-    rb"[ \"'`*]{0,64}+(?:[|\t,;][\w.# *\"'`/|\t,;-]{0,2000}+)?(?:\r?\n|(?P<written>(?:\\{1,7}r)?\\{1,7}n))"
+    rb"(?:[ \"'`*]{1,64}+|\\{1,7}(?=\")){0,4}+"
+    rb"(?:[|\t,;]" + _IN_HEAD + rb"{0,2000}+(?:\\{1,7}(?=\")" + _IN_HEAD + rb"{1,48}+){0,128}+"
+    rb"|(?:\\{1,7}t[\w.# -]{1,48}){1,64}+)?"
+    rb"(?:\r?\n|(?P<written>(?:\\{1,7}r)?(?P<depth>\\{1,7})n))"
 )
 """What may follow a name in a head, up to the end of the line, which may be written as an escape."""
 _AFTER_NAME = b" |\t,;\r\n\"'`*\\"
-_WRITTEN = re.compile(rb"\\{1,7}[nrt]")
-_LONGEST_WRITTEN = 16_384
-"""Bytes of a table inside a string of JSON."""
+_ESCAPES = ((b"\\n", b" \n"), (b"\\t", b" \t"), (b"\\r", b"  "), (b'\\"', b' "'))
+"""What stands for a line end, a tab or a quotation mark in a string of JSON, and the same in as many bytes."""
+_ESCAPE = ord("\\")
+_DEEPER = re.compile(rb"\\+(?=[ ])")
+_FIRST_LOOK, _LONGEST_WRITTEN = 512, 16_384
+"""Bytes of a table inside a string of JSON, where none is known yet and where one is."""
 _NAME_FIRST = re.compile(rb"[|\s\"'`*]{0,64}[A-Za-z_#]")
 _RULE = re.compile(rb"[-+=:| \t]{3,}")
 """The line under a head, or around a table."""
@@ -67,22 +74,38 @@ def below(data: bytes, start: int, after: int, claim: Claim) -> list[Span]:
     head = _HEAD_END.match(data, after)
     if head is None or not head["written"]:
         return _below(data, start, claim)
-    first, table = _unwritten(data, start)
-    return [(begin + first, end + first) for begin, end in _below(table, start - first, claim)]
+    found: list[Span] = []
+    for most in (_FIRST_LOOK, _LONGEST_WRITTEN):  # most are no table, which its first rows show
+        first, stop = _string(data, start, head.end() + most, head["depth"][1:] + b'"')
+        found = _below(_printed(data[first:stop]), start - first, claim)
+        if not found:
+            break
+    return [(begin + first, end + first) for begin, end in found]
 
 
-def _unwritten(data: bytes, start: int) -> tuple[int, bytes]:
-    """Where a table inside a string of JSON starts, and as many bytes of it with line ends and tabs of their own."""
-    line = data.rfind(b"\n", max(0, start - _LONGEST_HEAD), start) + 1
-    quote = data.rfind(b'"', max(line, start - _LONGEST_HEAD), start) + 1
-    first = max(line, quote, start - _LONGEST_HEAD)
-    stop = data.find(b"\n", start, start + _LONGEST_WRITTEN)
-    piece = data[first : stop if stop >= 0 else start + _LONGEST_WRITTEN]
-    return first, _WRITTEN.sub(_as_sign, piece)
+def _string(data: bytes, start: int, most: int, quote: bytes) -> Span:
+    """Where the string of JSON with that place in it starts and ends, or as much of it as is read."""
+    first = max(0, start - _LONGEST_HEAD)
+    first = max(data.rfind(b"\n", first, start) + 1, first)
+    opened = data.rfind(quote, first, start)
+    while opened > first and data[opened - 1] == _ESCAPE:  # a deeper one, of a cell
+        opened = data.rfind(quote, first, opened)
+    stop = data.find(b"\n", start, most)
+    stop = stop if stop >= 0 else most
+    closed = data.find(quote, start, stop)
+    while closed >= 0 and data[closed - 1] == _ESCAPE:
+        closed = data.find(quote, closed + 1, stop)
+    return opened + len(quote) if opened >= 0 else first, closed if closed >= 0 else stop
 
 
-def _as_sign(escape: re.Match[bytes]) -> bytes:
-    return {b"n": b"\n", b"r": b" ", b"t": b"\t"}[escape[0][-1:]].rjust(len(escape[0]))
+def _printed(piece: bytes) -> bytes:
+    for written, sign in _ESCAPES:
+        piece = piece.replace(written, sign)
+    return _DEEPER.sub(_as_blanks, piece) if b"\\ " in piece else piece
+
+
+def _as_blanks(escapes: re.Match[bytes]) -> bytes:
+    return b" " * len(escapes[0])
 
 
 def _below(data: bytes, start: int, claim: Claim) -> list[Span]:
@@ -152,7 +175,7 @@ def _secret(cell: bytes, kind: Field) -> Span | None:
     """The place of a cell's value, without blanks and quotes, when it is a secret."""
     value = cell.lstrip(_PADDING).lstrip(_QUOTES)
     begin = len(cell) - len(value)
-    value = value.rstrip(_PADDING).rstrip(_QUOTES)
+    value = value.rstrip(_PADDING).rstrip(_QUOTES).rstrip(_PADDING)
     if kind is Field.URL or not is_secret(kind, value, quoted=True, tight=True):
         return None
     told = kind is Field.PASSWORD and len(value) >= _SHORTEST_PASSWORD and not value.isalpha()

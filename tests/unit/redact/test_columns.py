@@ -1,5 +1,7 @@
 """Laws of tables: what stands below a head that names secrets goes, and nothing else of the table."""
 
+import json
+
 import pytest
 
 from sidecar.redact import PIIRedactor
@@ -56,6 +58,25 @@ def test_what_stands_below_a_telling_head_goes(redactor: PIIRedactor, table: str
 def test_words_and_numbers_below_a_head_stay(redactor: PIIRedactor, text: str) -> None:
     """Types, counts, prose and programs that only look like a table are left."""
     assert text == redactor.redact_text(text)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("table", [table for table in SECRET_COLUMNS if "\\n" not in table])
+def test_a_table_in_a_string_of_json_hides_nothing(redactor: PIIRedactor, table: str, depth: int) -> None:
+    """Where line ends and tabs are written as escapes, at any depth, the same goes and the same stays."""
+    expected = table
+    for secret in GONE:
+        expected = expected.replace(secret, "[API_KEY_REDACTED]")
+    for _ in range(depth):
+        table, expected = json.dumps({"out": table, "n": 1}), json.dumps({"out": expected, "n": 1})
+    assert expected == redactor.redact_text(table)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_words_below_a_head_in_json_stay(redactor: PIIRedactor, text: str) -> None:
+    """What is no table stays in a string of JSON, too, and so does what follows the string."""
+    written = json.dumps({"out": text, "next": "a,Winter2024!"})
+    assert written == redactor.redact_text(written)
 
 
 def test_no_row_is_too_far_below(redactor: PIIRedactor) -> None:
