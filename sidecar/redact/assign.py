@@ -125,6 +125,9 @@ _ASKS = re.compile(
 _OPAQUE_QUOTED = re.compile(
     rb"\\{0,7}[\"'](?=[^\"'\s]{0,64}[0-9])(?=[^\"'\s]{0,64}[A-Za-z])[A-Za-z0-9_+=!@#%^&*~-]{16,}\\{0,7}[\"']\)"
 )
+_ARGUMENT = re.compile(rb"\\{0,7}[\"'](?!-)(?=[^\s\"']{0,64}[0-9])[^\s\"'\\]{6,4096}\\{0,7}[\"']")
+_IN_LIST = re.compile(rb"[\[,]\s{0,24}\\{0,7}[\"']\Z")
+_LIST_REACH = 40
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -182,8 +185,15 @@ def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field
     if link["gap"]:
         return bool(link["told"]) or name[:1] == b"-" or _near(data, link.end(), kind)
     if link["arg"] is not None:
-        return _CALL.search(data, max(0, at - _CALL_REACH), at) is not None
+        return _CALL.search(data, max(0, at - _CALL_REACH), at) is not None or _is_argument(data, link, at, name)
     return link["call"] is None or _takes_secret(name, kind) or _builds(data, link.end(), name)
+
+
+def _is_argument(data: bytes, link: re.Match[bytes], at: int, name: bytes) -> bool:
+    """The name is a flag in a list of arguments, and what follows is no flag or word: `["--api-key", "…"]`."""
+    if name[:1] != b"-" or not _ARGUMENT.match(data, link.end()):
+        return False
+    return _IN_LIST.search(data, max(0, at - _LIST_REACH), at) is not None
 
 
 def _near(data: bytes, at: int, kind: Field) -> bool:
