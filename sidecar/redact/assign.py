@@ -24,8 +24,8 @@ _COLOUR_START = re.compile(rb"(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}
 _COLOUR_END = re.compile(rb"[0-9]{0,3}[mK]")
 _SPACE = rb"(?:[ \t]|\xc2\xa0|\xe2\x80[\x8b-\x8f\xaf])"  # blanks, no-break and zero-width ones too
 _TYPED = (
-    rb"(?:\]?[ ]?\}?\){1,2}\."
-    rb"(?:(?:fill|type|pressSequentially|send_keys|sendKeys|setValue|set_value)\(|value[ ]?=[ ]?)"
+    rb"(?:\]?[\"'`]?[ ]?\}?\){1,2}\.(?:(?:fill|type|press_?[sS]equentially"
+    rb"|send_keys|sendKeys|setValue|set_value)\(|value[ ]?=[ ]?)"
     rb"|\)\.unwrap_or(?:_else)?\((?:\|_?\|[ ]?)?)"
 )
 _TAIL = re.compile(
@@ -73,7 +73,7 @@ _TO_VALUE = re.compile(
       | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&]|<!\[CDATA\[)  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
       | (?P<cell> [ \t]{1,24}(?:\||\xe2\x94\x82|\xe2\x95\x91)[ \t]{1,24} | [ ]{2,32}REG_[A-Z_]{2,12}[ ]{2,32}
-                | </t[dh]>(?:\s{0,24}|"""
+                | [ ]?</t[dh]>(?:\s{0,24}|"""
     + BREAK
     + rb"""[ \t]{0,24})<t[dh][^<>]{0,80}> )  # of a table
       | (?P<pair> (?: [\s,]{1,24}+ (?:\\n|\\t)? | [ ,]{0,4}+"""
