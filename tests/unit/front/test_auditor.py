@@ -58,7 +58,7 @@ def test_more_than_may_wait_are_refused(trail: AuditTrail, monkeypatch: pytest.M
     async def run() -> list[int]:
         waiting = [asyncio.create_task(auditor.require("sql", {})) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(AuditError, match="too much waits"):
+        with pytest.raises(AuditError, match="too many requests wait"):
             await auditor.require("sql", {})
         disk.set()
         return await asyncio.gather(*waiting)
