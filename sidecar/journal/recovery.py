@@ -61,8 +61,11 @@ def reopened(path: Path, connection: apsw.Connection, inode: int, last_seq: int)
         last_seq: its highest number.
 
     Raises:
+        NotDurableError: there is no folder to have it in.
         JournalError, OSError, apsw.Error: it cannot be had now.
     """
+    if not path.parent.is_dir():  # looked at first: one that comes back meanwhile has its log beside it
+        raise taken_away(path)
     if inode_of(path) == inode:
         connection.close(force=True)
         return open_journal(path)

@@ -258,6 +258,34 @@ def test_a_folder_taken_away_is_named_until_it_is_back(path: Path, monkeypatch: 
     journal.close()
 
 
+def test_a_folder_that_comes_back_while_that_is_mended_keeps_its_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log holds what was acknowledged last: nothing takes it for one that was left, whenever the folder comes."""
+    journal = JournalWriter(path)
+    newest = append(journal, Entry("last", b"{}"))[0].seq
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+
+    exists = Path.exists
+
+    def comes_back(file: Path) -> bool:
+        existed = exists(file)
+        if exists(away):
+            away.rename(path.parent)
+        return existed
+
+    with monkeypatch.context() as late:
+        late.setattr(Path, "exists", comes_back)
+        with pytest.raises(NotDurableError, match="was taken away"):
+            recovery.reopened(path, journal._connection, journal._inode, newest)
+    away.rename(path.parent)
+
+    assert newest == numbers(path)[-1]
+    assert takes(journal)
+    journal.close()
+
+
 def refused(journal: JournalWriter) -> None:
     assert journal.append_now([Entry("now", b"{}")]) is None
     with pytest.raises(NotDurableError):
