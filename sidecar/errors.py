@@ -192,5 +192,6 @@ def said_of(error: Exception) -> str:
         file = error.filename2 or error.filename
         said = f"{file}: {error.strerror}" if file else str(error.strerror)
         return said.encode(errors="replace").decode()  # a file may be called anything
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+    places = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""  # none: never raised
+    return type(error).__name__ + where

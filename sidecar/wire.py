@@ -60,6 +60,8 @@ class Answer(msgspec.Struct, omit_defaults=True):
 
 GONE = (OSError, EOFError, RuntimeError)
 """What a closed stream raises. RuntimeError is uvloop's word for one that was closed before the first write."""
+UNANSWERED = (*GONE, msgspec.MsgspecError, MemoryError)
+"""Ends a question without an answer: nobody is there, it is foreign, or a query has left no memory to read it."""
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[Any]]
 _encoder = msgspec.json.Encoder()
@@ -70,8 +72,7 @@ async def serve(data_dir: Path, handler: Handler) -> asyncio.Server:
     address, listener = _listen(data_dir)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        gone_or_foreign = contextlib.suppress(*GONE, msgspec.MsgspecError)  # nobody is there to be told
-        with contextlib.closing(writer), gone_or_foreign:
+        with contextlib.closing(writer), contextlib.suppress(*UNANSWERED):  # the front sees an end without answer
             question = msgspec.json.decode(await _receive(reader), type=Question)
             if hmac.compare_digest(question.token.encode(), address.token.encode()):
                 await _send(writer, _encoder.encode(await _answer(handler, question)))

@@ -1,14 +1,18 @@
 """How a worker ends that cannot go on: at once, with its reason left for the front, which starts another one."""
 
+import asyncio
 import os
 import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sidecar import wire
 from sidecar.errors import said_of
+from sidecar.log import LOGGER
+from sidecar.worker.ceiling import end_if_used_up
 from sidecar.worker.measure.exporter import NAME as METRICS_SINK
 
 FAULT = 71
@@ -31,6 +35,21 @@ def watch_threads(data_dir: Path) -> None:
     What it had not finished is in the journal. Threads of libraries are left alone.
     """
     threading.excepthook = partial(_failed, data_dir, threading.excepthook)
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """From now on what fails in the loop itself is one line, not a traceback that may quote an event.
+
+    A connection costs nobody else anything; memory that a query has used up costs the worker.
+    """
+    loop.set_exception_handler(_failed_in_loop)
+
+
+def _failed_in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    said = said_of(error) if isinstance(error, Exception) else "no error is known"
+    LOGGER.error("%s: %s", context["message"], said)
+    end_if_used_up()
 
 
 def _failed(

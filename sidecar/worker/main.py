@@ -79,6 +79,7 @@ async def _run(settings: "Settings") -> None:
     store = open_store(settings.data_dir / STORE_FILE, settings.store_memory_mb)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    ending.watch_loop(loop)
     journal = settings.data_dir / JOURNAL_FILE
     notebook = Notebook()
     meter = Meter(store)

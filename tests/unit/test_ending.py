@@ -1,5 +1,7 @@
 """Laws of a worker's end: a thread that it cannot do without does not end alone, and why is left behind."""
 
+import asyncio
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar import wire
+from sidecar.worker import ceiling, ending
 from sidecar.worker.ending import FAULT
 
 PROGRAM = """
@@ -51,3 +54,41 @@ def test_a_word_that_cannot_be_left_is_missed_by_nobody(tmp_path: Path) -> None:
     wire.leave_word(tmp_path, "why")
 
     assert wire.last_word(tmp_path) is None
+
+
+def test_what_fails_in_the_loop_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """It names the kind and place of an error, but shows no traceback and nothing of what the error quotes."""
+
+    def fail() -> None:
+        raise ValueError("a secret of the event")
+
+    async def failing() -> None:
+        loop = asyncio.get_running_loop()
+        ending.watch_loop(loop)
+        loop.call_soon(fail)
+        await asyncio.sleep(0)
+        loop.call_exception_handler({"message": "a socket was left open"})
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(failing())
+
+    failed, left = caplog.records
+    assert "ValueError at test_ending.py" in failed.getMessage()
+    assert "a socket was left open: no error is known" == left.getMessage()
+    assert "secret" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_loop_without_memory_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what failed in the loop has used up all memory, the front starts another worker."""
+    codes: list[int] = []
+    monkeypatch.setattr(ceiling, "is_used_up", lambda: True)
+    monkeypatch.setattr(ceiling.os, "_exit", codes.append)
+
+    async def failing() -> None:
+        ending.watch_loop(asyncio.get_running_loop())
+        asyncio.get_running_loop().call_exception_handler({"message": "no memory", "exception": MemoryError()})
+
+    asyncio.run(failing())
+
+    assert [ceiling.USED_UP] == codes

@@ -61,6 +61,26 @@ def test_an_error_comes_back_as_itself(tmp_path: Path) -> None:
     assert "ask better" == refused.value.hint
 
 
+def test_a_question_without_memory_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a query has left no memory to read the next question, that one has no answer, and nothing else fails."""
+
+    async def lacking(_: asyncio.StreamReader) -> bytes:
+        raise MemoryError
+
+    async def ask() -> tuple[bytes, list[Any]]:
+        heard: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+        server = await wire.serve(tmp_path, answering)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / wire.SOCKET_FILE))
+        answer = await reader.read()
+        writer.close()
+        server.close()
+        return answer, heard
+
+    monkeypatch.setattr(wire, "_receive", lacking)
+    assert (b"", []) == asyncio.run(ask())
+
+
 def test_silence_is_an_error_in_time(tmp_path: Path) -> None:
     """A worker that does not answer is given up after the time that was allowed."""
     with pytest.raises(WorkerUnavailableError):
