@@ -34,7 +34,8 @@ _TAIL = re.compile(
     + QUOTE
     + rb")(?:\]?\s{0,8}(?:[=:,>%<{|;\x1b\xc2\xe2vV\"'\\-]|android:v)|\)[ ]?(?:or[ ]|\|\||\?\?)|"
     + _TYPED
-    + rb")|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
+    + rb"|[ ](?:(?:environment[ ])?(?:variable|secret)[ ])?to[ ]`|[ ](?:translatable|formatted)=)"
+    + rb"|\][ \t]{0,8}[=:,>%<\xc2\xe2-]|\][\"'][ ]?,"
     + rb"|\[[0-9A-Za-z_]{0,24}\][ \t]{0,4}="
     + rb"|\\{1,7}(?:[uxe0]|n[ ]{1,16}value|t\w{1,40}\\"
     + rb"|(?:r\\{1,7})?n(?:[-+|\w]|\\{1,7}\")[^\n\\]{0,40}(?:[|+,;]|\\{1,7}[t\"]))"
@@ -54,6 +55,7 @@ _TO_VALUE = re.compile(
     (?: [ ](?:\([\w ./-]{1,24}\)|provided|given)(?=:) | [ ]for[ ][\w.@-]{1,32}(?=:|[ ]is[ ]) )?  # password (staging):
     (?: (?: [ \t]{0,4}:[ \t]{0,4} | [ \t]{1,4} )  # a declared type: key: str =
         (?: &?(?:'static[ ])?[Ss]tr(?:ing)?[?!]? | bytes | SecretStr | char[ ]?\* | (?:Optional|Final|ClassVar)\[str\]
+          | As[ ]String
           | str[ ]\|[ ]None | string[ ]\|[ ](?:undefined|null) | Secret | Final | final | any | \[\]byte )
         [ \t]{0,4} (?==)
       | \[[0-9A-Za-z_]{0,24}\][ \t]{0,4} (?==)  # C
@@ -68,9 +70,11 @@ _TO_VALUE = re.compile(
     + rb"""{0,24} (?P<sep> :?={1,3}>? | (?:\|\||\?\?)=  # set unless it is
         | \{(?=\\{0,7}["'])  # C++
         | ::(?=[ \t]) | :(?![:/]) | -> | =?%3(?:[dD]|[aA](?!%2[fF])) | \\{1,7}u003[dD]
+        | <{1,2}-(?=[ ]?\\{0,7}["'])  # R
         | \xef\xbc[\x9a\x9d] | \xe2\x86\x92 | \xe2\x80[\x93\x94]  # full-width signs, an arrow and dashes too
         | \)?[ ]?(?:or|\|\||\?\?)(?=[ ]?\\{0,7}["'`]) ) [>:]? (?:\*\*)?
-      | (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&]|<!\[CDATA\[)  # <api_key>value
+      | (?: [ ](?:translatable|formatted)=\\{0,7}"[a-z]{4,5}\\{0,7}" )?  # a resource of Android
+        (?P<xml> > | &gt; | \\{1,7}u003[eE] ) (?=[^\s<>&]|<!\[CDATA\[)  # <api_key>value
       | (?P<block> \s{0,2}\{ (?:[^{}\n]{0,120}\n){0,6}? [^{}\n]{0,120}? \bdefault[ \t]{0,8}= )  # Terraform
       | (?P<cell> [ \t]{1,24}(?:\||\xe2\x94\x82|\xe2\x95\x91)[ \t]{1,24} | [ ]{2,32}REG_[A-Z_]{2,12}[ ]{2,32}
                 | [ ]?</t[dh]>(?:\s{0,24}|"""
@@ -88,7 +92,8 @@ _TO_VALUE = re.compile(
       | (?P<typed> """
     + _TYPED
     + rb""" ) (?=\\{0,7}["'`])  # fill("value")
-      | (?P<gap> [ \t]{1,32} (?P<told> (?:is|was|to)[ :=]{1,3} )? )
+      | (?P<gap> [ \t]{1,32} (?P<told> (?: (?:environment[ ])?(?:variable|secret)[ ](?=to[ ]`) )?
+                                    (?:is|was|to)[ :=]{1,3} )? )
     )
     (?:[ \t]|\xc2\xa0|"""
     + COLOUR
@@ -128,6 +133,7 @@ _OPAQUE_QUOTED = re.compile(
 _ARGUMENT = re.compile(rb"\\{0,7}[\"'](?!-)(?=[^\s\"']{0,64}[0-9])[^\s\"'\\]{6,4096}\\{0,7}[\"']")
 _IN_LIST = re.compile(rb"[\[,]\s{0,24}\\{0,7}[\"']\Z")
 _LIST_REACH = 40
+_ATOM = re.compile(rb"[ ,(\[]:\Z")
 _ALONE = frozenset((b"password", b"passwd", b"pwd", b"passphrase"))
 
 _FOUND_BY_THEMSELVES = (Field.EMAIL, Field.PHONE, Field.SSN, Field.CARD)
@@ -159,7 +165,7 @@ def _behind(data: bytes, after: int, name: bytes, kind: Field) -> Span | None:
     if kind is not Field.PASSWORD and _PROSE.match(data, after) and name[:1] != b"-" and not name.isupper():
         return None
     link = _TO_VALUE.match(data, after)
-    if link is None or (link["close"] and _no_field(data, link, after - len(name), kind)):
+    if link is None or (link["close"] and _no_field(data, link, after - len(name), name, kind)):
         return None
     at = after - len(name)
     sets = bool(link["gap"]) and (_is_set(data, at, name) or _in_pairs(data, at, link))
@@ -190,9 +196,11 @@ def _leads(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field
 
 
 def _is_argument(data: bytes, link: re.Match[bytes], at: int, name: bytes) -> bool:
-    """The name is a flag in a list of arguments, and what follows is no flag or word: `["--api-key", "…"]`."""
-    if name[:1] != b"-" or not _ARGUMENT.match(data, link.end()):
+    """The name is an atom, or a flag in a list such as `["--api-key", "…"]`, and what follows is no flag or word."""
+    if not _ARGUMENT.match(data, link.end()):
         return False
+    if name[:1] != b"-":
+        return _ATOM.search(data, max(0, at - len(b" :")), at) is not None
     return _IN_LIST.search(data, max(0, at - _LIST_REACH), at) is not None
 
 
@@ -214,9 +222,10 @@ def _builds(data: bytes, at: int, name: bytes) -> bool:
     return name[:1] == b"." and not _ASKS.match(name) and _OPAQUE_QUOTED.match(data, at) is not None
 
 
-def _no_field(data: bytes, link: re.Match[bytes], at: int, kind: Field) -> bool:
-    """The quoted name is a word in quotes, or a type such as "AWS::IAM::AccessKey"."""
-    return bool(link["gap"] or (link["xml"] and kind is Field.WEAK) or data[at - 2 : at] == b"::")
+def _no_field(data: bytes, link: re.Match[bytes], at: int, name: bytes, kind: Field) -> bool:
+    """The quoted name is a word in quotes, or a type such as "AWS::IAM::AccessKey"; not in: Set `API_KEY` to `…`."""
+    is_set = link["told"] and link["close"] == b"`" and name.isupper()
+    return bool((link["gap"] and not is_set) or (link["xml"] and kind is Field.WEAK) or data[at - 2 : at] == b"::")
 
 
 @lru_cache(maxsize=4096)

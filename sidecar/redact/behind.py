@@ -25,7 +25,7 @@ _BEFORE_VALUE = re.compile(
     (?: &(?!(?:mut|dyn|str|impl)[ ])[A-Za-z][\w-]{0,31}[ ] )?
     (?: (?: [bBrRuUfFLN@] | (?:[A-Z][A-Za-z0-9]{0,24}(?:::from)?|\[\]byte|str|bytes|b64decode)\((?:default=)? )
       (?=\\{0,7}["'`]) )?
-    (?P<quote> """
+    (?P<quote> (?P<one> \\{0,7}["'] )(?P=one){2} | """
     + QUOTE
     + rb""" | <!\[CDATA\[ | \xe2\x80[\x98-\x9f] )?  # and the quotation marks of printers
     (?: (?i: bearer|basic|token|api-?key|key|digest|bot|splunk|geniekey|oauth|ssws|sso-key )
@@ -133,8 +133,9 @@ def _may_follow(
         return _in_cell(value, kind)
     if link["gap"] is None:
         return True
-    told = kind is Field.PASSWORD and (
-        link["told"] is not None or name.isupper() or quote is not None or _is_random(value)
+    told = bool(link["told"] and link["close"]) or (
+        kind is Field.PASSWORD
+        and (link["told"] is not None or name.isupper() or quote is not None or _is_random(value))
     )
     return _by_gap(b"-" if sets else name, value, quoted=quote is not None, told=told)
 
