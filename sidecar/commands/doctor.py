@@ -135,7 +135,7 @@ def _holder(url: str) -> str | None:
             return f"a sidecar of another data directory (pid {facts.get('pid', 'not told')})"
     except ConnectionRefusedError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, http.client.HTTPException) as error:
         refused = isinstance(getattr(error, "reason", None), ConnectionRefusedError)
         return None if refused else "another program"
 
@@ -146,7 +146,7 @@ def _posted(url: str, token: str, ca: str, body: dict[str, Any]) -> str | None:
     try:
         made = connection(url.removesuffix(CLAUDE_CODE), ca, POST_SECONDS)
         status, answer = exchange(made, CLAUDE_CODE, json.dumps(body).encode(), headers)
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         return str(error)
     return None if status < HTTPStatus.BAD_REQUEST else f"HTTP {status} {answer[:200].decode(errors='replace')}"
 

@@ -1,5 +1,6 @@
 """Whether Claude Code's settings let the hooks work. Pure."""
 
+import contextlib
 import fnmatch
 import re
 import shlex
@@ -202,7 +203,14 @@ def _as_written(expected: Entry | None, held: list[Entry]) -> bool:
         return bool(handler == wanted)
     program, _, rest = str(handler.get("command")).partition(" hook ")
     same = handler == {**wanted, "command": handler.get("command")} and wanted["command"] == f"leanvibe hook {rest}"
-    return same and shutil.which(shlex.split(program)[0]) is not None
+    return same and _is_there(program)
+
+
+def _is_there(program: str) -> bool:
+    """Whether a shell finds the program that a command begins with."""
+    with contextlib.suppress(ValueError, IndexError):  # a quotation mark is missing, or all of it
+        return shutil.which(shlex.split(program)[0]) is not None
+    return False
 
 
 def _duplicates(files: list[SettingsFile]) -> Iterator[Finding]:

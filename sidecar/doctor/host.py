@@ -83,8 +83,8 @@ def certificate_finding(url: str, more: str, shown: str) -> Finding | None:
             trusted.wrap_socket(plain, server_hostname=parts.hostname).close()
     except ssl.SSLCertVerificationError as error:
         return wrong("certificate", f"Claude Code does not trust {url}: {error.verify_message}", todo)
-    except OSError:
-        return None  # the probe tells
+    except (OSError, ValueError, OverflowError):  # the probe tells, of a port that is none too
+        return None
     return ok("certificate", "Claude Code trusts the certificate")
 
 

@@ -41,7 +41,10 @@ def places(settings: Any, origin: str = "the settings") -> list[Place]:
 def is_ours(handler: Mapping[str, Any]) -> bool:
     """Whether this version or an older one wrote the handler, or a user did by our README."""
     if handler.get("type") == "http":
-        parts = urlsplit(str(handler.get("url", "")))
+        try:
+            parts = urlsplit(str(handler.get("url", "")))
+        except ValueError:  # no URL, so nothing that we wrote
+            return False
         headers = handler.get("headers")
         named = isinstance(headers, dict) and not VARIABLES.keys().isdisjoint(headers)
         return parts.path == CLAUDE_CODE and (named or parts.hostname in LOOPBACK)

@@ -118,6 +118,14 @@ def test_a_program_that_is_gone_is_named() -> None:
     assert ["hooks"] == [check for check, _ in complaints(settings)]
 
 
+@pytest.mark.parametrize("program", ["/opt/it's/leanvibe", "' leanvibe"])
+def test_a_command_that_no_shell_reads_is_none_of_this_version(program: str) -> None:
+    """A quotation mark that is missing makes a finding, not an end of the doctor."""
+    unread = entries(URL, program, chosen("Setup"))["Setup"]
+
+    assert ["hooks"] == [check for check, _ in complaints({"hooks": {**hooked()["hooks"], "Setup": [unread]}})]
+
+
 @pytest.mark.parametrize(
     ("said", "state"),
     [

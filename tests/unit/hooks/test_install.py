@@ -344,6 +344,19 @@ def test_status_tells_ours_from_others(path: Path) -> None:
     assert [("PreToolUse", "other"), ("Stop", "ours")] == [(row["event"], row["whose"]) for row in rows]
 
 
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://127.0.0.1:x/y", "//", ""])
+def test_a_url_that_is_none_is_that_of_others(path: Path, url: str) -> None:
+    """Whatever others wrote: installing, looking and uninstalling leave it as it was."""
+    text = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "http", "url": url}]}]}}, indent=2) + "\n"
+    path.write_text(text)
+    run("install", "--events", "Stop")
+
+    rows = json.loads(run("status", "--json").output)
+    assert ["other", "ours"] == sorted(row["whose"] for row in rows)
+    run("uninstall")
+    assert text == path.read_text()
+
+
 def test_a_proxy_is_noted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the agent would send hooks to a proxy, installing says so, also when the settings set it."""
     assert "NO_PROXY" not in run("install").output
