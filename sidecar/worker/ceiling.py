@@ -22,11 +22,16 @@ def limit_memory(megabytes: int) -> None:
 
 
 def is_used_up() -> bool:
-    """Whether so little is left that the next question may fail; never where the system does not tell."""
+    """Whether so little is left that the next question may fail; never where the system does not tell.
+
+    Where there is not even room to ask the system it is.
+    """
     try:
         import resource
 
         pages = int(_SIZES.read_text("ascii").split()[0])
+    except MemoryError:
+        return True
     except (ImportError, OSError, ValueError, IndexError):
         return False
     ceiling, _ = resource.getrlimit(resource.RLIMIT_AS)

@@ -46,10 +46,10 @@ def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _failed_in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    end_if_used_up()  # first: there may be no room for a line
     error = context.get("exception")
     said = said_of(error) if isinstance(error, Exception) else "no error is known"
     LOGGER.error("%s: %s", context["message"], said)
-    end_if_used_up()
 
 
 def _failed(

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from sidecar.worker import ceiling
 
 USES = """
 import mmap
@@ -23,3 +26,14 @@ def test_a_worker_ends_when_nothing_is_left(limit: int, taken: int, code: int) -
     )
 
     assert code == run.returncode, run.stderr
+
+
+def test_no_room_to_ask_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the system cannot even be asked how much is left, a query has used it up."""
+
+    def lacking(*_: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "read_text", lacking)
+
+    assert ceiling.is_used_up()

@@ -79,6 +79,17 @@ def test_what_fails_in_the_loop_is_one_line(caplog: pytest.LogCaptureFixture) ->
     assert "Traceback" not in caplog.text
 
 
+def test_a_line_that_cannot_be_written_is_left_out() -> None:
+    """Nothing of what it was to say comes instead of it, nor a traceback."""
+    program = (
+        "from sidecar import log; log.configure('INFO'); log.LOGGER.error('%d', 'a secret'); log.LOGGER.error('b')"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert run.stderr.endswith(" ERROR b\n")
+    assert 1 == run.stderr.count("\n")
+
+
 def test_a_loop_without_memory_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """When what failed in the loop has used up all memory, the front starts another worker."""
     codes: list[int] = []
