@@ -281,7 +281,7 @@ def test_a_bomb_costs_at_most_the_worker(sidecar: Sidecar, query: str) -> None:
         assert 200 != sidecar.ask(query).status_code or "lpad" in query or "chr" in query
         until(lambda: 200 == sidecar.ask("SELECT 1").status_code, "SQL is answered", sidecar.output)
     assert {204} == set(load.statuses)
-    assert before + len(load.statuses) == sidecar.count()
+    assert before + len(load.statuses) == sidecar.count(), sidecar.output()
 
 
 VALUES = {

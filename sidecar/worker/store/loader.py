@@ -129,25 +129,24 @@ class Loader:
                 with self._store.room.enough() if self._memory_failures else contextlib.nullcontext():
                     self._load(batch, notes)
             self._store.room.settle()
-        except LeanvibeError as error:
-            self._failed(notes, str(error))
-            self._consider_giving_up(error)
-            return []
         except Exception as error:  # noqa: BLE001  whatever it is, a thread that ends would stop everything, unseen
-            self._failed(notes, f"cannot load: {type(error).__name__}")
+            said = str(error) if isinstance(error, LeanvibeError) else f"cannot load: {type(error).__name__}"
+            self._failed(notes, said)
+            self._consider_giving_up(error)
             return []
         self.last_error = None
         self._memory_failures = 0
         return batch
 
-    def _consider_giving_up(self, error: LeanvibeError) -> None:
+    def _consider_giving_up(self, error: Exception) -> None:
         """Memory can be short for a while, because of a query; only then is it worth trying again as it is."""
-        if isinstance(error, StoreMemoryError):
+        is_ceiling = isinstance(error, MemoryError)  # the process's own; DuckDB's limit is below it
+        if is_ceiling or isinstance(error, StoreMemoryError):
             self._memory_failures += 1
         if isinstance(error, InvalidatedStoreError):
             self._give_up(error.for_memory)
         elif self._memory_failures >= MEMORY_ATTEMPTS:
-            self._give_up(True)  # noqa: FBT003  for memory
+            self._give_up(not is_ceiling)
 
     def _failed(self, notes: Notes, reason: str) -> None:
         self._notebook.put_back(notes)

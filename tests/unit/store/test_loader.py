@@ -16,6 +16,7 @@ from sidecar.worker.store import loader as loading
 from sidecar.worker.store.loader import Loader
 from sidecar.worker.store.notebook import Notebook, Notes, dead_letter
 from sidecar.worker.store.store import FILE_NAME, Store
+from sidecar.worker.store.trouble import StoreMemoryError
 from tests import recorded
 
 BODY = {"session_id": "s", "hook_event_name": "Notification"}
@@ -120,3 +121,26 @@ def test_what_duckdb_refuses_is_kept_once_and_stops_nothing(store: Store, monkey
     assert [(1,), (2,), (3,)] == store.fetch("SELECT seq FROM events ORDER BY seq")
     letters = store.fetch("SELECT sink, seq, payload ->> '$' FROM dead_letters ORDER BY sink")
     assert [("postgres", 2, REFUSED.decode()), ("store", 2, REFUSED.decode())] == letters
+
+
+@pytest.mark.parametrize(
+    ("short", "for_memory"),
+    [(MemoryError(), False), (StoreMemoryError("cannot load"), True)],
+    ids=["own", "DuckDB's"],
+)
+def test_a_loader_without_memory_gives_up(
+    store: Store, short: Exception, for_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a query holds for good is had back by a new worker; only DuckDB's limit is one that more is given of."""
+    told: list[bool] = []
+
+    def lacking(*_: object) -> None:
+        raise short
+
+    monkeypatch.setattr(store, "load", lacking)
+    loader = Loader(store, cast("JournalReader", OneRefused()), Notebook(), Meter(store), told.append)
+    for _ in range(loading.MEMORY_ATTEMPTS):
+        assert [] == told
+        assert [] == loader._step()
+
+    assert [for_memory] == told
