@@ -92,13 +92,20 @@ def _tls(config: OtlpConfig) -> ssl.SSLContext:
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
-    """The answer's body up to a bound."""
+    """The answer's body up to a bound.
+
+    A server that refuses a request unread ends by a reset: what it said before that is the whole of its refusal.
+    """
     received = bytearray()
-    while chunk := answer.read1(MAX_ANSWER_BYTES):
-        received += chunk
-        if len(received) > MAX_ANSWER_BYTES:
-            answer.close()
-            return bytes(received)
+    try:
+        while chunk := answer.read1(MAX_ANSWER_BYTES):
+            received += chunk
+            if len(received) > MAX_ANSWER_BYTES:
+                answer.close()
+                return bytes(received)
+    except (HTTPError, OSError):
+        if answer.status in SUCCESS or not received:
+            raise
     answer.release_conn()
     return bytes(received)
 

@@ -12,9 +12,12 @@ from exporters.otlp import Identity, OtlpExporter, config_from_env
 from sidecar.errors import TransientExportError
 from sidecar.otel.model import Span
 from tests.otlp_receiver import Answer, OtlpReceiver
+from tests.tcp_proxy import HARD
 
-PATIENCE = 0.5
-"""Seconds that the exporter has for an exchange."""
+PATIENCE = 30.0
+"""Seconds that the exporter has for an exchange whose answer comes."""
+IMPATIENCE = 0.5
+"""Seconds that it has for one whose answer never ends."""
 DRIPS = 200
 DRIP_SECONDS = 0.05
 SPAN = Span(
@@ -39,10 +42,10 @@ def _serve(listener: socket.socket, answer: Callable[[socket.socket], object]) -
         answer(connection)
 
 
-def refused(url: str, match: str) -> None:
+def refused(url: str, match: str, patience: float = PATIENCE) -> None:
     """Exports a span, which must fail for now with that text."""
     config = config_from_env(
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": f"{PATIENCE * 1000:.0f}"}
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": f"{patience * 1000:.0f}"}
     )
     assert config is not None
     exporter = OtlpExporter(config, Identity("11111111-2222-3333-4444-555555555555", "test-host", "amd64", "linux"))
@@ -71,7 +74,7 @@ def test_an_answer_that_drips_has_the_one_timeout(before: bytes, drip: bytes) ->
             time.sleep(DRIP_SECONDS)
 
     with answering(answer) as url:
-        refused(url, "did not answer within 0.5 s")
+        refused(url, "did not answer within 0.5 s", IMPATIENCE)
     assert len(drips) < DRIPS / 2
 
 
@@ -86,6 +89,17 @@ def test_plain_http_to_a_tls_port_is_put_right(said: str) -> None:
     """A server with TLS answers plain HTTP by a 400: that is the URL's fault, and no span's."""
     answer = f"HTTP/1.0 400 Bad Request\r\n\r\n{said}\n".encode()
     with answering(lambda connection: connection.sendall(answer)) as url:
+        refused(url, "answered 400 .*https://")
+
+
+def test_a_refusal_that_ends_by_a_reset_is_read() -> None:
+    """A server that closes on a request which it did not read to its end resets: what it said before that counts."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
+
+    with answering(answer) as url:
         refused(url, "answered 400 .*https://")
 
 
